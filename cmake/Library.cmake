@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# sdei_library(name VERSION_SCRIPT file SOURCES ... LINK ... )
+#
+# Builds one shared library with SONAME, version script and pkg-config file, and a static twin
+# <name>_internal with the same objects, for tests that look behind the public headers.
+include(CMakePackageConfigHelpers)
+
+function(sdei_library name)
+	cmake_parse_arguments(arg "" "VERSION_SCRIPT;DESCRIPTION" "SOURCES;LINK;PLAIN_SOURCES;REQUIRES" ${ARGN})
+	add_library(${name}_objects OBJECT ${arg_SOURCES})
+	target_include_directories(${name}_objects PUBLIC
+		"${CMAKE_CURRENT_SOURCE_DIR}/include" PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src")
+	target_link_libraries(${name}_objects PUBLIC ${arg_LINK} PRIVATE sdei_warnings)
+
+	add_library(${name}_internal STATIC $<TARGET_OBJECTS:${name}_objects>)
+	target_include_directories(${name}_internal PUBLIC
+		"${CMAKE_CURRENT_SOURCE_DIR}/include" "${CMAKE_CURRENT_SOURCE_DIR}/src")
+	target_link_libraries(${name}_internal PUBLIC ${arg_LINK})
+
+	add_library(${name} SHARED $<TARGET_OBJECTS:${name}_objects>)
+	target_include_directories(${name} PUBLIC
+		$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+		$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+	target_link_libraries(${name} PRIVATE ${arg_LINK})
+	target_link_options(${name} PRIVATE
+		"LINKER:--version-script=${CMAKE_CURRENT_SOURCE_DIR}/${arg_VERSION_SCRIPT}" LINKER:--no-undefined-version)
+	set_target_properties(${name} PROPERTIES
+		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+		LINK_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${arg_VERSION_SCRIPT}")
+
+	install(TARGETS ${name} EXPORT sdei-migrate-targets
+		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+	install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+	set(PC_NAME ${name})
+	set(PC_DESCRIPTION "${arg_DESCRIPTION}")
+	set(PC_REQUIRES "${arg_REQUIRES}")
+	configure_file("${PROJECT_SOURCE_DIR}/cmake/library.pc.in"
+		"${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc" @ONLY)
+	install(FILES "${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc"
+		DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
