@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * user.h - memory the caller of an ioctl named by address, which may not be there
+ */
+#ifndef KVMCORE_USER_H
+#define KVMCORE_USER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** user_read() - copy in. Return: 0; -EFAULT if any byte is not readable */
+int user_read(void *to, uint64_t from, size_t len);
+
+/** user_write() - copy out. Return: 0; -EFAULT if any byte is not writable */
+int user_write(uint64_t to, const void *from, size_t len);
+
+#endif
