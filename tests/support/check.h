@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #ifndef ARRAY_SIZE
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #endif
 
 /* What the code under test promises; prints the sentence when it is broken. */
@@ -23,17 +23,17 @@
 	check_that((condition), (sentence), #condition, __FILE__, __LINE__)
 
 /* The same where going on makes no sense. */
-#define REQUIRE(condition, sentence) \
-	do { \
+#define REQUIRE(condition, sentence)             \
+	do {                                     \
 		if (!CHECK(condition, sentence)) \
-			return; \
+			return;                  \
 	} while (0)
 
 #define RUN_TESTS(...) \
-	run_tests((const struct check_test[]){ CHECK_EACH(__VA_ARGS__) { NULL, NULL } })
+	run_tests((const struct check_test[]){ CHECK_EACH(__VA_ARGS__){ NULL, NULL } })
 
 /* A test that cannot run here says why and is counted as skipped. */
-#define SKIP_TESTS(reason)	(printf("SKIP %s\n", (reason)), 77)
+#define SKIP_TESTS(reason) (printf("SKIP %s\n", (reason)), 77)
 
 struct check_test {
 	const char *name;
@@ -44,7 +44,8 @@ static inline bool check_that(bool held, const char *sentence, const char *condi
 			      const char *file, int line)
 {
 	if (!held)
-		fprintf(stderr, "%s:%d: broken promise: %s\n\t%s\n", file, line, sentence, condition);
+		fprintf(stderr, "%s:%d: broken promise: %s\n\t%s\n", file, line, sentence,
+			condition);
 	CU_assertImplementation(held, (unsigned int)line, sentence, file, "", CU_FALSE);
 	return held;
 }
@@ -63,11 +64,13 @@ static inline int run_tests(const struct check_test *test)
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures() + CU_get_number_of_tests_failed();
 	if (CU_get_number_of_asserts() == 0)
-		failures++;	/* a program that checked nothing has not passed */
+		failures++; /* a program that checked nothing has not passed */
 	CU_cleanup_registry();
 	return failures ? 1 : 0;
 }
 
+/* One row per name, by counting them. */
+/* clang-format off */
 #define CHECK_ROW(f)		{ #f, f },
 #define CHECK_EACH_1(f)		CHECK_ROW(f)
 #define CHECK_EACH_2(f, ...)	CHECK_ROW(f) CHECK_EACH_1(__VA_ARGS__)
@@ -91,5 +94,6 @@ static inline int run_tests(const struct check_test *test)
 		    CHECK_EACH_12, CHECK_EACH_11, CHECK_EACH_10, CHECK_EACH_9, CHECK_EACH_8, \
 		    CHECK_EACH_7, CHECK_EACH_6, CHECK_EACH_5, CHECK_EACH_4, CHECK_EACH_3, \
 		    CHECK_EACH_2, CHECK_EACH_1, )(__VA_ARGS__)
+/* clang-format on */
 
 #endif

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configure and build a preset, once per run."""
+import os
+import shutil
+import subprocess
+import time
+
+from tree import ROOT
+
+JOBS = os.environ.get("SDEI_JOBS") or str(os.cpu_count() or 2)
+LOGS = os.path.join(ROOT, "build", "logs")
+_done = {}
+
+
+class BuildFailed(Exception):
+    """Carries what the compiler said."""
+
+
+def directory(preset):
+    return os.path.join(ROOT, "build", preset)
+
+
+def _environment():
+    """ccache where there is one; paths below ROOT are hashed as relative, so clones share it."""
+    env = dict(os.environ)
+    if shutil.which("ccache"):
+        env.setdefault("CMAKE_C_COMPILER_LAUNCHER", "ccache")
+        env.setdefault("CCACHE_BASEDIR", ROOT)
+        env.setdefault("CCACHE_NOHASHDIR", "1")
+    return env
+
+
+def _run(command, log):
+    with open(log, "a", encoding="utf-8") as file:
+        code = subprocess.run(command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL,
+                              stdout=file, stderr=subprocess.STDOUT).returncode
+    if code != 0:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            raise BuildFailed(f"{' '.join(command)}\n{file.read()}")
+
+
+def build(preset):
+    """Returns the seconds it took, 0 when this run has built the preset before."""
+    if preset in _done:
+        if isinstance(_done[preset], BuildFailed):
+            raise _done[preset]
+        return 0.0
+    began = time.monotonic()
+    os.makedirs(LOGS, exist_ok=True)
+    log = os.path.join(LOGS, f"{preset}.log")
+    open(log, "w", encoding="utf-8").close()
+    vectors = os.environ.get("SDEI_THIRD_PARTY_VECTORS", "")
+    try:
+        _run(["cmake", "--preset", preset, f"-DSDEI_THIRD_PARTY_VECTORS={vectors}"], log)
+        _run(["cmake", "--build", directory(preset), "-j", JOBS], log)
+    except BuildFailed as failure:
+        _done[preset] = failure
+        raise
+    _done[preset] = time.monotonic() - began
+    return _done[preset]

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of the source itself: formatting, and the scripts of scripts/house."""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from result import FAILED, PASSED, SKIPPED, Result
+from tree import ROOT, c_files
+
+SKIP_CODE = 77
+
+
+def run_format(_long):
+    """One result for the whole tree; the mend is one command."""
+    if not shutil.which("clang-format"):
+        return [Result("format/clang-format", SKIPPED, 0, "clang-format is not installed")]
+    began = time.monotonic()
+    wrong = []
+    for path in c_files():
+        told = subprocess.run(["clang-format", "--dry-run", "--Werror", path], cwd=ROOT,
+                              stderr=subprocess.PIPE, text=True)
+        if told.returncode != 0:
+            first = told.stderr.splitlines()[:1]
+            wrong.append((path, first[0] if first else "clang-format failed"))
+    detail = "\n".join(line for _, line in wrong)
+    if wrong:
+        detail += "\nmend: clang-format -i " + " ".join(path for path, _ in wrong)
+    return [Result("format/clang-format", FAILED if wrong else PASSED,
+                   time.monotonic() - began, detail)]
+
+
+def house_checks():
+    folder = os.path.join(ROOT, "scripts", "house")
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))
+            if name.endswith(".py") and os.access(os.path.join(folder, name), os.X_OK)]
+
+
+def run_house(_long):
+    """Every executable of scripts/house is one test; it prints what is wrong and how to mend it."""
+    results = []
+    env = dict(os.environ, PYTHONPATH=os.path.join(ROOT, "scripts", "lib"))
+    for check in house_checks():
+        name = "house/" + os.path.splitext(os.path.basename(check))[0]
+        began = time.monotonic()
+        told = subprocess.run([sys.executable, "-B", check], cwd=ROOT, env=env,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        outcome = {0: PASSED, SKIP_CODE: SKIPPED}.get(told.returncode, FAILED)
+        detail = told.stdout.strip()
+        if outcome == SKIPPED:
+            detail = detail.removeprefix("SKIP").strip() or "no reason was given"
+        results.append(Result(name, outcome, time.monotonic() - began, detail))
+    return results
