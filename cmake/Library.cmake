@@ -3,7 +3,6 @@
 #
 # Builds one shared library with SONAME, version script and pkg-config file, and a static twin
 # <name>_internal with the same objects, for tests that look behind the public headers.
-include(CMakePackageConfigHelpers)
 
 function(sdei_library name)
 	cmake_parse_arguments(arg "" "VERSION_SCRIPT;DESCRIPTION" "SOURCES;LINK;PLAIN_SOURCES;REQUIRES" ${ARGN})
@@ -31,6 +30,11 @@ function(sdei_library name)
 	install(TARGETS ${name} EXPORT sdei-migrate-targets
 		LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 	install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+	set_property(GLOBAL APPEND PROPERTY SDEI_LIBRARIES ${name})
+
+	# Relative to the file itself, so that an installed tree can be moved.
+	file(RELATIVE_PATH PC_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+	string(REGEX REPLACE "/$" "" PC_PREFIX "${PC_PREFIX}")
 	set(PC_NAME ${name})
 	set(PC_DESCRIPTION "${arg_DESCRIPTION}")
 	set(PC_REQUIRES "${arg_REQUIRES}")

@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-# sdei_test(NAME name CONFIG unit|conformance|... SOURCES ... LINK ...)
+# sdei_test(NAME name CONFIG unit|conformance|... SOURCES ... LINK ... [ARGS ...] [LABELS thread]
+#           [TIMEOUT seconds])
+# sdei_script_test(NAME name CONFIG cli|install|... COMMAND ... [LABELS ...] [TIMEOUT seconds])
 #
 # One program per test; CONFIG is the ctest label that `scripts/test CONFIG` selects.
 # Exit code 77 means skipped, and the reason is the line the test prints that begins with "SKIP".
 function(sdei_test)
-	cmake_parse_arguments(arg "" "NAME;CONFIG;TIMEOUT" "SOURCES;LINK;ARGS" ${ARGN})
+	cmake_parse_arguments(arg "" "NAME;CONFIG;TIMEOUT" "SOURCES;LINK;ARGS;LABELS" ${ARGN})
 	set(target "${arg_CONFIG}_${arg_NAME}")
 	add_executable(${target} ${arg_SOURCES})
 	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 	target_link_libraries(${target} PRIVATE ${arg_LINK} dep::cunit Threads::Threads sdei_warnings)
 	target_compile_definitions(${target} PRIVATE
 		TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TEST_BINARY_DIR="${PROJECT_BINARY_DIR}")
-	add_test(NAME "${arg_CONFIG}/${arg_NAME}" COMMAND ${target} ${arg_ARGS})
+	sdei_script_test(NAME ${arg_NAME} CONFIG ${arg_CONFIG} TIMEOUT ${arg_TIMEOUT}
+		COMMAND ${target} ${arg_ARGS} LABELS ${arg_LABELS})
+endfunction()
+
+function(sdei_script_test)
+	cmake_parse_arguments(arg "" "NAME;CONFIG;TIMEOUT" "COMMAND;LABELS" ${ARGN})
+	set(name "${arg_CONFIG}/${arg_NAME}")
 	if(NOT arg_TIMEOUT)
 		set(arg_TIMEOUT 120)
 	endif()
-	set_tests_properties("${arg_CONFIG}/${arg_NAME}" PROPERTIES
-		LABELS "${arg_CONFIG}" SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
+	set(labels ${arg_CONFIG} ${arg_LABELS})
+	add_test(NAME "${name}" COMMAND ${arg_COMMAND})
+	set_tests_properties("${name}" PROPERTIES
+		LABELS "${labels}" SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
 		ENVIRONMENT "SDEI_THIRD_PARTY_VECTORS=${SDEI_THIRD_PARTY_VECTORS}")
 endfunction()
