@@ -40,11 +40,10 @@ def house_checks():
 def run_house(_long):
     """Every executable of scripts/house is one test; it prints what is wrong and how to mend it."""
     results = []
-    env = dict(os.environ, PYTHONPATH=os.path.join(ROOT, "scripts", "lib"))
     for check in house_checks():
         name = "house/" + os.path.splitext(os.path.basename(check))[0]
         began = time.monotonic()
-        told = subprocess.run([sys.executable, "-B", check], cwd=ROOT, env=env,
+        told = subprocess.run([sys.executable, "-B", check], cwd=ROOT,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         outcome = {0: PASSED, SKIP_CODE: SKIPPED}.get(told.returncode, FAILED)
