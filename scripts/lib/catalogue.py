@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 import checks
+import tidy
 
 LABELS = ("unit", "conformance", "roundtrip", "golden", "cli")
 THREADS = "thread"
@@ -35,6 +36,7 @@ TABLE = (
     _all_of("cli", "the commands: exit codes, pipes, kill -9", "dev", "cli"),
     Configuration("house", "the rules of the house, one test per rule", "dev",
                   run=checks.run_house),
+    Configuration("tidy", "clang-tidy finds nothing", "dev", run=tidy.run),
     _all_of("asan", "all of the above under AddressSanitizer and UBSan", "asan", *LABELS),
     Configuration("tsan", "tests with threads, unit and conformance under ThreadSanitizer", "tsan",
                   (_labelled("unit", "conformance", THREADS),
@@ -42,6 +44,9 @@ TABLE = (
     _all_of("clang", "the other compiler builds it, and unit tests hold", "clang", "unit"),
     _all_of("release", "optimised, without fault points or assert", "release", "unit",
             "conformance"),
+    _all_of("install", "a stranger's program against the installed libraries", "release",
+            "install"),
+    _all_of("fuzz", "each harness for 5 seconds; a minute with --long", "fuzz", "fuzz"),
 )
 
 BY_NAME = {configuration.name: configuration for configuration in TABLE}

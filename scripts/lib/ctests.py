@@ -55,6 +55,7 @@ def run(configuration, preset, selections, long):
     report = os.path.join(building.LOGS, f"{configuration}.xml")
     env = dict(os.environ, **ENVIRONMENT.get(preset, {}))
     env["SDEI_TEST_LONG"] = "1" if long else ""
+    env["SDEI_FUZZ_SECONDS"] = "60" if long else "5"
     results = []
     for selection in selections:
         if os.path.exists(report):

@@ -4,7 +4,7 @@ import collections
 from dataclasses import dataclass
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-TAIL_LINES = 80
+HEAD_LINES, TAIL_LINES = 40, 60     # of a failure: its cause is told first or last
 
 
 @dataclass
@@ -23,11 +23,11 @@ def count(results):
 
 def tell_failure(result):
     lines = result.detail.rstrip().splitlines()
-    left_out = len(lines) - TAIL_LINES
-    print(f"  FAILED {result.name}")
+    left_out = len(lines) - HEAD_LINES - TAIL_LINES
     if left_out > 0:
-        print(f"    | ... {left_out} lines before this")
-    for line in lines[-TAIL_LINES:]:
+        lines[HEAD_LINES:-TAIL_LINES] = [f"... {left_out} lines ..."]
+    print(f"  FAILED {result.name}")
+    for line in lines:
         print(f"    | {line}")
 
 

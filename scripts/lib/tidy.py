@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""clang-tidy over the dev build; what passed once and has not changed is not looked at again."""
+import concurrent.futures
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import time
+
+import building
+from result import FAILED, PASSED, SKIPPED, Result
+from tree import ROOT, read, tracked
+
+CACHE = os.path.join(ROOT, "build", "tidy")
+
+
+def entries():
+    """(path, command) of each tracked file that the dev build compiles, once."""
+    with open(os.path.join(building.directory("dev"), "compile_commands.json"),
+              encoding="utf-8") as file:
+        database = json.load(file)
+    known, found = set(tracked("*.c")), {}
+    for entry in database:
+        path = os.path.relpath(entry["file"], ROOT)
+        if path in known:
+            found.setdefault(path, entry)
+    return sorted(found.items())
+
+
+def key_of(path, entry, rules):
+    """Changes with the rules, the file, and all that it includes."""
+    words = shlex.split(entry["command"])
+    if "-o" in words:
+        del words[words.index("-o"):words.index("-o") + 2]
+    words = [word for word in words if word != "-c"] + ["-E", "-o", "-"]
+    text = subprocess.run(words, cwd=entry["directory"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL).stdout
+    return hashlib.sha256(rules + read(path).encode() + b"\0" + text).hexdigest()
+
+
+def look_at(path, entry, rules):
+    """What clang-tidy said, or '' for nothing."""
+    stamp = os.path.join(CACHE, key_of(path, entry, rules))
+    if os.path.exists(stamp):
+        return ""
+    told = subprocess.run(
+        ["clang-tidy", "--quiet", "-p", building.directory("dev"),
+         "--extra-arg=-Wno-unknown-warning-option", path],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if told.returncode != 0:
+        return told.stdout.strip() or f"{path}: clang-tidy ended with {told.returncode}"
+    open(stamp, "w", encoding="utf-8").close()
+    return ""
+
+
+def run(_long):
+    if not shutil.which("clang-tidy"):
+        return [Result("tidy/clang-tidy", SKIPPED, 0, "clang-tidy is not installed")]
+    began = time.monotonic()
+    os.makedirs(CACHE, exist_ok=True)
+    version = subprocess.run(["clang-tidy", "--version"], stdout=subprocess.PIPE).stdout
+    rules = version + read(".clang-tidy").encode()
+    with concurrent.futures.ThreadPoolExecutor(int(building.JOBS)) as pool:
+        said = list(pool.map(lambda item: look_at(*item, rules), entries()))
+    wrong = [text for text in said if text]
+    if wrong:
+        wrong.append("mend: change the line; clang-tidy -p build/dev FILE looks at one file again")
+    return [Result("tidy/clang-tidy", FAILED if wrong else PASSED, time.monotonic() - began,
+                   "\n".join(wrong))]
