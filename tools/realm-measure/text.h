@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text.h - numbers and bytes from text, all or nothing
+ */
+#ifndef REALM_MEASURE_TEXT_H
+#define REALM_MEASURE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** text_number() - decimal or 0x, no sign, no more than @max. Return: whether it is one */
+bool text_number(const char *text, uint64_t max, uint64_t *value);
+
+/** text_bytes() - pairs of hex digits into at most @room bytes. Return: whether all of @text is */
+bool text_bytes(const char *text, uint8_t *bytes, size_t room, size_t *len);
+
+/** text_hex() - lower case digits of @len bytes and a terminator */
+void text_hex(const void *bytes, size_t len, char *text);
+
+#endif
