@@ -11,7 +11,7 @@ _NOISE = re.compile(r"""/\*.*?\*/ | //[^\n]* | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'
 class Function:
     name: str
     line: int       # where its declaration begins
-    lines: int      # from there to the closing brace
+    lines: int      # from there to the closing brace, without local tables
 
 
 def _blank(match):
@@ -36,6 +36,18 @@ def _head(lines, brace):
     return head
 
 
+def _table_lines(lines):
+    """How many lines are rows of constant tables: a test states its promises in one."""
+    count, inside = 0, False
+    for line in lines:
+        if re.match(r"\tstatic const\b.*\{$", line):
+            inside = True
+        count += inside
+        if line.startswith("\t};"):
+            inside = False
+    return count
+
+
 def functions(text):
     lines = bare(text).splitlines()
     found, head = [], None
@@ -44,7 +56,8 @@ def functions(text):
             head = _head(lines, number)
         elif line.startswith("}") and head is not None:
             name = re.search(r"(\w+)\s*\(", " ".join(lines[head:number]))
-            found.append(Function(name.group(1) if name else "?", head + 1, number - head + 1))
+            length = number - head + 1 - _table_lines(lines[head:number])
+            found.append(Function(name.group(1) if name else "?", head + 1, length))
             head = None
     return found
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a stranger's first program does; tests/install/consume puts the library's headers before it. */
+/* What a stranger's first program does; tests/install/consume puts the library's headers before it.
+ */
 #include <stdio.h>
 
 int main(void)
@@ -12,6 +13,7 @@ int main(void)
 		return 1;
 	if (kvmcore_vcpu_create(vm, 0, 0) != 0)
 		return 1;
-	printf("%u vCPU, profile %s\n", kvmcore_vcpu_count(vm), kvmcore_profile_name(config.profile));
+	printf("%u vCPU, profile %s\n", kvmcore_vcpu_count(vm),
+	       kvmcore_profile_name(config.profile));
 	return kvmcore_vm_destroy(vm) ? 1 : 0;
 }

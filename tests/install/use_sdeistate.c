@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a stranger's first program does; tests/install/consume puts the library's headers before it. */
+/* What a stranger's first program does; tests/install/consume puts the library's headers before it.
+ */
 #include <stdio.h>
 
 int main(void)
