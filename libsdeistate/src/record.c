@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "record.h"
+
+#include "error_set.h"
+#include "util.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+static const char *const record_names[] = {
+	[SDEISTATE_RECORD_TOPOLOGY] = "topology",
+	[SDEISTATE_RECORD_SDEI_EXPOSED] = "sdei-exposed",
+	[SDEISTATE_RECORD_SDEI_REGISTERED] = "sdei-registered",
+	[SDEISTATE_RECORD_SDEI_BINDINGS] = "sdei-bindings",
+	[SDEISTATE_RECORD_SDEI_HANDLERS] = "sdei-handlers",
+	[SDEISTATE_RECORD_SDEI_VCPU_EVENTS] = "sdei-vcpu-events",
+	[SDEISTATE_RECORD_SDEI_PENDING] = "sdei-pending",
+	[SDEISTATE_RECORD_SDEI_VCPU_STATE] = "sdei-vcpu-state",
+	[SDEISTATE_RECORD_SDEI_V7] = "sdei-v7",
+	[SDEISTATE_RECORD_VCPU_REGS] = "vcpu-regs",
+	[SDEISTATE_RECORD_MEMORY] = "memory",
+	[SDEISTATE_RECORD_FILTER] = "filter",
+	[SDEISTATE_RECORD_FW_REGS] = "fw-regs",
+	[SDEISTATE_RECORD_GUARD] = "guard",
+	[SDEISTATE_RECORD_PENDING_EXITS] = "pending-exits",
+	[SDEISTATE_RECORD_S390] = "s390",
+	[SDEISTATE_RECORD_REALM] = "realm",
+	[SDEISTATE_RECORD_DELTA] = "delta",
+};
+
+const char *sdeistate_record_name(uint32_t type)
+{
+	uint32_t number = type & ~SDEISTATE_RECORD_OPTIONAL;
+
+	return number < ARRAY_SIZE(record_names) ? record_names[number] : NULL;
+}
+
+void sdeistate_buffer_free(struct sdeistate_buffer *buffer)
+{
+	if (buffer->data)
+		OPENSSL_cleanse(buffer->data, buffer->len);
+	free(buffer->data);
+	buffer->data = NULL;
+	buffer->len = 0;
+}
+
+void record_put_header(uint8_t *header, uint32_t type, size_t len)
+{
+	put_le32(header, type);
+	put_le32(header + 4, 0);
+	put_le64(header + 8, len);
+}
+
+int record_digest(const void *data, size_t len, uint8_t digest[SDEISTATE_DIGEST_SIZE],
+		  struct sdeistate_error *err)
+{
+	if (!EVP_Q_digest(NULL, "SHA256", NULL, data, len, digest, NULL))
+		return error_set(err, SDEISTATE_INTERNAL, -ENOMEM, "SHA-256", "", "a digest|none");
+	return 0;
+}
+
+/* One step of the walk: what stands at @offset, if it is a whole record. */
+static int parse_record(const uint8_t *stream, size_t len, size_t offset, uint32_t previous,
+			struct sdeistate_record *record, struct sdeistate_error *err)
+{
+	const char *object = OBJECT("record at byte %zu", offset);
+	const uint8_t *header = stream + offset;
+	size_t left = len - offset;
+	uint32_t number;
+	uint64_t body;
+
+	if (left < SDEISTATE_RECORD_HEADER_SIZE)
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "header",
+				 "%u bytes|%zu bytes", SDEISTATE_RECORD_HEADER_SIZE, left);
+	left -= SDEISTATE_RECORD_HEADER_SIZE;
+	number = get_le32(header) & ~SDEISTATE_RECORD_OPTIONAL;
+	body = get_le64(header + 8);
+	if (number <= previous)
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "type",
+				 "a number above %u|%u", previous, number);
+	if (get_le32(header + 4))
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "flags", "0|0x%x",
+				 get_le32(header + 4));
+	if (body > left || record_padded((size_t)body) > left)
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "length",
+				 "at most %zu bytes|%" PRIu64, left, body);
+	record->type = get_le32(header);
+	record->body = header + SDEISTATE_RECORD_HEADER_SIZE;
+	record->len = (size_t)body;
+	for (size_t i = record->len; i < record_padded(record->len); i++)
+		if (record->body[i])
+			return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "padding",
+					 "zero|0x%02x", record->body[i]);
+	return 0;
+}
+
+static int digest_index(struct sdeistate_index *index, struct sdeistate_error *err)
+{
+	uint8_t table[SDEISTATE_MAX_RECORDS * SDEISTATE_INDEX_ENTRY_SIZE];
+	uint8_t *entry = table;
+
+	for (unsigned int i = 0; i < index->n_records; i++) {
+		struct sdeistate_record *record = &index->record[i];
+		int ret = record_digest(record->body, record->len, record->digest, err);
+
+		if (ret)
+			return ret;
+		put_le32(entry, record->type);
+		put_le64(entry + 4, record->len);
+		memcpy(entry + 12, record->digest, SDEISTATE_DIGEST_SIZE);
+		entry += SDEISTATE_INDEX_ENTRY_SIZE;
+	}
+	return record_digest(table, (size_t)(entry - table), index->digest, err);
+}
+
+int sdeistate_index_stream(const uint8_t *stream, size_t len, struct sdeistate_index *index,
+			   struct sdeistate_error *err)
+{
+	struct sdeistate_index found = { .n_records = 0 };
+	uint32_t previous = 0;
+	size_t offset = 0;
+	int ret;
+
+	if (len > SDEISTATE_MAX_STREAM)
+		return error_set(err, SDEISTATE_OVER_LIMIT, -E2BIG, "encoded state", "length",
+				 "at most %u bytes|%zu", SDEISTATE_MAX_STREAM, len);
+	while (offset < len) {
+		struct sdeistate_record *record = &found.record[found.n_records];
+
+		if (found.n_records == SDEISTATE_MAX_RECORDS)
+			return error_set(err, SDEISTATE_OVER_LIMIT, -E2BIG, "encoded state",
+					 "records", "at most %u|more", SDEISTATE_MAX_RECORDS);
+		ret = parse_record(stream, len, offset, previous, record, err);
+		if (ret)
+			return ret;
+		previous = record->type & ~SDEISTATE_RECORD_OPTIONAL;
+		offset += SDEISTATE_RECORD_HEADER_SIZE + record_padded(record->len);
+		found.n_records++;
+	}
+	ret = digest_index(&found, err);
+	if (!ret)
+		*index = found;
+	return ret;
+}
