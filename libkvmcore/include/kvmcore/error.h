@@ -8,11 +8,11 @@
 #define KVMCORE_ERROR_H
 
 struct kvmcore_error {
-	int code;		/* negative errno, the call's own result */
-	char object[64];	/* what was being looked at, e.g. "vcpu 3" */
-	char field[64];		/* which part of it, e.g. "mpidr" */
-	char expected[128];	/* may be empty */
-	char actual[128];	/* may be empty */
+	int code;           /* negative errno, the call's own result */
+	char object[64];    /* what was being looked at, e.g. "vcpu 3" */
+	char field[64];     /* which part of it, e.g. "mpidr" */
+	char expected[128]; /* may be empty */
+	char actual[128];   /* may be empty */
 };
 
 #endif

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KVMCORE_API __attribute__((visibility("default")))
+#define KVMCORE_API       __attribute__((visibility("default")))
 
 #define KVMCORE_MAX_VCPUS 512u
 
@@ -29,26 +29,42 @@ struct kvmcore_vm;
 
 enum kvmcore_vm_type { KVMCORE_VM_ARM64, KVMCORE_VM_REALM, KVMCORE_VM_S390, KVMCORE_NR_VM_TYPES };
 
-enum kvmcore_guard_abi { KVMCORE_GUARD_S, KVMCORE_GUARD_A1, KVMCORE_GUARD_A2, KVMCORE_GUARD_U,
-			 KVMCORE_NR_GUARD_ABIS };
+enum kvmcore_guard_abi {
+	KVMCORE_GUARD_S,
+	KVMCORE_GUARD_A1,
+	KVMCORE_GUARD_A2,
+	KVMCORE_GUARD_U,
+	KVMCORE_GUARD_OFF,
+	KVMCORE_NR_GUARD_ABIS
+};
 
 /* Ways of handing SDEI to userspace that came before the filter; off by default. */
 enum kvmcore_dialect {
-	KVMCORE_DIALECT_SDEI_1_0 = 1u << 0,		/* KVM_CAP_ARM_SDEI_1_0, 2017 */
-	KVMCORE_DIALECT_FORWARD_HYPERCALL = 1u << 1,	/* KVM_CAP_FORWARD_HYPERCALL, 2019 */
-	KVMCORE_DIALECT_RME_V8 = 1u << 2,		/* realm ABI of v8..v11 instead of RFC v1 */
+	KVMCORE_DIALECT_SDEI_1_0 = 1u << 0,          /* KVM_CAP_ARM_SDEI_1_0, 2017 */
+	KVMCORE_DIALECT_FORWARD_HYPERCALL = 1u << 1, /* KVM_CAP_FORWARD_HYPERCALL, 2019 */
+	KVMCORE_DIALECT_RME_V8 = 1u << 2,            /* realm ABI of v8..v11 instead of RFC v1 */
+};
+
+/* How an s390 host differs from the default one. */
+enum kvmcore_s390_host {
+	KVMCORE_S390_LACKS_CMMA = 1u << 0,
+	KVMCORE_S390_LACKS_AP = 1u << 1,
+	KVMCORE_S390_HUGE_PAGES = 1u << 2, /* guest memory in 1 MiB pages */
+	KVMCORE_S390_UCONTROL = 1u << 3,   /* a user-controlled VM */
+	KVMCORE_S390_PROTECTED = 1u << 4,  /* a protected guest */
 };
 
 /* What the modelled host can do; the firmware registers report it. All zero: defaults per kernel. */
 struct kvmcore_host {
-	bool levels_given;	/* the three below hold; else the defaults do */
-	uint8_t workaround_1;	/* 0 not available, 1 available, 2 not required */
-	uint8_t workaround_2;	/* 0 not available, 1 unknown, 2 available, 3 not required */
+	bool levels_given;    /* the three below hold; else the defaults do */
+	uint8_t workaround_1; /* 0 not available, 1 available, 2 not required */
+	uint8_t workaround_2; /* 0 not available, 1 unknown, 2 available, 3 not required */
 	uint8_t workaround_3;
 	bool ssbs;
-	uint32_t page_size;	/* 4096 (default), 16384 or 65536 */
-	uint64_t rmm_features;	/* RMI feature register 0; 0: the default of docs/abi.md */
+	uint32_t page_size;              /* 4096 (default), 16384 or 65536 */
+	uint64_t rmm_features;           /* RMI feature register 0; 0: the default of docs/abi.md */
 	const uint64_t *s390_facilities; /* 256 words, borrowed during create; NULL: the default */
+	uint32_t s390_lacks;             /* enum kvmcore_s390_host */
 };
 
 /* Feature bits of a PE that decide PSTATE at handler entry (DEN0054 §4.2.1; docs/abi.md). */
@@ -68,16 +84,17 @@ struct kvmcore_config {
 	uint8_t uuid[16];
 	uint64_t generation;
 	enum kvmcore_profile profile;
-	const char *kernel;		/* kernel profile: "6.1", "6.12", "7.2"; NULL: "6.12" */
+	const char *kernel; /* kernel profile: "6.1", "6.12", "7.2"; NULL: "6.12" */
 	enum kvmcore_vm_type type;
-	uint32_t ipa_bits;		/* 32..52; 0: 40 */
-	uint32_t dialects;		/* enum kvmcore_dialect */
-	enum kvmcore_guard_abi guard;
-	uint32_t n_spi, n_ppi;		/* 0: 32 and 16 */
-	bool slots_given;		/* the two below hold, else 3 and 3 */
+	uint32_t ipa_bits;            /* 32..52; 0: 40 */
+	uint32_t dialects;            /* enum kvmcore_dialect */
+	enum kvmcore_guard_abi guard; /* OFF: as mainline, no guard at all */
+	uint64_t gicv2_cpu_base;      /* of an in-kernel GICv2, 0: none; guard S leaves it alone */
+	uint32_t n_spi, n_ppi;        /* 0: 32 and 16 */
+	bool slots_given;             /* the two below hold, else 3 and 3 */
 	uint16_t private_slots, shared_slots; /* for SDEI_INTERRUPT_BIND, up to 64 each */
-	uint32_t pe_features;		/* enum kvmcore_pe_feature, for model vCPUs */
-	bool s390_strict_document;	/* where document and kernel differ, follow the document */
+	uint32_t pe_features;                 /* enum kvmcore_pe_feature, for model vCPUs */
+	bool s390_strict_document; /* where document and kernel differ, follow the document */
 	struct kvmcore_host host;
 	int (*random)(void *user, void *buf, size_t len); /* TRNG source; NULL: the OS's */
 	void *random_user;
@@ -86,52 +103,58 @@ struct kvmcore_config {
 /* --- The registers a guest call or an event delivery may touch (a pure step works on these) ----- */
 
 struct kvmcore_regs {
-	uint64_t x[18];		/* x0..x17 */
+	uint64_t x[18]; /* x0..x17 */
 	uint64_t pc, pstate;
 	uint64_t elr_el1, spsr_el1;
-	uint64_t sctlr_el1, vbar_el1;	/* read only for the core */
-	uint32_t features;	/* enum kvmcore_pe_feature */
+	uint64_t sctlr_el1, vbar_el1; /* read only for the core */
+	uint32_t features;            /* enum kvmcore_pe_feature */
 };
 
 /* Which of them changed: bit n is x[n]. */
-#define KVMCORE_CHANGED_PC	 (1u << 18)
-#define KVMCORE_CHANGED_PSTATE	 (1u << 19)
-#define KVMCORE_CHANGED_ELR_EL1	 (1u << 20)
+#define KVMCORE_CHANGED_PC       (1u << 18)
+#define KVMCORE_CHANGED_PSTATE   (1u << 19)
+#define KVMCORE_CHANGED_ELR_EL1  (1u << 20)
 #define KVMCORE_CHANGED_SPSR_EL1 (1u << 21)
 
 /* How the call was made. */
 struct kvmcore_trap {
-	bool smc;		/* conduit: SMC, else HVC */
-	uint16_t imm;		/* the instruction's immediate */
+	bool smc;     /* conduit: SMC, else HVC */
+	uint16_t imm; /* the instruction's immediate */
 	bool aarch32;
 };
 
 enum kvmcore_exit {
-	KVMCORE_EXIT_NONE,	/* the guest goes on */
-	KVMCORE_EXIT_HYPERCALL,	/* forwarded: nr, flags */
+	KVMCORE_EXIT_NONE,         /* the guest goes on */
+	KVMCORE_EXIT_HYPERCALL,    /* forwarded: nr, flags */
 	KVMCORE_EXIT_SYSTEM_EVENT, /* type, data */
 	KVMCORE_EXIT_MMIO,
 	KVMCORE_EXIT_INTR,
-	KVMCORE_EXIT_NISV,	/* no syndrome: esr_iss, fault_ipa */
+	KVMCORE_EXIT_NISV, /* no syndrome: esr_iss, fault_ipa */
 };
 
 /* A change of a PE's power that the VMM has to apply to the vCPU (PSCI). */
-enum kvmcore_power { KVMCORE_POWER_NONE, KVMCORE_POWER_ON, KVMCORE_POWER_OFF, KVMCORE_POWER_SUSPEND };
+enum kvmcore_power {
+	KVMCORE_POWER_NONE,
+	KVMCORE_POWER_ON,
+	KVMCORE_POWER_OFF,
+	KVMCORE_POWER_SUSPEND
+};
 
 struct kvmcore_reply {
-	uint32_t changed;	/* registers of the caller that the step wrote */
-	bool returned;		/* the caller goes on behind its call; false for COMPLETE, CPU_OFF, exits */
-	bool delivered;		/* an event was delivered: x0 holds its number */
+	uint32_t changed; /* registers of the caller that the step wrote */
+	bool returned;  /* the caller goes on behind its call; false for COMPLETE, CPU_OFF, exits */
+	bool delivered; /* an event was delivered: x0 holds its number */
 	enum kvmcore_exit exit;
-	uint64_t nr;		/* EXIT_HYPERCALL: function id */
-	uint64_t flags;		/* EXIT_HYPERCALL: KVM_HYPERCALL_EXIT_* */
-	uint32_t event_type;	/* EXIT_SYSTEM_EVENT: KVM_SYSTEM_EVENT_* */
+	uint64_t nr;         /* EXIT_HYPERCALL: function id */
+	uint64_t flags;      /* EXIT_HYPERCALL: KVM_HYPERCALL_EXIT_* */
+	uint32_t event_type; /* EXIT_SYSTEM_EVENT: KVM_SYSTEM_EVENT_* */
 	uint64_t event_data;
 	enum kvmcore_power power;
-	uint32_t power_vcpu;	/* creation index */
+	uint32_t power_vcpu;                 /* creation index */
 	uint64_t power_entry, power_context; /* POWER_ON: pc and x0 of the PE switched on */
 	bool any_kick;
-	uint64_t kick[KVMCORE_MAX_VCPUS / 64]; /* vCPUs that have to leave the guest and enter again */
+	uint64_t kick[KVMCORE_MAX_VCPUS /
+		      64]; /* vCPUs that have to leave the guest and enter again */
 };
 
 /* A model vCPU's whole register file. */
@@ -144,15 +167,15 @@ struct kvmcore_vcpu_regs {
 /* A guest's access to an address without a memory slot. */
 struct kvmcore_mmio {
 	uint64_t ipa, va;
-	uint32_t len;		/* 1..16 bytes */
+	uint32_t len; /* 1..16 bytes */
 	bool write;
-	bool no_syndrome;	/* ISV = 0 */
+	bool no_syndrome; /* ISV = 0 */
 	bool from_el0;
-	uint64_t value[2];	/* what is written */
+	uint64_t value[2]; /* what is written */
 };
 
 struct kvmcore_mmio_result {
-	bool aborted;		/* an external abort was injected; esr and far as the guest sees them */
+	bool aborted; /* an external abort was injected; esr and far as the guest sees them */
 	uint64_t esr, far;
 };
 
@@ -256,11 +279,13 @@ KVMCORE_API int kvmcore_run(struct kvmcore_vm *vm, int vcpu, bool immediate_exit
 			    struct kvmcore_reply *reply);
 
 /** kvmcore_vcpu_mmio() - a model vCPU touches @access->ipa. Return: 0; -EINVAL for a bad length; -EBUSY; -EBADF */
-KVMCORE_API int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int vcpu, const struct kvmcore_mmio *access,
+KVMCORE_API int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int vcpu,
+				  const struct kvmcore_mmio *access,
 				  struct kvmcore_mmio_result *result, struct kvmcore_reply *reply);
 
 /** kvmcore_vcpu_regs_get() - a model vCPU's registers. Return: 0; -EBADF */
-KVMCORE_API int kvmcore_vcpu_regs_get(struct kvmcore_vm *vm, int vcpu, struct kvmcore_vcpu_regs *regs);
+KVMCORE_API int kvmcore_vcpu_regs_get(struct kvmcore_vm *vm, int vcpu,
+				      struct kvmcore_vcpu_regs *regs);
 
 /** kvmcore_vcpu_regs_set() - write them all. Return: 0; -EBADF */
 KVMCORE_API int kvmcore_vcpu_regs_set(struct kvmcore_vm *vm, int vcpu,
@@ -273,12 +298,13 @@ struct kvmcore_vcpu_status {
 	uint64_t mpidr;
 	bool powered;
 	bool masked;
-	uint64_t critical_num, normal_num;	/* running handlers; KVM_SDEI_INVALID_EVENT: none */
+	uint64_t critical_num, normal_num; /* running handlers; KVM_SDEI_INVALID_EVENT: none */
 	uint32_t n_queued;
 };
 
 /** kvmcore_vcpu_status() - what a vCPU is doing. Return: 0; -EBADF */
-KVMCORE_API int kvmcore_vcpu_status(struct kvmcore_vm *vm, int vcpu, struct kvmcore_vcpu_status *status);
+KVMCORE_API int kvmcore_vcpu_status(struct kvmcore_vm *vm, int vcpu,
+				    struct kvmcore_vcpu_status *status);
 
 /** kvmcore_vcpu_count() - how many vCPUs there are */
 KVMCORE_API unsigned int kvmcore_vcpu_count(struct kvmcore_vm *vm);

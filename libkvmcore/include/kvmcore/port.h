@@ -15,8 +15,8 @@
 struct kvm_run;
 
 struct kvm_port_vcpu {
-	uint32_t vcpu_id;	/* the argument of KVM_CREATE_VCPU */
-	uint64_t mpidr;		/* affinity fields as in MPIDR_EL1, other bits 0 */
+	uint32_t vcpu_id; /* the argument of KVM_CREATE_VCPU */
+	uint64_t mpidr;   /* affinity fields as in MPIDR_EL1, other bits 0 */
 };
 
 struct kvm_port {

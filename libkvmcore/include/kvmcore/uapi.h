@@ -22,25 +22,25 @@ struct kvm_vcpu_init {
 	__u32 target;
 	__u32 features[7];
 };
-#define KVM_ARM_TARGET_GENERIC_V8 5
+#define KVM_ARM_TARGET_GENERIC_V8    5
 
-#define KVM_ARM_VCPU_POWER_OFF	    0
-#define KVM_ARM_VCPU_EL1_32BIT	    1
-#define KVM_ARM_VCPU_PSCI_0_2	    2
-#define KVM_ARM_VCPU_PMU_V3	    3
-#define KVM_ARM_VCPU_SVE	    4
+#define KVM_ARM_VCPU_POWER_OFF       0
+#define KVM_ARM_VCPU_EL1_32BIT       1
+#define KVM_ARM_VCPU_PSCI_0_2        2
+#define KVM_ARM_VCPU_PMU_V3          3
+#define KVM_ARM_VCPU_SVE             4
 #define KVM_ARM_VCPU_PTRAUTH_ADDRESS 5
 #define KVM_ARM_VCPU_PTRAUTH_GENERIC 6
 
-#define KVM_REG_ARM_COPROC_MASK	 0x000000000FFF0000ULL
-#define KVM_REG_ARM_COPROC_SHIFT 16
-#define KVM_REG_ARM_CORE	 (0x0010ULL << KVM_REG_ARM_COPROC_SHIFT)
-#define KVM_REG_ARM_DEMUX	 (0x0011ULL << KVM_REG_ARM_COPROC_SHIFT)
-#define KVM_REG_ARM64_SYSREG	 (0x0013ULL << KVM_REG_ARM_COPROC_SHIFT)
-#define KVM_REG_ARM_FW		 (0x0014ULL << KVM_REG_ARM_COPROC_SHIFT)
+#define KVM_REG_ARM_COPROC_MASK      0x000000000FFF0000ULL
+#define KVM_REG_ARM_COPROC_SHIFT     16
+#define KVM_REG_ARM_CORE             (0x0010ULL << KVM_REG_ARM_COPROC_SHIFT)
+#define KVM_REG_ARM_DEMUX            (0x0011ULL << KVM_REG_ARM_COPROC_SHIFT)
+#define KVM_REG_ARM64_SYSREG         (0x0013ULL << KVM_REG_ARM_COPROC_SHIFT)
+#define KVM_REG_ARM_FW               (0x0014ULL << KVM_REG_ARM_COPROC_SHIFT)
 
-#define KVM_ARM_VCPU_PVTIME_CTRL 2
-#define KVM_ARM_VCPU_PVTIME_IPA	 0
+#define KVM_ARM_VCPU_PVTIME_CTRL     2
+#define KVM_ARM_VCPU_PVTIME_IPA      0
 #endif
 
 #ifndef KVM_REG_ARM_FW_FEAT_BMAP
@@ -49,7 +49,7 @@ struct kvm_vcpu_init {
 
 /* SMCCC filter: a device attribute of the VM since Linux 6.4. */
 #ifndef KVM_ARM_VM_SMCCC_CTRL
-#define KVM_ARM_VM_SMCCC_CTRL	0
+#define KVM_ARM_VM_SMCCC_CTRL   0
 #define KVM_ARM_VM_SMCCC_FILTER 0
 
 enum kvm_smccc_filter_action {
@@ -66,15 +66,15 @@ struct kvm_smccc_filter {
 };
 #endif
 #ifndef KVM_HYPERCALL_EXIT_SMC
-#define KVM_HYPERCALL_EXIT_SMC	 (1U << 0)
+#define KVM_HYPERCALL_EXIT_SMC   (1U << 0)
 #define KVM_HYPERCALL_EXIT_16BIT (1U << 1)
 #endif
 
 /* ioctl numbers whose value depends on the size of an arm64 struct; the host's own may differ. */
-#define KVMCORE_ARM_VCPU_INIT	   0x4020aeaeUL
+#define KVMCORE_ARM_VCPU_INIT        0x4020aeaeUL
 #define KVMCORE_ARM_PREFERRED_TARGET 0x8020aeafUL
-#define KVMCORE_GET_VCPU_EVENTS	   0x8040ae9fUL
-#define KVMCORE_SET_VCPU_EVENTS	   0x4040aea0UL
+#define KVMCORE_GET_VCPU_EVENTS      0x8040ae9fUL
+#define KVMCORE_SET_VCPU_EVENTS      0x4040aea0UL
 
 /* struct kvm_vcpu_events of arm64 (another architecture's has the same name). */
 struct kvmcore_arm64_vcpu_events {
@@ -87,54 +87,54 @@ struct kvmcore_arm64_vcpu_events {
 };
 
 /* One-register ids. Core registers: class 0x10, index = offset in arm64's struct kvm_regs / 4. */
-#define KVMCORE_REG_CORE(word)	    (0x6030000000100000ULL | (word))
-#define KVMCORE_REG_X(n)	    KVMCORE_REG_CORE(2u * (n))	/* x0..x30 */
-#define KVMCORE_REG_SP		    KVMCORE_REG_CORE(62u)	/* SP_EL0 */
-#define KVMCORE_REG_PC		    KVMCORE_REG_CORE(64u)
-#define KVMCORE_REG_PSTATE	    KVMCORE_REG_CORE(66u)
-#define KVMCORE_REG_SP_EL1	    KVMCORE_REG_CORE(68u)
-#define KVMCORE_REG_ELR_EL1	    KVMCORE_REG_CORE(70u)
-#define KVMCORE_REG_SPSR_EL1	    KVMCORE_REG_CORE(72u)	/* spsr[0] */
+#define KVMCORE_REG_CORE(word) (0x6030000000100000ULL | (word))
+#define KVMCORE_REG_X(n)       KVMCORE_REG_CORE(2u * (n)) /* x0..x30 */
+#define KVMCORE_REG_SP         KVMCORE_REG_CORE(62u)      /* SP_EL0 */
+#define KVMCORE_REG_PC         KVMCORE_REG_CORE(64u)
+#define KVMCORE_REG_PSTATE     KVMCORE_REG_CORE(66u)
+#define KVMCORE_REG_SP_EL1     KVMCORE_REG_CORE(68u)
+#define KVMCORE_REG_ELR_EL1    KVMCORE_REG_CORE(70u)
+#define KVMCORE_REG_SPSR_EL1   KVMCORE_REG_CORE(72u) /* spsr[0] */
 /* System registers: class 0x13, op0/op1/CRn/CRm/op2 packed as the kernel does. */
 #define KVMCORE_REG_SYS(op0, op1, crn, crm, op2) \
 	(0x6030000000130000ULL | ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
-#define KVMCORE_REG_SCTLR_EL1	    KVMCORE_REG_SYS(3u, 0u, 1u, 0u, 0u)
-#define KVMCORE_REG_VBAR_EL1	    KVMCORE_REG_SYS(3u, 0u, 12u, 0u, 0u)
-#define KVMCORE_REG_ESR_EL1	    KVMCORE_REG_SYS(3u, 0u, 5u, 2u, 0u)
-#define KVMCORE_REG_FAR_EL1	    KVMCORE_REG_SYS(3u, 0u, 6u, 0u, 0u)
-#define KVMCORE_REG_MPIDR_EL1	    KVMCORE_REG_SYS(3u, 0u, 0u, 0u, 5u)
+#define KVMCORE_REG_SCTLR_EL1 KVMCORE_REG_SYS(3u, 0u, 1u, 0u, 0u)
+#define KVMCORE_REG_VBAR_EL1  KVMCORE_REG_SYS(3u, 0u, 12u, 0u, 0u)
+#define KVMCORE_REG_ESR_EL1   KVMCORE_REG_SYS(3u, 0u, 5u, 2u, 0u)
+#define KVMCORE_REG_FAR_EL1   KVMCORE_REG_SYS(3u, 0u, 6u, 0u, 0u)
+#define KVMCORE_REG_MPIDR_EL1 KVMCORE_REG_SYS(3u, 0u, 0u, 0u, 5u)
 /* Firmware pseudo-registers (Documentation/virt/kvm/arm/fw-pseudo-registers.rst). */
-#define KVMCORE_REG_FW(n)	    (0x6030000000140000ULL | (n))
-#define KVMCORE_REG_FW_BMAP(n)	    (0x6030000000160000ULL | (n))
+#define KVMCORE_REG_FW(n)      (0x6030000000140000ULL | (n))
+#define KVMCORE_REG_FW_BMAP(n) (0x6030000000160000ULL | (n))
 
 /* --- SDEI: the posted series, v5 (22 Mar 2022) ------------------------------------------------- */
 
-#define KVM_CAP_ARM_SDEI	 211		/* v5; number reused by mainline */
-#define KVM_CAP_ARM_SDEI_V7	 217		/* v7; number reused by mainline */
-#define KVM_CAP_ARM_SDEI_1_0	 145		/* delegation patch of 2017; number reused */
-#define KVM_CAP_FORWARD_HYPERCALL 0x53444549	/* RFC of 2019 without a number: one of ours */
+#define KVM_CAP_ARM_SDEI          211        /* v5; number reused by mainline */
+#define KVM_CAP_ARM_SDEI_V7       217        /* v7; number reused by mainline */
+#define KVM_CAP_ARM_SDEI_1_0      145        /* delegation patch of 2017; number reused */
+#define KVM_CAP_FORWARD_HYPERCALL 0x53444549 /* RFC of 2019 without a number: one of ours */
 
-#define KVM_SDEI_MAX_VCPUS	512
-#define KVM_SDEI_MAX_EVENTS	128
-#define KVM_SDEI_INVALID_EVENT	0xffffffffULL
-#define KVM_SDEI_DEFAULT_EVENT	0ULL
+#define KVM_SDEI_MAX_VCPUS        512
+#define KVM_SDEI_MAX_EVENTS       128
+#define KVM_SDEI_INVALID_EVENT    0xffffffffULL
+#define KVM_SDEI_DEFAULT_EVENT    0ULL
 
 struct kvm_sdei_exposed_event_state {
 	__u64 num;
-	__u8 type;		/* 0 private, 1 shared */
+	__u8 type; /* 0 private, 1 shared */
 	__u8 signaled;
-	__u8 priority;		/* 0 normal, 1 critical */
+	__u8 priority; /* 0 normal, 1 critical */
 	__u8 padding[5];
-	__u64 notifier;		/* a kernel pointer in the series; here always 0 */
+	__u64 notifier; /* a kernel pointer in the series; here always 0 */
 };
 
 struct kvm_sdei_registered_event_state {
 	__u64 num;
-	__u8 route_mode;	/* 0 any PE, 1 one PE */
+	__u8 route_mode; /* 0 any PE, 1 one PE */
 	__u8 padding[3];
-	__u8 hole[4];		/* unnamed in the series; zero in every canonical struct */
-	__u64 route_affinity;	/* MPIDR */
-	__u64 ep_address[KVM_SDEI_MAX_VCPUS];	/* private: by vCPU creation index; shared: [0] */
+	__u8 hole[4];         /* unnamed in the series; zero in every canonical struct */
+	__u64 route_affinity; /* MPIDR */
+	__u64 ep_address[KVM_SDEI_MAX_VCPUS]; /* private: by vCPU creation index; shared: [0] */
 	__u64 ep_arg[KVM_SDEI_MAX_VCPUS];
 	__u64 registered[KVM_SDEI_MAX_VCPUS / 64];
 	__u64 enabled[KVM_SDEI_MAX_VCPUS / 64];
@@ -143,7 +143,7 @@ struct kvm_sdei_registered_event_state {
 
 struct kvm_sdei_vcpu_event_state {
 	__u64 num;
-	__u32 event_count;	/* includes the run in progress */
+	__u32 event_count; /* includes the run in progress */
 	__u32 padding;
 };
 
@@ -156,7 +156,7 @@ struct kvm_sdei_vcpu_regs_state {
 struct kvm_sdei_vcpu_state {
 	__u8 masked;
 	__u8 padding[7];
-	__u64 critical_num;	/* KVM_SDEI_INVALID_EVENT: none runs */
+	__u64 critical_num; /* KVM_SDEI_INVALID_EVENT: none runs */
 	__u64 normal_num;
 	struct kvm_sdei_vcpu_regs_state critical_regs;
 	struct kvm_sdei_vcpu_regs_state normal_regs;
@@ -174,7 +174,7 @@ struct kvm_sdei_cmd {
 	};
 };
 
-#define KVM_ARM_SDEI_COMMAND	_IOWR(KVMIO, 0xd0, struct kvm_sdei_cmd)	/* 0xc010aed0 */
+#define KVM_ARM_SDEI_COMMAND _IOWR(KVMIO, 0xd0, struct kvm_sdei_cmd) /* 0xc010aed0 */
 
 enum kvm_sdei_command {
 	KVM_SDEI_CMD_GET_VERSION,
@@ -191,16 +191,16 @@ enum kvm_sdei_command {
 	KVM_SDEI_CMD_SET_VCPU_STATE,
 	KVM_SDEI_CMD_INJECT_EVENT,
 };
-#define KVM_SDEI_ABI_VERSION	0x00010000u
+#define KVM_SDEI_ABI_VERSION 0x00010000u
 
 /* v7's pseudo-registers (27 May 2022), in KVM_GET_REG_LIST order. */
 #define KVM_REG_ARM_SDEI_EVENT_HANDLER(n) (0x6040000000140004ULL + (n)) /* 16 bytes, n 0..3 */
 #define KVM_REG_ARM_SDEI_EVENT_REGISTERED 0x6030000000140008ULL
-#define KVM_REG_ARM_SDEI_EVENT_ENABLED	  0x6030000000140009ULL
-#define KVM_REG_ARM_SDEI_EVENT_RUNNING	  0x603000000014000aULL
-#define KVM_REG_ARM_SDEI_EVENT_PENDING	  0x603000000014000bULL
-#define KVM_REG_ARM_SDEI_EVENT_CONTEXT	  0x608000000014000cULL	/* 256 bytes, 160 of them used */
-#define KVM_REG_ARM_SDEI_PE_STATE	  0x603000000014000dULL
+#define KVM_REG_ARM_SDEI_EVENT_ENABLED    0x6030000000140009ULL
+#define KVM_REG_ARM_SDEI_EVENT_RUNNING    0x603000000014000aULL
+#define KVM_REG_ARM_SDEI_EVENT_PENDING    0x603000000014000bULL
+#define KVM_REG_ARM_SDEI_EVENT_CONTEXT    0x608000000014000cULL /* 256 bytes, 160 of them used */
+#define KVM_REG_ARM_SDEI_PE_STATE         0x603000000014000dULL
 
 struct kvm_sdei_v7_handler {
 	__u64 ep_addr;
@@ -214,86 +214,7 @@ struct kvm_sdei_v7_context {
 	__u64 reserved[12];
 };
 
-/* --- Realms: RFC v1 of the Arm CCA series (27 Jan 2023) and its v8..v11 dialect ------------------ */
-
-#define KVM_CAP_ARM_RME			  300
-#define KVM_CAP_ARM_RME_V8		  240	/* v8..v11; number reused by mainline */
-#define KVMCORE_VM_TYPE_ARM_SHIFT	  8
-#define KVMCORE_VM_TYPE_ARM_MASK	  0xf00UL
-#define KVMCORE_VM_TYPE_ARM_NORMAL	  0x000UL
-#define KVMCORE_VM_TYPE_ARM_REALM	  0x100UL
-#define KVM_CAP_ARM_RME_CONFIG_REALM	  0
-#define KVM_CAP_ARM_RME_CREATE_RD	  1
-#define KVM_CAP_ARM_RME_INIT_IPA_REALM	  2
-#define KVM_CAP_ARM_RME_POPULATE_REALM	  3
-#define KVM_CAP_ARM_RME_ACTIVATE_REALM	  4
-#define KVM_ARM_VCPU_REC		  7
-#define KVM_ARM_VCPU_REC_V8		  9
-#define KVM_CAP_ARM_RME_RPV_SIZE	  64
-#define KVM_CAP_ARM_RME_MEASUREMENT_ALGO_SHA256 0
-#define KVM_CAP_ARM_RME_MEASUREMENT_ALGO_SHA512 1
-#define KVM_CAP_ARM_RME_CFG_RPV		  0
-#define KVM_CAP_ARM_RME_CFG_HASH_ALGO	  1
-#define KVM_CAP_ARM_RME_CFG_SVE		  2
-#define KVM_CAP_ARM_RME_CFG_DBG		  3
-#define KVM_CAP_ARM_RME_CFG_PMU		  4
-#define KVM_ARM_VCPU_RMM_PSCI_COMPLETE	  0x4018aed6UL	/* v8..v11 */
-#define KVM_ARM_RME_POPULATE_FLAGS_MEASURE 1u
-
-struct kvm_cap_arm_rme_config_item {
-	__u32 cfg;
-	union {
-		struct {
-			__u8 rpv[KVM_CAP_ARM_RME_RPV_SIZE];
-		};
-		struct {
-			__u32 hash_algo;
-		};
-		struct {
-			__u32 sve_vq;
-		};
-		struct {
-			__u32 num_brps;
-			__u32 num_wrps;
-		};
-		struct {
-			__u32 num_pmu_cntrs;
-		};
-		__u8 reserved[256];
-	};
-};
-
-struct kvm_cap_arm_rme_init_ipa_args {
-	__u64 init_ipa_base;
-	__u64 init_ipa_size;
-};
-
-struct kvm_cap_arm_rme_populate_realm_args {
-	__u64 populate_ipa_base;
-	__u64 populate_ipa_size;
-};
-
-/* v8..v11 */
-struct kvm_arm_rme_init_ripas {
-	__u64 base;
-	__u64 size;
-	__u64 reserved[2];
-};
-
-struct kvm_arm_rme_populate_realm {
-	__u64 base;
-	__u64 size;
-	__u32 flags;
-	__u32 reserved[3];
-};
-
-struct kvm_arm_rmm_psci_complete {
-	__u64 target_mpidr;
-	__u32 psci_status;
-	__u32 padding[3];
-};
-
-#define KVM_CAP_ARM_MMIO_GUARD	206	/* MMIO guard series v2; number reused by mainline */
+#define KVM_CAP_ARM_MMIO_GUARD 206 /* MMIO guard series v2; number reused by mainline */
 
 /* --- This project's attribute groups on the VM: what the posted structs cannot carry ------------- */
 
@@ -304,21 +225,21 @@ struct kvm_arm_rmm_psci_complete {
  * the count alone. A SET takes count entries at ptr (capacity is ignored), is atomic, and demands a VM
  * that has not run (-EBUSY).
  */
-#define KVMCORE_GROUP_SDEI	0x5344
-#define KVMCORE_GROUP_FILTER	0x5346
-#define KVMCORE_GROUP_GUARD	0x4d47
-#define KVMCORE_GROUP_REALM	0x524d
-#define KVMCORE_GROUP_VM	0x564d
+#define KVMCORE_GROUP_SDEI   0x5344
+#define KVMCORE_GROUP_FILTER 0x5346
+#define KVMCORE_GROUP_GUARD  0x4d47
+#define KVMCORE_GROUP_REALM  0x524d
+#define KVMCORE_GROUP_VM     0x564d
 
 struct kvmcore_array {
 	__u64 capacity;
 	__u64 count;
 	__u64 ptr;
-	__u64 pad;		/* 0, else -EINVAL */
+	__u64 pad; /* 0, else -EINVAL */
 };
 
 /* KVMCORE_GROUP_VM: who this VM is. */
-#define KVMCORE_VM_INFO		0	/* GET struct kvmcore_vm_info */
+#define KVMCORE_VM_INFO 0 /* GET struct kvmcore_vm_info */
 
 enum kvmcore_profile {
 	KVMCORE_PROFILE_SPEC,
@@ -329,31 +250,31 @@ enum kvmcore_profile {
 
 struct kvmcore_vm_info {
 	__u8 uuid[16];
-	__u32 type;		/* enum kvmcore_vm_type of kvmcore.h */
-	__u32 profile;		/* enum kvmcore_profile */
-	char kernel[16];	/* kernel profile, e.g. "6.12"; NUL padded */
+	__u32 type;      /* enum kvmcore_vm_type of kvmcore.h */
+	__u32 profile;   /* enum kvmcore_profile */
+	char kernel[16]; /* kernel profile, e.g. "6.12"; NUL padded */
 	__u32 ipa_bits;
 	__u32 n_vcpus;
-	__u64 generation;	/* of the VM: raised by each hand-over */
+	__u64 generation; /* of the VM: raised by each hand-over */
 	__u32 has_run;
 	__u32 pad;
 };
 
 /* KVMCORE_GROUP_SDEI */
-#define KVMCORE_SDEI_INFO	0	/* GET struct kvmcore_sdei_info */
-#define KVMCORE_SDEI_HANDLERS	1	/* GET/SET struct kvmcore_array of kvmcore_sdei_handler */
-#define KVMCORE_SDEI_PENDING	2	/* GET/SET struct kvmcore_array of kvmcore_sdei_pending */
-#define KVMCORE_SDEI_BINDINGS	3	/* GET/SET struct kvmcore_array of kvmcore_sdei_binding */
+#define KVMCORE_SDEI_INFO     0 /* GET struct kvmcore_sdei_info */
+#define KVMCORE_SDEI_HANDLERS 1 /* GET/SET struct kvmcore_array of kvmcore_sdei_handler */
+#define KVMCORE_SDEI_PENDING  2 /* GET/SET struct kvmcore_array of kvmcore_sdei_pending */
+#define KVMCORE_SDEI_BINDINGS 3 /* GET/SET struct kvmcore_array of kvmcore_sdei_binding */
 
-#define KVMCORE_SDEI_NO_VCPU	0xffffffffu
+#define KVMCORE_SDEI_NO_VCPU  0xffffffffu
 
 struct kvmcore_sdei_info {
-	__u32 profile;		/* enum kvmcore_profile */
-	__u32 flags;		/* 0 */
-	__u64 version;		/* what SDEI_VERSION returns */
+	__u32 profile; /* enum kvmcore_profile */
+	__u32 flags;   /* 0 */
+	__u64 version; /* what SDEI_VERSION returns */
 	__u16 private_slots;
 	__u16 shared_slots;
-	__u32 n_events;		/* limit of exposed and of registered events */
+	__u32 n_events; /* limit of exposed and of registered events */
 };
 
 /*
@@ -362,8 +283,8 @@ struct kvmcore_sdei_info {
  */
 struct kvmcore_sdei_handler {
 	__u64 num;
-	__u32 vcpu;		/* creation index of the PE it runs on */
-	__u8 shared;		/* 1: the one instance of a shared event */
+	__u32 vcpu;  /* creation index of the PE it runs on */
+	__u8 shared; /* 1: the one instance of a shared event */
 	__u8 route_mode;
 	__u8 pad[2];
 	__u64 affinity;
@@ -374,34 +295,35 @@ struct kvmcore_sdei_handler {
 /* Triggers that wait outside any PE's queue: shared, any PE, and no PE could take them. */
 struct kvmcore_sdei_pending {
 	__u64 num;
-	__u32 vcpu;		/* KVMCORE_SDEI_NO_VCPU */
-	__u32 count;		/* 1 */
+	__u32 vcpu;  /* KVMCORE_SDEI_NO_VCPU */
+	__u32 count; /* 1 */
 };
 
 struct kvmcore_sdei_binding {
-	__u64 num;		/* the event SDEI_INTERRUPT_BIND returned */
+	__u64 num; /* the event SDEI_INTERRUPT_BIND returned */
 	__u32 intid;
-	__u8 shared;		/* SPI: 1, PPI: 0 */
+	__u8 shared; /* SPI: 1, PPI: 0 */
 	__u8 slot;
 	__u8 pad[2];
-	__u64 active[KVM_SDEI_MAX_VCPUS / 64];	/* interrupt active: by vCPU; SPI: bit 0 */
+	__u64 active[KVM_SDEI_MAX_VCPUS / 64]; /* interrupt active: by vCPU; SPI: bit 0 */
 };
 
 /* KVMCORE_GROUP_FILTER */
-#define KVMCORE_FILTER_INFO	0	/* GET struct kvmcore_filter_info */
-#define KVMCORE_FILTER_RANGES	1	/* GET struct kvmcore_array of kvm_smccc_filter, sorted by base */
+#define KVMCORE_FILTER_INFO   0 /* GET struct kvmcore_filter_info */
+#define KVMCORE_FILTER_RANGES 1 /* GET struct kvmcore_array of kvm_smccc_filter, sorted by base */
 
 struct kvmcore_filter_info {
-	__u32 n_ranges;		/* as set by the VMM, one per successful SET */
-	__u32 reserved_set;	/* 0 architecture calls; 1 also what pKVM keeps */
+	__u32 n_ranges;     /* as set by the VMM, one per successful SET */
+	__u32 reserved_set; /* 0 architecture calls; 1 also what pKVM keeps */
 	__u32 has_run;
 	__u32 pad;
 };
 
 /* KVMCORE_GROUP_GUARD */
-#define KVMCORE_GUARD_INFO	0	/* GET struct kvmcore_guard_state, ptr and counts 0 */
-#define KVMCORE_GUARD_RANGES	1	/* GET struct kvmcore_array of kvmcore_guard_range */
-#define KVMCORE_GUARD_STATE	2	/* SET struct kvmcore_guard_state */
+#define KVMCORE_GUARD_INFO   0 /* GET struct kvmcore_guard_state, ptr and counts 0 */
+#define KVMCORE_GUARD_RANGES 1 /* GET struct kvmcore_array of kvmcore_guard_range */
+#define KVMCORE_GUARD_STATE  2 /* SET struct kvmcore_guard_state */
+#define KVMCORE_GUARD_SHARED 3 /* GET/SET struct kvmcore_array of kvmcore_guard_range */
 
 struct kvmcore_guard_range {
 	__u64 base;
@@ -409,10 +331,10 @@ struct kvmcore_guard_range {
 };
 
 struct kvmcore_guard_state {
-	__u32 abi;		/* enum kvmcore_guard_abi of kvmcore.h */
-	__u32 flags;		/* bit 0 enrolled */
-	__u64 granule;		/* bytes */
-	__u64 count;		/* ranges at ptr, sorted, disjoint */
+	__u32 abi;     /* enum kvmcore_guard_abi of kvmcore.h */
+	__u32 flags;   /* bit 0 enrolled */
+	__u64 granule; /* bytes */
+	__u64 count;   /* ranges at ptr, sorted, disjoint */
 	__u64 ptr;
 };
 
@@ -446,13 +368,6 @@ KVMCORE_ABI_SIZE(struct kvm_sdei_cmd, 16);
 KVMCORE_ABI_OFFSET(struct kvm_sdei_cmd, pointer, 8);
 KVMCORE_ABI_SIZE(struct kvm_sdei_v7_handler, 16);
 KVMCORE_ABI_SIZE(struct kvm_sdei_v7_context, 256);
-KVMCORE_ABI_SIZE(struct kvm_cap_arm_rme_config_item, 260);
-KVMCORE_ABI_OFFSET(struct kvm_cap_arm_rme_config_item, rpv, 4);
-KVMCORE_ABI_SIZE(struct kvm_cap_arm_rme_init_ipa_args, 16);
-KVMCORE_ABI_SIZE(struct kvm_cap_arm_rme_populate_realm_args, 16);
-KVMCORE_ABI_SIZE(struct kvm_arm_rme_init_ripas, 32);
-KVMCORE_ABI_SIZE(struct kvm_arm_rme_populate_realm, 32);
-KVMCORE_ABI_SIZE(struct kvm_arm_rmm_psci_complete, 24);
 KVMCORE_ABI_SIZE(struct kvmcore_array, 32);
 KVMCORE_ABI_SIZE(struct kvmcore_vm_info, 64);
 KVMCORE_ABI_SIZE(struct kvmcore_sdei_info, 24);
@@ -462,5 +377,7 @@ KVMCORE_ABI_SIZE(struct kvmcore_sdei_binding, 80);
 KVMCORE_ABI_SIZE(struct kvmcore_filter_info, 16);
 KVMCORE_ABI_SIZE(struct kvmcore_guard_range, 16);
 KVMCORE_ABI_SIZE(struct kvmcore_guard_state, 32);
+
+#include <kvmcore/uapi_realm.h>
 
 #endif
