@@ -19,7 +19,7 @@ ROOMS = {
     "libsdeistate": (("libsdeistate/*", "libkvmcore/include/kvmcore/uapi.h",
                       "libkvmcore/include/kvmcore/port.h"), ("protobuf-c", "zstd", "OpenSSL")),
     "transport": (("transport/*",), ("OpenSSL", "libcurl")),
-    "tools/common": (("tools/common/*",), ("jansson",)),
+    "tools/common": (("tools/common/*", "libsdeistate/include/sdeistate/error.h"), ("jansson",)),
     "tools/sdei-migrate": (PUBLIC + ("tools/sdei-migrate/*", "tools/common/*"),
                            ("jansson", "SQLite", "libseccomp")),
     "tools/sdei-migrate/hook": (PUBLIC + ("tools/sdei-migrate/hook/*", "tools/common/*"),

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/cleanup.h"
+#include "common/failure.h"
+#include "common/option.h"
+
+#include "support/check.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct args {
+	bool flag;
+	int loud;
+	const char *key, *type, *file;
+	struct option_number vcpu, rate;
+	struct option_list trust, rest;
+};
+
+static const struct option_row rows[] = {
+	{ .name = "--smc", .offset = offsetof(struct args, flag), .type = OPTION_FLAG },
+	{ .name = "--loud",
+	  .letter = 'l',
+	  .offset = offsetof(struct args, loud),
+	  .type = OPTION_COUNT },
+	{ .name = "--key",
+	  .letter = 'k',
+	  .argument = "FILE",
+	  .offset = offsetof(struct args, key),
+	  .type = OPTION_TEXT,
+	  .required = true },
+	{ .name = "--type",
+	  .argument = "TYPE",
+	  .offset = offsetof(struct args, type),
+	  .type = OPTION_CHOICE,
+	  .choices = "ed25519|p256",
+	  .fallback = "ed25519" },
+	{ .name = "--vcpu",
+	  .argument = "N",
+	  .offset = offsetof(struct args, vcpu),
+	  .type = OPTION_NUMBER,
+	  .max = 511 },
+	{ .name = "--limit-rate",
+	  .argument = "R",
+	  .offset = offsetof(struct args, rate),
+	  .type = OPTION_SIZE },
+	{ .name = "--trust",
+	  .argument = "PUB",
+	  .offset = offsetof(struct args, trust),
+	  .type = OPTION_LIST },
+	{ .name = "FILE",
+	  .offset = offsetof(struct args, file),
+	  .type = OPTION_TEXT,
+	  .required = true },
+	{ .name = "X", .offset = offsetof(struct args, rest), .type = OPTION_LIST },
+	OPTION_END,
+};
+
+static const struct option_sources no_files = { .env_prefix = "OPTION_TEST_" };
+
+/* Words up to NULL. */
+static int parse(struct args *args, struct failure *failure, const struct option_sources *sources,
+		 const char *const *word)
+{
+	const struct option_table table = { rows, args };
+	char *argv[16];
+	int argc = 0;
+
+	memset(args, 0, sizeof(*args));
+	for (; word[argc]; argc++)
+		argv[argc] = (char *)(uintptr_t)word[argc];
+	return option_parse(&table, 1, argc, argv, sources, failure);
+}
+
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void release(struct args *args)
+{
+	const struct option_table table = { rows, args };
+
+	option_release(&table);
+}
+
+static void test_good_lines(void)
+{
+	struct failure failure;
+	struct args args;
+
+	CHECK(parse(&args, &failure, &no_files,
+		    WORDS("--smc", "-ll", "--key=a", "f", "--vcpu", "511", "-1", "--trust", "p",
+			  "--trust", "q", "--limit-rate", "2M", "--", "--x")) == 0,
+	      "every way to write an option is understood");
+	CHECK(args.flag && args.loud == 2, "flags and counts");
+	CHECK(strcmp(args.key, "a") == 0 && strcmp(args.file, "f") == 0, "texts");
+	CHECK(strcmp(args.type, "ed25519") == 0, "what was not given has its default");
+	CHECK(args.vcpu.given && args.vcpu.value == 511, "numbers, up to the bound");
+	CHECK(args.rate.value == 2u << 20, "sizes");
+	CHECK(args.trust.n == 2 && strcmp(args.trust.item[1], "q") == 0, "repeated options");
+	CHECK(args.rest.n == 2 && strcmp(args.rest.item[0], "-1") == 0 &&
+		      strcmp(args.rest.item[1], "--x") == 0,
+	      "a negative number and what stands behind -- are arguments");
+	release(&args);
+	CHECK(parse(&args, &failure, &no_files, WORDS("-kb", "-")) == 0 &&
+		      strcmp(args.key, "b") == 0 && strcmp(args.file, "-") == 0,
+	      "a value may stick to its letter, and - is an argument");
+	CHECK(!args.vcpu.given, "an absent number is seen to be absent");
+	release(&args);
+}
+
+static void test_bad_lines(void)
+{
+	static const struct {
+		const char *promise;
+		const char *word[6];
+		const char *field;
+	} row[] = {
+		{ "a missing option is named", { "f" }, "--key" },
+		{ "a missing argument is named", { "-k", "a" }, "FILE" },
+		{ "a missing value is named", { "f", "--key" }, "--key" },
+		{ "an unknown option", { "--keys", "a" }, "" },
+		{ "an abbreviation is not an option", { "--ke", "a", "f" }, "" },
+		{ "an unknown letter", { "-x" }, "" },
+		{ "given twice", { "-ka", "-kb", "f" }, "--key" },
+		{ "not one of the words", { "-ka", "f", "--type", "rsa" }, "--type" },
+		{ "half a word is not the word", { "-ka", "f", "--type", "p25" }, "--type" },
+		{ "not a number", { "-ka", "f", "--vcpu", "one" }, "--vcpu" },
+		{ "a number beyond its bound", { "-ka", "f", "--vcpu", "512" }, "--vcpu" },
+		{ "a flag with a value", { "-ka", "f", "--smc=1" }, "--smc" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct failure failure = { 0 };
+		struct args args;
+
+		CHECK(parse(&args, &failure, &no_files, row[i].word) == -EINVAL &&
+			      failure.reason == SDEISTATE_USAGE &&
+			      strcmp(failure.field, row[i].field) == 0,
+		      row[i].promise);
+		release(&args);
+	}
+}
+
+static void test_other_sources_in_their_order(void)
+{
+	char user[] = "key\0user\0type\0p256", other[] = "key\0system\0smc\0yes\0trust\0a,b";
+	const struct option_file file[] = { { .text = user, .len = sizeof(user) },
+					    { .text = other, .len = sizeof(other) } };
+	const struct option_sources sources = { "OPTION_TEST_", file, ARRAY_SIZE(file) };
+	struct failure failure;
+	struct args args;
+
+	CHECK(parse(&args, &failure, &sources, WORDS("f")) == 0 && strcmp(args.key, "user") == 0,
+	      "the user's file is stronger than the system's");
+	CHECK(strcmp(args.type, "p256") == 0 && args.flag && args.trust.n == 2 &&
+		      strcmp(args.trust.item[1], "b") == 0,
+	      "and both are read");
+	release(&args);
+	setenv("OPTION_TEST_KEY", "variable", 1);
+	setenv("OPTION_TEST_LIMIT_RATE", "1K", 1);
+	CHECK(parse(&args, &failure, &sources, WORDS("f")) == 0 &&
+		      strcmp(args.key, "variable") == 0 && args.rate.value == 1024,
+	      "the environment is stronger than files");
+	release(&args);
+	CHECK(parse(&args, &failure, &sources, WORDS("f", "-kline", "--trust", "c")) == 0 &&
+		      strcmp(args.key, "line") == 0 && args.trust.n == 1,
+	      "the command line is strongest, and replaces lists");
+	release(&args);
+	setenv("OPTION_TEST_VCPU", "many", 1);
+	CHECK(parse(&args, &failure, &sources, WORDS("f")) == -EINVAL &&
+		      strcmp(failure.field, "--vcpu") == 0,
+	      "a wrong variable is an error that names the option");
+	release(&args);
+	unsetenv("OPTION_TEST_KEY");
+	unsetenv("OPTION_TEST_LIMIT_RATE");
+	unsetenv("OPTION_TEST_VCPU");
+}
+
+static void test_configuration_file(void)
+{
+	char path[] = "/tmp/option-XXXXXX";
+	struct option_file file;
+	struct failure failure;
+	const int fd = mkstemp(path);
+
+	REQUIRE(fd >= 0, "there is a temporary directory");
+	CHECK(dprintf(fd, "# comment\n\n key = a b \ntype=p256") > 0, "it can be written");
+	CHECK(option_file_read(path, &file, &failure) == 0 && file.len == 18 &&
+		      memcmp(file.text, "key\0a b\0type\0p256", 18) == 0,
+	      "names and values come without the blanks around them");
+	free(file.text);
+	CHECK(dprintf(fd, "\nnonsense\n") > 0, "it can be written");
+	CHECK(option_file_read(path, &file, &failure) == -EINVAL &&
+		      strcmp(failure.actual, "nonsense") == 0,
+	      "a line without = is named");
+	free(file.text);
+	close(fd);
+	unlink(path);
+	CHECK(option_file_read(path, &file, &failure) == 0 && file.len == 0,
+	      "a missing file is an empty one");
+}
+
+int main(void)
+{
+	return RUN_TESTS(test_good_lines, test_bad_lines, test_other_sources_in_their_order,
+			 test_configuration_file);
+}
