@@ -39,11 +39,15 @@ def _outcome(case):
     return FAILED, f"{output}\n{told.get('message', '') if told is not None else ''}"
 
 
-def _parse(report, configuration):
+def _parse(report, console, configuration):
+    """What the report leaves out, such as that a test ran out of time, the console line has."""
+    verdicts = dict(re.findall(r"Test +#\d+: (\S+) [ .]*\*{3}(.*)", console))
     results = []
     for case in xml.parse(report).getroot().iter("testcase"):
         outcome, detail = _outcome(case)
         name = case.get("name")
+        if outcome == FAILED:
+            detail = f"{detail.rstrip()}\n{verdicts.get(name, '')}".strip()
         if not name.startswith(configuration + "/"):
             name = f"{configuration}: {name}"
         results.append(Result(name, outcome, float(case.get("time", 0)), detail))
@@ -68,7 +72,7 @@ def run(configuration, preset, selections, long):
             env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True)
         if os.path.exists(report):
-            results += _parse(report, configuration)
+            results += _parse(report, told.stdout, configuration)
         elif told.returncode != 0:
             results.append(Result(f"{configuration}/ctest", FAILED, 0, told.stdout))
     return results or [Result(f"{configuration}/none", SKIPPED, 0, "no test is registered")]
