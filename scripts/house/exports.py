@@ -47,7 +47,7 @@ def compare(check, room, library):
 
 
 def main():
-    check = Check("exports", "declare it in include/ with the API macro, or make it static or hidden")
+    check = Check("exports", "declare it in include/ with the API macro, or hide it")
     libraries = sorted(glob.glob(os.path.join(DEV, "*", "lib*.so")))
     if not libraries:
         skip("no library is built in build/dev; scripts/test house builds them")

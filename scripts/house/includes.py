@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Who includes whom: the rooms of docs/architecture.md as a table, and every #include against it."""
+"""Who includes whom: the rooms of docs/architecture.md as a table, every #include against it."""
 import fnmatch
 import os
 import re
@@ -46,8 +46,8 @@ LIBRARIES = {
 }
 SYSTEM = ("sys/*", "linux/*", "asm/*", "arpa/*", "net/*", "netinet/*", "sanitizer/*") + tuple(
     f"{name}.h" for name in (
-        "assert ctype dirent dlfcn endian err errno error fcntl float fnmatch getopt glob grp ifaddrs "
-        "inttypes libgen limits locale malloc math memory netdb poll pthread pwd regex sched "
+        "assert ctype dirent dlfcn endian err errno error fcntl float fnmatch getopt glob grp "
+        "ifaddrs inttypes libgen limits locale malloc math memory netdb poll pthread pwd regex sched "
         "semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio "
         "stdlib stdnoreturn string strings syslog termios threads time uchar ucontext unistd "
         "wchar wctype elf byteswap execinfo link").split())

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that CTest knows belongs to a configuration of scripts/test, so that none is forgotten."""
+"""Every test that CTest knows belongs to a configuration of scripts/test; none is forgotten."""
 import json
 import os
 import re

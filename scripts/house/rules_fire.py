@@ -52,8 +52,23 @@ TABLE = (
     ("words", "docs/a.md", "see /wo" "rk/main\n", "one machine"),
 )
 
+# The same for rules that look at what was built: rule, C, exported symbols, what it must say.
+BUILT = (
+    ("exports", "int t_open(void) { return 0; }", "t_open", None),
+    ("exports", "int t_other(void) { return 0; }", "t_*", "t_open is declared but"),
+    ("exports", "int t_open(void) { return 0; } int t_more(void) { return 0; }", "t_*",
+     "t_more is exported but"),
+    ("state", "const int t_a = 3; const char *const t_b[] = { \"x\" };", "t_*", None),
+    ("state", "static int a = 3; int t_open(void) { return a++; }", "t_*", "a can be written to"),
+    ("state", "int t_open(void) { static int b; return b++; }", "t_*", "b.0 can be written to"),
+)
+HEADER = H + "/** t_open() - opens. Return: 0 */\nint t_open(void);\n"
+BUILD = """mkdir -p build/dev/libt && cd build/dev/libt && echo '{code}' >t.c &&
+echo 'T_0 {{ global: {symbols}; local: *; }};' >t.map && cc -fPIC -c t.c &&
+ar rc libt_internal.a t.o && cc -shared -Wl,-soname,libt.so.0,--version-script=t.map t.o -o libt.so"""
 
-def say(folder, rule, path, text):
+
+def say(folder, rule, path, text, build=None):
     """What the rule says of a tree with this one file in it; None when it passes."""
     with tempfile.TemporaryDirectory() as tree:
         for name, content in ((path, text), ("scripts/house/exemptions.txt", ""),
@@ -63,6 +78,8 @@ def say(folder, rule, path, text):
                 file.write(content)
         os.chmod(os.path.join(tree, path), 0o755)
         subprocess.run(["git", "init", "-q", tree], check=True)
+        if build:
+            subprocess.run(["sh", "-c", build], cwd=tree, check=True)
         told = subprocess.run([sys.executable, "-B", os.path.join(folder, rule + ".py")],
                               env=dict(os.environ, SDEI_TREE=tree), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
@@ -71,11 +88,14 @@ def say(folder, rule, path, text):
 
 def main():
     check = Check("rules_fire", "mend the rule, not this table")
-    for rule, path, text, wanted in TABLE:
-        said = say(FOLDER, rule, path, text)
+    rows = [row + (None,) for row in TABLE]
+    rows += [(rule, "libt/include/t/t.h", HEADER, wanted, BUILD.format(code=code, symbols=symbols))
+             for rule, code, symbols, wanted in BUILT]
+    for rule, path, text, wanted, build in rows:
+        said = say(FOLDER, rule, path, text, build)
         if (wanted is None) != (said is None) or wanted and wanted not in said:
-            check.found(f"scripts/house/{rule}.py", f"of {text.splitlines()[1:3]} it must say "
-                        f"{wanted!r}, and says {said!r}")
+            check.found(f"scripts/house/{rule}.py", f"of {(build or text).splitlines()} it must "
+                        f"say {wanted!r}, and says {said!r}")
     check.finish()
 
 

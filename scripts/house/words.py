@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Words that do not belong in a finished tree, as a table: promises, places, other people's hosts."""
+"""Words that do not belong in a finished tree, as a table: promises, places, hosts."""
 import re
 
 from house import Check

@@ -43,7 +43,7 @@ def build(preset):
     """Returns the seconds it took, 0 when this run has built the preset before."""
     if preset in _done:
         if isinstance(_done[preset], BuildFailed):
-            raise _done[preset]
+            raise BuildFailed(f"the build of {preset} failed, see above")
         return 0.0
     began = time.monotonic()
     os.makedirs(LOGS, exist_ok=True)

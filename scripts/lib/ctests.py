@@ -11,7 +11,8 @@ from result import FAILED, PASSED, SKIPPED, Result
 # Sanitizers stop at the first finding. Newer kernels place memory where gcc 12's TSan cannot
 # follow, so that preset runs without address randomisation where setarch may switch it off.
 ENVIRONMENT = {
-    "asan": {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "asan": {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:"
+                             "detect_stack_use_after_return=1",
              "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"},
     "tsan": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
 }
