@@ -10,7 +10,10 @@
 #define SDEISTATE_SDEISTATE_H
 
 #include <sdeistate/error.h>
+#include <sdeistate/key.h>
+#include <sdeistate/limits.h>
 #include <sdeistate/record.h>
+#include <sdeistate/seal.h>
 #include <sdeistate/state.h>
 
 #endif
