@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -40,6 +41,16 @@ def key_of(path, entry, rules):
     return hashlib.sha256(rules + read(path).encode() + b"\0" + text).hexdigest()
 
 
+def in_short(said):
+    """The findings and the lines they point at; the notes on the way there are for whoever mends."""
+    lines = said.splitlines()
+    kept = [line for number, line in enumerate(lines)
+            if any(re.search(r":\d+: (?:error|warning): ", before)
+                   for before in lines[max(0, number - 2):number + 1])
+            and ": note: " not in line]
+    return "\n".join(kept) or said.strip()
+
+
 def look_at(path, entry, rules):
     """What clang-tidy said, or '' for nothing."""
     stamp = os.path.join(CACHE, key_of(path, entry, rules))
@@ -50,7 +61,7 @@ def look_at(path, entry, rules):
          "--extra-arg=-Wno-unknown-warning-option", path],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if told.returncode != 0:
-        return told.stdout.strip() or f"{path}: clang-tidy ended with {told.returncode}"
+        return in_short(told.stdout) or f"{path}: clang-tidy ended with {told.returncode}"
     open(stamp, "w", encoding="utf-8").close()
     return ""
 
