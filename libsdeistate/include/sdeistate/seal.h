@@ -31,7 +31,7 @@
 #define SDEISTATE_SCHEMA_SIZE   16u
 #define SDEISTATE_SNAPSHOT_TYPE "sdei-migrate/snapshot"
 
-enum sdeistate_kind {
+enum sdeistate_file_kind {
 	SDEISTATE_KIND_BASE = 1,  /* taken from a running VM; may be torn; never restored alone */
 	SDEISTATE_KIND_FINAL = 2, /* of a stopped VM, complete */
 	SDEISTATE_KIND_DELTA = 3, /* what changed since a base; revision 2 */
@@ -61,7 +61,7 @@ struct sdeistate_frame {
 struct sdeistate_manifest {
 	uint32_t revision;
 	uint8_t id[SDEISTATE_ID_SIZE]; /* random; consumed once */
-	enum sdeistate_kind kind;
+	enum sdeistate_file_kind kind;
 	uint8_t vm_uuid[SDEISTATE_UUID_SIZE]; /* in the order of its text form */
 	uint64_t generation;                  /* of the VM: grows with every hand-over */
 	uint64_t sequence;                    /* of the source's key: grows with every seal */
@@ -97,7 +97,7 @@ struct sdeistate_bulk {
 /* What to seal. Everything is borrowed for the call. All zero is a good start. */
 struct sdeistate_seal_request {
 	uint32_t revision; /* 0: the lowest that can say it */
-	enum sdeistate_kind kind;
+	enum sdeistate_file_kind kind;
 	uint8_t vm_uuid[SDEISTATE_UUID_SIZE];
 	uint64_t generation, sequence;
 	const struct sdeistate_pub *const *audience;
@@ -243,7 +243,7 @@ SDEISTATE_API int sdeistate_peek(const void *bytes, size_t len, struct sdeistate
 				 struct sdeistate_error *err);
 
 /** sdeistate_kind_name() - "base", "final", "delta", "empty", "invalid"; NULL for another number */
-SDEISTATE_API const char *sdeistate_kind_name(enum sdeistate_kind kind);
+SDEISTATE_API const char *sdeistate_kind_name(enum sdeistate_file_kind kind);
 
 /** sdeistate_frame_name() - "records" etc.; NULL for an unknown type; the optional bit is ignored
  */
