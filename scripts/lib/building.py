@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configure and build a preset, once per run."""
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -30,13 +31,21 @@ def _environment():
     return env
 
 
+def _in_short(said):
+    """Of a build that went on to the end: each failed step with what it said, not its command."""
+    steps = re.split(r"^(?=\[\d+/\d+\] )", said, flags=re.M)
+    failed = [re.sub(r"^(FAILED: .*\n)(?:ccache |/|: ).*\n", r"\1", step, flags=re.M)
+              for step in steps if "\nFAILED: " in step]
+    return "".join(failed) or said
+
+
 def _run(command, log):
     with open(log, "a", encoding="utf-8") as file:
         code = subprocess.run(command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL,
                               stdout=file, stderr=subprocess.STDOUT).returncode
     if code != 0:
         with open(log, encoding="utf-8", errors="replace") as file:
-            raise BuildFailed(f"{' '.join(command)}\n{file.read()}")
+            raise BuildFailed(f"{' '.join(command)}\n{_in_short(file.read())}")
 
 
 def build(preset):
@@ -52,7 +61,7 @@ def build(preset):
     vectors = os.environ.get("SDEI_THIRD_PARTY_VECTORS", "")
     try:
         _run(["cmake", "--preset", preset, f"-DSDEI_THIRD_PARTY_VECTORS={vectors}"], log)
-        _run(["cmake", "--build", directory(preset), "-j", JOBS], log)
+        _run(["cmake", "--build", directory(preset), "-j", JOBS, "--", "-k", "0"], log)
     except BuildFailed as failure:
         _done[preset] = failure
         raise
