@@ -8,4 +8,12 @@ set(KVMCORE_MEASURE_SOURCES
 	src/measure/limits.c
 	src/measure/rim.c
 	src/measure/ripas.c
-	src/measure/rtt.c)
+	src/measure/rtt.c
+	src/token/build.c
+	src/token/claims.c
+	src/token/cose.c
+	src/token/key.c
+	src/token/token.c
+	src/token/tree.c
+	src/token/verify.c
+	src/token/writer.c)
