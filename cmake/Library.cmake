@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# sdei_library(name VERSION_SCRIPT file SOURCES ... LINK ... )
+# sdei_library(name VERSION_SCRIPT file DESCRIPTION text SOURCES ... LINK ... [REQUIRES library ...])
+#
+# REQUIRES names those of our libraries whose public headers this one's include.
 #
 # Builds one shared library with SONAME, version script and pkg-config file, and a static twin
 # <name>_internal with the same objects, for tests that look behind the public headers.
 
 function(sdei_library name)
-	cmake_parse_arguments(arg "" "VERSION_SCRIPT;DESCRIPTION" "SOURCES;LINK;PLAIN_SOURCES;REQUIRES" ${ARGN})
+	cmake_parse_arguments(arg "" "VERSION_SCRIPT;DESCRIPTION" "SOURCES;LINK;REQUIRES" ${ARGN})
 	add_library(${name}_objects OBJECT ${arg_SOURCES})
 	target_include_directories(${name}_objects PUBLIC
 		"${CMAKE_CURRENT_SOURCE_DIR}/include" PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src")
@@ -37,7 +39,8 @@ function(sdei_library name)
 	string(REGEX REPLACE "/$" "" PC_PREFIX "${PC_PREFIX}")
 	set(PC_NAME ${name})
 	set(PC_DESCRIPTION "${arg_DESCRIPTION}")
-	set(PC_REQUIRES "${arg_REQUIRES}")
+	list(TRANSFORM arg_REQUIRES PREPEND lib)
+	list(JOIN arg_REQUIRES " " PC_REQUIRES)
 	configure_file("${PROJECT_SOURCE_DIR}/cmake/library.pc.in"
 		"${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc" @ONLY)
 	install(FILES "${CMAKE_CURRENT_BINARY_DIR}/lib${name}.pc"
