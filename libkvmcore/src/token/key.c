@@ -297,9 +297,17 @@ static int from_cose_key(struct kvmcore_span claim, struct kvmcore_public_key *k
 			continue;
 		memcpy(point + 1, x.data, n);
 		memcpy(point + 1 + n, y.data, n);
-		return kvmcore_public_key_from_point(point, 1 + 2 * n, key) ? -EPROTO : 0;
+		return kvmcore_public_key_from_point(point, 1 + 2 * n, key);
 	}
 	return -EPROTO;
+}
+
+static bool has_point_size(size_t len)
+{
+	for (unsigned int i = 0; i < KVMCORE_NR_CURVES; i++)
+		if (len == 1 + 2 * curves[i].coordinate)
+			return true;
+	return false;
 }
 
 int key_from_claim(struct kvmcore_span claim, struct kvmcore_public_key *key,
@@ -307,8 +315,8 @@ int key_from_claim(struct kvmcore_span claim, struct kvmcore_public_key *key,
 {
 	int ret;
 
-	if (claim.len && claim.data[0] == 4)
-		ret = kvmcore_public_key_from_point(claim.data, claim.len, key) ? -EPROTO : 0;
+	if (has_point_size(claim.len))
+		ret = kvmcore_public_key_from_point(claim.data, claim.len, key);
 	else
 		ret = from_cose_key(claim, key, err);
 	if (ret == -EPROTO)

@@ -44,7 +44,8 @@ int key_sign(const struct kvmcore_signing_key *key, const void *data, size_t len
 /**
  * key_from_claim() - the RAK from its claim, a COSE_Key or an uncompressed point
  *
- * Return: 0; -EPROTO (@err); -ENOMEM.
+ * Return: 0; -EPROTO (@err) if it has the form of neither; -EINVAL for a point that is on no curve;
+ * -ENOMEM.
  */
 int key_from_claim(struct kvmcore_span claim, struct kvmcore_public_key *key,
 		   struct kvmcore_error *err);

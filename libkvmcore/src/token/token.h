@@ -15,7 +15,7 @@ struct kvmcore_token {
 	int envelope; /* 0: one bare claim set */
 	struct cose platform_cose, realm_cose;
 	cbor_item_t *platform_tree, *realm_tree;
-	bool has_platform, has_realm;
+	bool has_platform, has_realm, has_rak;
 	struct kvmcore_platform_claims platform;
 	struct kvmcore_realm_claims realm;
 	struct kvmcore_public_key rak;

@@ -67,7 +67,8 @@ static enum kvmcore_check judge(struct verification *v, bool holds, int code, co
 
 static void check_realm_signature(struct verification *v)
 {
-	int ret = cose_verify(&v->token->realm_cose, &v->token->rak);
+	const struct kvmcore_token *t = v->token;
+	int ret = t->has_rak ? cose_verify(&t->realm_cose, &t->rak) : -EKEYREJECTED;
 
 	v->verdict->realm_signature = judge(v, ret == 0, ret, "realm token", "signature",
 					    "made by the key of claim 44237", "another");

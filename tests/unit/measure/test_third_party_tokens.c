@@ -31,6 +31,7 @@ static json_t *load_json(const char *name)
 
 /* --- Whole tokens --------------------------------------------------------------------------------- */
 
+/* Standard alphabet too. Return: bytes; 0 for what is no base64 */
 static size_t base64url(const char *text, uint8_t *bytes)
 {
 	static const char alphabet[] =
@@ -50,7 +51,7 @@ static size_t base64url(const char *text, uint8_t *bytes)
 			bytes[len++] = (uint8_t)(bits >> n);
 		}
 	}
-	return len;
+	return strspn(text, "=") == strlen(text) ? len : 0;
 }
 
 static bool read_key(const json_t *jwk, struct kvmcore_public_key *key)
@@ -397,6 +398,11 @@ static const char *write_diag(struct writer *w, const char *at)
 		}
 		return at;
 	}
+	if (at[0] == '<' && at[1] == '<') {
+		at = skip(write_diag(&items, at + 2));
+		write_bytes(w, items.data, items.len);
+		return at + 2;
+	}
 	if (*at == '"') {
 		n = strcspn(at + 1, "\"");
 		write_text(w, at + 1, n);
@@ -443,7 +449,8 @@ static void test_claim_sets_in_diagnostic_notation(void)
 		{ "diag-go-platform/CcaPlatformClaimsMandatoryOnly.diag",
 		  kvmcore_token_parse_platform, 0 },
 		{ "diag-go-platform/CcaPlatformExample.diag", kvmcore_token_parse_platform, 0 },
-		{ "diag-go-platform/CcaPlatformLegacyClaimsAll.diag", kvmcore_token_parse_platform, 0 },
+		{ "diag-go-platform/CcaPlatformLegacyClaimsAll.diag", kvmcore_token_parse_platform,
+		  0 },
 		{ "diag-go-platform/CcaPlatformLegacyClaimsMandatoryOnly.diag",
 		  kvmcore_token_parse_platform, 0 },
 	};
