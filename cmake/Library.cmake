@@ -25,6 +25,9 @@ function(sdei_library name)
 	target_link_libraries(${name} PRIVATE ${arg_LINK})
 	target_link_options(${name} PRIVATE
 		"LINKER:--version-script=${CMAKE_CURRENT_SOURCE_DIR}/${arg_VERSION_SCRIPT}" LINKER:--no-undefined-version)
+	if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize=")	# a sanitizer's symbols come with the program
+		target_link_options(${name} PRIVATE LINKER:--no-undefined)
+	endif()
 	set_target_properties(${name} PROPERTIES
 		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
 		LINK_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${arg_VERSION_SCRIPT}")

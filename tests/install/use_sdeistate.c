@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a stranger's first program does; tests/install/consume puts the library's headers before it.
- */
+/* What a stranger writes first; tests/install/consume builds it against the installed library. */
+#include <sdeistate/error.h>
+
 #include <stdio.h>
 
 int main(void)
