@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "call.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+void call_open(struct call *call, enum transport_verb verb)
+{
+	*call = (struct call){
+		.verb = verb_find((uint16_t)verb),
+		.body.max = TRANSPORT_CONTROL_MAX_BODY,
+	};
+}
+
+void call_release(struct call *call)
+{
+	for (unsigned int i = 0; i < call->fds.n_fds; i++)
+		close(call->fds.fd[i]);
+	transport_buffer_free(&call->body);
+}
+
+static int wait_for(struct transport_control *control, short events, const struct call *call,
+		    struct transport_error *err)
+{
+	struct pollfd pfd = { .fd = control->channel.fd, .events = events };
+	int n;
+
+	do
+		n = poll(&pfd, 1, clock_left_ms(call->deadline));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return transport_error_fill(err, -errno, "peer", call->verb->object, "", "%s|",
+					    strerror(errno));
+	if (n == 0)
+		return transport_error_fill(err, -ETIMEDOUT, "timeout", call->verb->object, "reply",
+					    "within %d ms|none", control->timeout_ms);
+	return 0;
+}
+
+static int broken(const struct call *call, int code, struct transport_error *err)
+{
+	switch (code) {
+	case -ENOMEM:
+		return transport_error_fill(err, code, "no-memory", call->verb->object, "", "|");
+	case -E2BIG:
+	case -EBADMSG:
+		return transport_error_fill(err, -EBADMSG, "protocol", call->verb->object, "reply",
+					    "a message within the limits|another");
+	default:
+		return transport_error_fill(err, -ECONNRESET, "peer", call->verb->object,
+					    "connection", "a reply|the VMM closed it");
+	}
+}
+
+static int push(struct transport_control *control, const struct call *call,
+		struct transport_error *err)
+{
+	int ret;
+
+	while ((ret = channel_send(&control->channel)) == 0) {
+		ret = wait_for(control, POLLOUT, call, err);
+		if (ret)
+			return ret;
+	}
+	/* A VMM that refuses us may have closed already; what it said is still to be read. */
+	return ret < 0 && ret != -EPIPE ? broken(call, ret, err) : 0;
+}
+
+static int pull(struct transport_control *control, const struct call *call,
+		struct transport_error *err)
+{
+	int ret;
+
+	while ((ret = channel_receive(&control->channel)) == 0) {
+		ret = wait_for(control, POLLIN, call, err);
+		if (ret)
+			return ret;
+	}
+	return ret < 0 ? broken(call, ret, err) : 0;
+}
+
+static int check_header(struct transport_control *control, const struct call *call,
+			struct transport_error *err)
+{
+	const struct transport_header *header = &control->channel.header;
+
+	if (header->type != call->verb->type || header->id != control->last_id ||
+	    (header->flags & ~VERB_ERROR) != VERB_REPLY)
+		return transport_error_fill(err, -EBADMSG, "protocol", call->verb->object, "reply",
+					    "the reply to request %llu|type 0x%x, flags 0x%x",
+					    (unsigned long long)control->last_id, header->type,
+					    header->flags);
+	return 0;
+}
+
+static int read_reply(struct transport_control *control, struct call *call,
+		      struct transport_error *err)
+{
+	const struct channel *channel = &control->channel;
+	struct transport_error said;
+	int ret = check_header(control, call, err);
+
+	if (ret)
+		return ret;
+	if (channel->header.flags & VERB_ERROR) {
+		ret = verb_get_error(channel->body.data, channel->body.len, &said, err);
+		if (!ret && err)
+			*err = said;
+		return ret ? ret : said.code;
+	}
+	memcpy(call->reply_fds.fd, channel->in_fd, sizeof(call->reply_fds.fd));
+	call->reply_fds.n_fds = channel->n_in_fds;
+	return transport_wire_parse(channel->body.data, channel->body.len, call->verb->reply,
+				    call->verb->n_reply, call->verb->object, &call->reply, err);
+}
+
+/* Send, wait, understand. The reply stays valid until the next call. */
+int call_make(struct transport_control *control, struct call *call, struct transport_error *err)
+{
+	const struct transport_header header = { (uint32_t)call->body.len, call->verb->type, 0,
+						 ++control->last_id };
+	const unsigned int n_fds = call->fds.n_fds;
+	int ret;
+
+	call->deadline = clock_now_ms() + control->timeout_ms;
+	channel_next(&control->channel);
+	call->fds.n_fds = 0;
+	ret = channel_queue(&control->channel, &header, &call->body, call->fds.fd, n_fds);
+	if (ret)
+		return broken(call, ret, err);
+	ret = push(control, call, err);
+	if (!ret)
+		ret = pull(control, call, err);
+	return ret ? ret : read_reply(control, call, err);
+}
+
+int call_unsendable(const struct call *call, int code, struct transport_error *err)
+{
+	return transport_error_fill(err, code, code == -ENOMEM ? "no-memory" : "over-limit",
+				    call->verb->object, "request", "%s|", strerror(-code));
+}
+
+int call_for_session(struct transport_control *control, enum transport_verb verb,
+		     const struct transport_id *session, struct call *call,
+		     struct transport_error *err)
+{
+	int ret;
+
+	call_open(call, verb);
+	ret = transport_wire_put_id(&call->body, TAG_SESSION, session);
+	return ret ? call_unsendable(call, ret, err) : call_make(control, call, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call.h - one request of a mover and its reply
+ */
+#ifndef TRANSPORT_CALL_H
+#define TRANSPORT_CALL_H
+
+#include "channel.h"
+#include "verbs.h"
+
+struct transport_control {
+	struct channel channel;
+	int timeout_ms;
+	uint64_t last_id;
+};
+
+/* What goes out, and what came back; the reply is borrowed from the channel until the next call. */
+struct call {
+	const struct verb_rules *verb;
+	struct transport_buffer body;
+	struct verb_fds fds, reply_fds;
+	struct transport_fields reply;
+	int64_t deadline;
+};
+
+#define OWNED_CALL __attribute__((cleanup(call_release)))
+
+/** call_open() - an empty request */
+void call_open(struct call *call, enum transport_verb verb);
+
+/** call_release() - wipe the request, close what was not sent */
+void call_release(struct call *call);
+
+/** call_unsendable() - the request could not be built: why. Return: @code */
+int call_unsendable(const struct call *call, int code, struct transport_error *err);
+
+/** call_make() - send, wait, understand. Return: as transport/control.h says of every call */
+int call_make(struct transport_control *control, struct call *call, struct transport_error *err);
+
+/** call_for_session() - open and make a call that says nothing but its session */
+int call_for_session(struct transport_control *control, enum transport_verb verb,
+		     const struct transport_id *session, struct call *call,
+		     struct transport_error *err);
+
+#endif

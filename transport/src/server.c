@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "door.h"
+
+#define DEFAULT_TIMEOUT_MS 5000
+#define BACKLOG            64
+#define EVENTS             32
+#define MAX_ALLOWED        64u
+
+struct transport_server {
+	enum watch wake; /* what epoll hands back for wake_fd */
+	int epoll_fd, wake_fd;
+	struct door *doors;
+	struct connection *connections;
+	unsigned int n_connections, max_clients;
+	int message_timeout_ms, hello_timeout_ms;
+	mode_t socket_mode;
+	uid_t allow[MAX_ALLOWED];
+	size_t n_allow;
+};
+
+static int system_error(struct transport_error *err, const char *object, const char *call)
+{
+	const int code = -errno;
+
+	return transport_error_fill(err, code, "io", object, call, "success|%s", strerror(-code));
+}
+
+static int or_default(int given, int otherwise)
+{
+	return given > 0 ? given : otherwise;
+}
+
+static int watch_fd(const struct transport_server *server, int fd, uint32_t events, void *what)
+{
+	struct epoll_event event = { .events = events, .data.ptr = what };
+
+	return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static void take_options(struct transport_server *server,
+			 const struct transport_server_options *options)
+{
+	server->max_clients =
+		options->max_clients ? options->max_clients : TRANSPORT_CONTROL_MAX_CLIENTS;
+	server->message_timeout_ms = or_default(options->message_timeout_ms, DEFAULT_TIMEOUT_MS);
+	server->hello_timeout_ms = or_default(options->hello_timeout_ms, DEFAULT_TIMEOUT_MS);
+	server->socket_mode = options->socket_mode ? options->socket_mode
+			      : options->n_allow   ? 0666
+						   : 0600;
+	server->n_allow = options->n_allow;
+	for (size_t i = 0; i < options->n_allow; i++)
+		server->allow[i] = options->allow[i];
+}
+
+int transport_server_new(const struct transport_server_options *options,
+			 struct transport_server **server, struct transport_error *err)
+{
+	static const struct transport_server_options defaults;
+	struct transport_server *made;
+	int ret = 0;
+
+	options = options ? options : &defaults;
+	if (options->n_allow > MAX_ALLOWED)
+		return transport_error_fill(err, -E2BIG, "over-limit", "allowed users", "",
+					    "at most %u|%zu", MAX_ALLOWED, options->n_allow);
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return transport_error_fill(err, -ENOMEM, "no-memory", "control server", "", "|");
+	take_options(made, options);
+	made->wake = WATCH_WAKE;
+	made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	made->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (made->epoll_fd < 0 || made->wake_fd < 0)
+		ret = system_error(err, "control server", "epoll");
+	if (!ret && watch_fd(made, made->wake_fd, EPOLLIN, &made->wake))
+		ret = system_error(err, "control server", "epoll");
+	if (ret)
+		transport_server_free(made);
+	else
+		*server = made;
+	return ret;
+}
+
+static int name_address(const char *path, struct sockaddr_un *address, struct transport_error *err)
+{
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(address->sun_path))
+		return transport_error_fill(err, -ENAMETOOLONG, "usage", path, "length",
+					    "at most %zu|%zu", sizeof(address->sun_path) - 1,
+					    strlen(path));
+	strcpy(address->sun_path, path);
+	return 0;
+}
+
+/* A socket file whose server is gone may be replaced. */
+static int clear_path(const char *path, const struct sockaddr_un *address,
+		      struct transport_error *err)
+{
+	struct stat st;
+	int fd, ret;
+
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return transport_error_fill(err, -EEXIST, "io", path, "file", "a socket|no socket");
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return system_error(err, path, "socket");
+	ret = connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	close(fd);
+	if (ret == 0)
+		return transport_error_fill(err, -EADDRINUSE, "busy", path, "control socket",
+					    "nobody listening|another server");
+	return unlink(path) < 0 ? system_error(err, path, "unlink") : 0;
+}
+
+static int listen_at(const struct transport_server *server, const char *path, int *fd,
+		     struct transport_error *err)
+{
+	struct sockaddr_un address;
+	int made, ret = name_address(path, &address, err);
+
+	if (!ret)
+		ret = clear_path(path, &address, err);
+	if (ret)
+		return ret;
+	made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (made < 0)
+		return system_error(err, path, "socket");
+	/* Nobody gets in before the mode is right: a connection needs listen(). */
+	if (bind(made, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    chmod(path, server->socket_mode) < 0 || listen(made, BACKLOG) < 0) {
+		ret = system_error(err, path, "listen");
+		close(made);
+		return ret;
+	}
+	*fd = made;
+	return 0;
+}
+
+static void free_door(struct door *door)
+{
+	if (door->fd >= 0) {
+		unlink(door->path);
+		close(door->fd);
+	}
+	free(door->path);
+	free(door);
+}
+
+int transport_server_add(struct transport_server *server, const char *path,
+			 const struct transport_control_ops *ops, void *vm,
+			 struct transport_error *err)
+{
+	struct door *door = calloc(1, sizeof(*door));
+	int ret;
+
+	if (door)
+		*door = (struct door){ WATCH_DOOR,   server->doors, server, -1,
+				       strdup(path), ops,           vm,     { 0 } };
+	if (!door || !door->path) {
+		free(door);
+		return transport_error_fill(err, -ENOMEM, "no-memory", path, "", "|");
+	}
+	ret = listen_at(server, path, &door->fd, err);
+	if (!ret && watch_fd(server, door->fd, EPOLLIN, door))
+		ret = system_error(err, path, "epoll");
+	if (ret)
+		free_door(door);
+	else
+		server->doors = door;
+	return ret;
+}
+
+int transport_server_status(const struct transport_server *server, const char *path,
+			    struct transport_vm_status *status)
+{
+	for (const struct door *door = server->doors; door; door = door->next) {
+		if (strcmp(door->path, path) == 0) {
+			*status = owner_status(&door->owner);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static bool is_allowed(const struct transport_server *server, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	for (size_t i = 0; i < server->n_allow; i++)
+		if (server->allow[i] == peer.uid)
+			return true;
+	return false;
+}
+
+static void drop(struct transport_server *server, struct connection *connection)
+{
+	struct connection **at = &server->connections;
+
+	while (*at != connection)
+		at = &(*at)->next;
+	*at = connection->next;
+	server->n_connections--;
+	verb_drop(connection);
+	channel_release(&connection->channel);
+	free(connection);
+}
+
+/* Tell a stranger why, if the socket takes it at once; there is no second try. */
+static void turn_away(struct connection *connection, int code, const char *reason,
+		      const char *field, const char *text)
+{
+	struct transport_error error;
+
+	transport_error_fill(&error, code, reason, "control socket", field, "%s", text);
+	if (verb_refuse(connection, TRANSPORT_VERB_HELLO, 1, &error) == 0)
+		channel_send(&connection->channel);
+}
+
+static void welcome(struct transport_server *server, struct door *door, int fd)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+	bool stays = false;
+
+	if (!connection) {
+		close(fd);
+		return;
+	}
+	connection->watch = WATCH_CONNECTION;
+	connection->door = door;
+	channel_init(&connection->channel, fd);
+	if (!is_allowed(server, fd))
+		turn_away(connection, -EACCES, "refused", "user", "an allowed user|another");
+	else if (server->n_connections >= server->max_clients)
+		turn_away(connection, -EAGAIN, "temporary", "clients", "a free place|none");
+	else
+		stays = watch_fd(server, fd, EPOLLIN, connection) == 0;
+	if (!stays) {
+		channel_release(&connection->channel);
+		free(connection);
+		return;
+	}
+	connection->deadline = clock_now_ms() + server->hello_timeout_ms;
+	connection->next = server->connections;
+	server->connections = connection;
+	server->n_connections++;
+}
+
+static void open_door(struct transport_server *server, struct door *door)
+{
+	for (int i = 0; i < BACKLOG; i++) {
+		const int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		welcome(server, door, fd);
+	}
+}
+
+static void watch_for(struct transport_server *server, struct connection *connection,
+		      uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = connection };
+
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, connection->channel.fd, &event);
+}
+
+/* Send what is queued. Return: 1 when all is out; 0 to wait; -errno to drop. */
+static int flush(struct transport_server *server, struct connection *connection)
+{
+	const int ret = channel_send(&connection->channel);
+
+	if (ret == 0)
+		watch_for(server, connection, EPOLLOUT);
+	if (ret != 1)
+		return ret;
+	channel_next(&connection->channel);
+	connection->deadline = connection->greeted ? 0 : clock_now_ms() + server->hello_timeout_ms;
+	watch_for(server, connection, EPOLLIN);
+	return 1;
+}
+
+/* Assemble and answer one request. A client that breaks the protocol hears why and is dropped. */
+static int hear(struct transport_server *server, struct connection *connection)
+{
+	int ret = channel_receive(&connection->channel), served;
+
+	if (ret == 0) {
+		if (connection->deadline == 0 && channel_is_receiving(&connection->channel))
+			connection->deadline = clock_now_ms() + server->message_timeout_ms;
+		return 0;
+	}
+	if (ret < 0)
+		return ret;
+	served = verb_serve(connection);
+	connection->deadline = clock_now_ms() + server->message_timeout_ms;
+	ret = flush(server, connection);
+	return served ? served : ret < 0 ? ret : 0;
+}
+
+static void attend(struct transport_server *server, struct connection *connection, uint32_t events)
+{
+	int ret = 0;
+
+	if (connection->channel.out.len)
+		ret = events & (EPOLLERR | EPOLLHUP) ? -EPIPE : flush(server, connection);
+	else
+		ret = hear(server, connection);
+	if (ret < 0)
+		drop(server, connection);
+}
+
+static void drop_late(struct transport_server *server)
+{
+	const int64_t now = clock_now_ms();
+	struct connection *next;
+
+	for (struct connection *c = server->connections; c; c = next) {
+		next = c->next;
+		if (c->deadline && c->deadline <= now)
+			drop(server, c);
+	}
+}
+
+/* How long may epoll sleep before some client is late? */
+static int patience(const struct transport_server *server, int timeout_ms)
+{
+	for (const struct connection *c = server->connections; c; c = c->next) {
+		if (c->deadline && (timeout_ms < 0 || clock_left_ms(c->deadline) < timeout_ms))
+			timeout_ms = clock_left_ms(c->deadline);
+	}
+	return timeout_ms;
+}
+
+int transport_server_step(struct transport_server *server, int timeout_ms,
+			  struct transport_error *err)
+{
+	struct epoll_event event[EVENTS];
+	bool stopped = false;
+	int n = epoll_wait(server->epoll_fd, event, EVENTS, patience(server, timeout_ms));
+
+	if (n < 0 && errno != EINTR)
+		return system_error(err, "control server", "epoll_wait");
+	for (int i = 0; i < n; i++) {
+		switch (*(enum watch *)event[i].data.ptr) {
+		case WATCH_WAKE:
+			stopped = true;
+			break;
+		case WATCH_DOOR:
+			open_door(server, event[i].data.ptr);
+			break;
+		case WATCH_CONNECTION:
+			attend(server, event[i].data.ptr, event[i].events);
+			break;
+		}
+	}
+	drop_late(server);
+	return stopped;
+}
+
+int transport_server_run(struct transport_server *server, struct transport_error *err)
+{
+	int ret;
+
+	do
+		ret = transport_server_step(server, -1, err);
+	while (ret == 0);
+	return ret < 0 ? ret : 0;
+}
+
+int transport_server_fd(const struct transport_server *server)
+{
+	return server->epoll_fd;
+}
+
+void transport_server_stop(struct transport_server *server)
+{
+	const uint64_t one = 1;
+	const int saved = errno;
+
+	/* Can only fail when the counter is full, and then the server is woken already. */
+	if (write(server->wake_fd, &one, sizeof(one)) < 0)
+		errno = saved;
+}
+
+struct transport_server *transport_server_free(struct transport_server *server)
+{
+	struct door *next;
+
+	if (!server)
+		return NULL;
+	while (server->connections)
+		drop(server, server->connections);
+	for (struct door *door = server->doors; door; door = next) {
+		next = door->next;
+		free_door(door);
+	}
+	if (server->wake_fd >= 0)
+		close(server->wake_fd);
+	if (server->epoll_fd >= 0)
+		close(server->epoll_fd);
+	free(server);
+	return NULL;
+}
