@@ -6,6 +6,10 @@
 # Builds one shared library with SONAME, version script and pkg-config file, and a static twin
 # <name>_internal with the same objects, for tests that look behind the public headers.
 
+# Installed programs find the libraries beside them, wherever the tree is put.
+file(RELATIVE_PATH SDEI_BIN_TO_LIB "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
+set(CMAKE_INSTALL_RPATH "$ORIGIN/${SDEI_BIN_TO_LIB}")
+
 function(sdei_library name)
 	cmake_parse_arguments(arg "" "VERSION_SCRIPT;DESCRIPTION" "SOURCES;LINK;REQUIRES" ${ARGN})
 	add_library(${name}_objects OBJECT ${arg_SOURCES})
@@ -29,7 +33,7 @@ function(sdei_library name)
 		target_link_options(${name} PRIVATE LINKER:--no-undefined)
 	endif()
 	set_target_properties(${name} PROPERTIES
-		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN"
 		LINK_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${arg_VERSION_SCRIPT}")
 
 	install(TARGETS ${name} EXPORT sdei-migrate-targets
