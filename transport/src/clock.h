@@ -5,9 +5,10 @@
 #ifndef TRANSPORT_CLOCK_H
 #define TRANSPORT_CLOCK_H
 
-#include <limits.h>
 #include <stdint.h>
 #include <time.h>
+
+#define CLOCK_LONGEST_MS 3600000
 
 static inline int64_t clock_now_ms(void)
 {
@@ -22,7 +23,7 @@ static inline int clock_left_ms(int64_t deadline)
 {
 	const int64_t left = deadline - clock_now_ms();
 
-	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+	return left < 0 ? 0 : left > CLOCK_LONGEST_MS ? CLOCK_LONGEST_MS : (int)left;
 }
 
 #endif

@@ -49,7 +49,7 @@ static int connect_to(const char *path, int *fd, struct transport_error *err)
 		return transport_error_fill(err, -ENAMETOOLONG, "usage", path, "length",
 					    "at most %zu|%zu", sizeof(address.sun_path) - 1,
 					    strlen(path));
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (made < 0 || connect(made, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		const int code = -errno;

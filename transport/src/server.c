@@ -100,7 +100,7 @@ static int name_address(const char *path, struct sockaddr_un *address, struct tr
 		return transport_error_fill(err, -ENAMETOOLONG, "usage", path, "length",
 					    "at most %zu|%zu", sizeof(address->sun_path) - 1,
 					    strlen(path));
-	strcpy(address->sun_path, path);
+	memcpy(address->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 

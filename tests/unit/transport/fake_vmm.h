@@ -128,7 +128,7 @@ static inline int fake_commit(void *vm, bool stay_paused, struct transport_error
 	return 0;
 }
 
-static inline void fake_abort(void *vm)
+static inline void fake_discard(void *vm)
 {
 	((struct fake_vm *)vm)->aborts++;
 }
@@ -161,7 +161,7 @@ static const struct transport_control_ops fake_ops = {
 	.stage = fake_stage,
 	.prepared = fake_prepared,
 	.commit = fake_commit,
-	.abort = fake_abort,
+	.discard = fake_discard,
 	.end = fake_end,
 	.model = fake_model,
 	.changed = fake_changed,
@@ -181,7 +181,7 @@ static inline int fake_vmm_start(struct fake_vmm *vmm, const struct transport_se
 	int ret;
 
 	memset(vmm, 0, sizeof(*vmm));
-	strcpy(vmm->folder, "/tmp/sdei-test-XXXXXX");
+	snprintf(vmm->folder, sizeof(vmm->folder), "/tmp/sdei-test-XXXXXX");
 	if (!mkdtemp(vmm->folder))
 		return -errno;
 	snprintf(vmm->path, sizeof(vmm->path), "%s/control", vmm->folder);

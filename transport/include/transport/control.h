@@ -135,7 +135,7 @@ struct transport_control_ops {
 	/* The one permission to run; @stay_paused: resume comes later. */
 	int (*commit)(void *vm, bool stay_paused, struct transport_error *err);
 	/* Throw away what was staged; cannot fail. */
-	void (*abort)(void *vm);
+	void (*discard)(void *vm);
 	/* The VM was handed over, its process may end; cannot fail. */
 	void (*end)(void *vm);
 	/* Model-only: UTF-8 JSON in, UTF-8 JSON appended to @out. May be NULL. */
@@ -255,7 +255,7 @@ TRANSPORT_API int transport_control_status(struct transport_control *control,
  * transport_control_pause() - stop the VM for @session; if this connection ends, it runs again
  *
  * A zero @session is an operator's pause, which outlives the connection.
- * Also -EBUSY "busy": another session has it.
+ * Return: as above; -EBUSY "busy" if another session has it.
  */
 TRANSPORT_API int transport_control_pause(struct transport_control *control,
 					  const struct transport_id *session,
@@ -268,7 +268,7 @@ TRANSPORT_API int transport_control_resume(struct transport_control *control,
  * transport_control_capture() - append the VM's record stream to @out
  * @base: NULL, or a base to compute a delta against
  *
- * Also -EBUSY "vm-running" for a final capture of a VM that this connection has not paused.
+ * Return: as above; -EBUSY "vm-running" for a final capture of a VM that this connection has not paused.
  */
 TRANSPORT_API int transport_control_capture(struct transport_control *control,
 					    const struct transport_id *session,
@@ -283,6 +283,8 @@ TRANSPORT_API int transport_control_relinquish(struct transport_control *control
 /**
  * transport_control_reclaim() - take the right back; the VM is paused by this connection then
  * @proof: the peer's signed ABORTED or the operator's override, 1..TRANSPORT_CONTROL_MAX_PROOF bytes
+ *
+ * Return: as above; -EPERM "refused" if it is not relinquished.
  */
 TRANSPORT_API int transport_control_reclaim(struct transport_control *control,
 					    const struct transport_id *session, const void *proof,
@@ -320,7 +322,7 @@ TRANSPORT_API int transport_control_end(struct transport_control *control,
 /**
  * transport_control_model() - a model-only verb: JSON in, JSON appended to @out
  *
- * Also -EOPNOTSUPP "port-lacks" if the VMM is no model.
+ * Return: as above; -EOPNOTSUPP "port-lacks" if the VMM is no model.
  */
 TRANSPORT_API int transport_control_model(struct transport_control *control, const char *request,
 					  size_t len, struct transport_buffer *out,
