@@ -27,7 +27,13 @@
 
 struct kvmcore_vm;
 
-enum kvmcore_vm_type { KVMCORE_VM_ARM64, KVMCORE_VM_REALM, KVMCORE_VM_S390, KVMCORE_NR_VM_TYPES };
+enum kvmcore_vm_type {
+	KVMCORE_VM_ARM64,
+	KVMCORE_VM_REALM,
+	KVMCORE_VM_S390,
+	KVMCORE_VM_PROTECTED, /* pKVM: KVM_VM_TYPE_ARM_PROTECTED, from kernel 7.2 on */
+	KVMCORE_NR_VM_TYPES
+};
 
 enum kvmcore_guard_abi {
 	KVMCORE_GUARD_S,
@@ -172,6 +178,7 @@ struct kvmcore_mmio {
 	bool no_syndrome; /* ISV = 0 */
 	bool from_el0;
 	uint64_t value[2]; /* what is written */
+	uint8_t reg;       /* where a read goes: x0..x30; 31 and above: nowhere */
 };
 
 struct kvmcore_mmio_result {
@@ -198,11 +205,22 @@ KVMCORE_API struct kvmcore_vm *kvmcore_vm_destroy(struct kvmcore_vm *vm);
 KVMCORE_API int kvmcore_check_extension(const char *kernel, long cap);
 
 /**
+ * kvmcore_system_ioctl() - what /dev/kvm itself answers: API version, mmap size, extensions
+ *
+ * Return: the ioctl's result (>= 0); -EINVAL for any other number, as arm64 does; -ENODEV for a kernel
+ * nobody knows.
+ */
+KVMCORE_API int kvmcore_system_ioctl(const char *kernel, unsigned long cmd, void *arg);
+
+/**
  * kvmcore_vcpu_create() - KVM_CREATE_VCPU with an MPIDR of the VMM's choice
  *
- * KVM_CREATE_VCPU by kvmcore_ioctl() derives the MPIDR from @vcpu_id as the kernel does.
- * Return: the creation index (>= 0); -EINVAL for an id above the limit; -EEXIST for an id or MPIDR in
- * use; -ENOMEM.
+ * The vCPU is powered on and initialised with PSCI_0_2, so that it can be used at once;
+ * KVM_ARM_VCPU_INIT may still give it other features. KVM_CREATE_VCPU by kvmcore_ioctl() derives the
+ * MPIDR from @vcpu_id as the kernel does and leaves the vCPU uninitialised.
+ * @mpidr has only affinity fields (bits 39:32 and 23:0).
+ * Return: the creation index (>= 0); -EINVAL for an id of 512 or more, more than 512 vCPUs or other
+ * bits in @mpidr; -EEXIST for an id or MPIDR in use; -ENOMEM.
  */
 KVMCORE_API int kvmcore_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr);
 
@@ -211,8 +229,8 @@ KVMCORE_API int kvmcore_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uin
  *
  * KVM_CREATE_VCPU returns the creation index instead of a file descriptor. Pointers in @arg and in
  * the structs behind it are this process's; unreadable memory gives -EFAULT.
- * Return: the ioctl's result (>= 0) or -errno; -ENOTTY for a number nobody knows; -EBADF for a vCPU
- * that does not exist. docs/abi.md lists every ioctl with the order of its checks.
+ * Return: the ioctl's result (>= 0) or -errno; -EINVAL for a number nobody knows, which is arm64's
+ * answer; -EBADF for a vCPU that does not exist. docs/abi.md lists every ioctl with the order of its checks.
  */
 KVMCORE_API int kvmcore_ioctl(struct kvmcore_vm *vm, int vcpu, unsigned long cmd, void *arg);
 
@@ -264,21 +282,34 @@ KVMCORE_API int kvmcore_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu,
 
 /* --- Model vCPUs: the same steps on registers that the core keeps ---------------------------------- */
 
-/** kvmcore_vcpu_call() - kvmcore_call() on a model vCPU's own registers. Errors as there; -EPERM if off */
+/**
+ * kvmcore_vcpu_call() - a model vCPU executes HVC or SMC at its PC, which moves on by 4 first
+ *
+ * What leaves the guest fills the vCPU's kvm_run. A pending exit is finished before.
+ * Return: as kvmcore_call(); -ENOEXEC before KVM_ARM_VCPU_INIT; -EPERM while the PE is off or asleep.
+ */
 KVMCORE_API int kvmcore_vcpu_call(struct kvmcore_vm *vm, int vcpu, const struct kvmcore_trap *trap,
 				  struct kvmcore_reply *reply);
 
 /**
  * kvmcore_run() - KVM_RUN: finish a pending exit, then enter once and deliver what is due
  *
- * Return: 0 with the vCPU's kvm_run and @reply filled; -EINTR with @immediate_exit (allowed while
- * paused); -EBUSY while paused; -ENOEXEC before KVM_ARM_VCPU_INIT; -EPERM for a realm that is not
- * active; -EBADF.
+ * Return: 0 with the vCPU's kvm_run and @reply filled; -EINTR with @immediate_exit or that byte of
+ * kvm_run set (allowed while paused), and for a PE that is off, where KVM would sleep; -EBUSY while
+ * paused; -ENOEXEC before KVM_ARM_VCPU_INIT; -EPERM for a realm that is not active; -EBADF.
  */
 KVMCORE_API int kvmcore_run(struct kvmcore_vm *vm, int vcpu, bool immediate_exit,
 			    struct kvmcore_reply *reply);
 
-/** kvmcore_vcpu_mmio() - a model vCPU touches @access->ipa. Return: 0; -EINVAL for a bad length; -EBUSY; -EBADF */
+/**
+ * kvmcore_vcpu_mmio() - a model vCPU loads from or stores to @access->ipa
+ *
+ * Where a memory slot is, the access happens and PC moves on. Elsewhere the vCPU leaves with
+ * KVM_EXIT_MMIO, and PC moves on in its next run. An access of more than 8 bytes has no syndrome.
+ * Return: 0; -EINVAL for a length outside 1..16 or a wrapping address; -EFAULT if a slot's memory is
+ * not there; -ENOSYS without a syndrome, unless KVM_CAP_ARM_NISV_TO_USER is on; -EPERM while the PE is
+ * off or asleep; -EBUSY while paused; -EBADF.
+ */
 KVMCORE_API int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int vcpu,
 				  const struct kvmcore_mmio *access,
 				  struct kvmcore_mmio_result *result, struct kvmcore_reply *reply);

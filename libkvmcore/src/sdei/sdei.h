@@ -26,6 +26,9 @@ void sdei_power_off(struct vcpu *vcpu, struct kvmcore_reply *reply);
 void sdei_power_suspend(struct vcpu *vcpu);	/* power-down: masked on wake, registrations kept */
 void sdei_system_reset(struct kvmcore_vm *vm);
 
+/* vcpu->power was written without PSCI (KVM_SET_MP_STATE, KVM_ARM_VCPU_INIT): nothing is lost or masked. */
+void sdei_power_changed(struct vcpu *vcpu);
+
 /* CPU_OFF, SYSTEM_OFF or SYSTEM_RESET from inside a handler: complete the handlers first (§6.5.4). */
 void sdei_unwind(struct vcpu *vcpu, struct kvmcore_regs *regs);
 
@@ -57,7 +60,10 @@ bool sdei_deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_r
 int sdei_inject(struct vcpu *vcpu, uint64_t num, struct kvmcore_reply *reply);
 int sdei_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu, struct kvmcore_reply *reply);
 
-/* KVM_ARM_SDEI_COMMAND; @vcpu NULL for the VM's file descriptor. @arg is the caller's pointer. */
+/*
+ * KVM_ARM_SDEI_COMMAND; @vcpu NULL for the VM's file descriptor. @arg is the caller's pointer. Calls
+ * vm_changed() for the commands that change something, so that reading does not move the epoch.
+ */
 int sdei_ioctl(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 
 /* Group KVMCORE_GROUP_SDEI on the VM; @addr is the caller's pointer. -ENXIO for an unknown attribute. */
@@ -70,6 +76,9 @@ int sdei_reg_get(struct vcpu *vcpu, uint64_t id, void *buf);
 int sdei_reg_set(struct vcpu *vcpu, uint64_t id, const void *buf);
 /* Their ids in list order, from @first on; NULL-terminated by 0. Empty unless the profile has them. */
 const uint64_t *sdei_reg_list(const struct kvmcore_vm *vm);
+
+/* masked, running handlers and the length of the queue, for kvmcore_vcpu_status(). */
+void sdei_status(const struct vcpu *vcpu, struct kvmcore_vcpu_status *status);
 
 #include "sdei_state.h"	/* struct sdei, struct sdei_vcpu */
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attr.h"
+#include "smccc.h"
+#include "user.h"
+#include "vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TYPE(name) (1u << KVMCORE_VM_##name)
+#define ANY_TYPE   (~0u)
+
+static int vm_info_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
+static int vm_info_has(struct kvmcore_vm *vm, uint64_t attr);
+
+struct vm_group {
+	uint32_t group;
+	uint32_t types; /* set of TYPE() */
+	bool no_flags;  /* struct kvm_device_attr's flags must be 0, else -EINVAL */
+	int (*set)(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
+	int (*get)(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
+	int (*has)(struct kvmcore_vm *vm, uint64_t attr);
+};
+
+static const struct vm_group vm_group[] = {
+	{ KVM_ARM_VM_SMCCC_CTRL, TYPE(ARM64) | TYPE(REALM), false, filter_attr_set, NULL,
+	  filter_attr_has },
+	{ KVMCORE_GROUP_SDEI, ANY_TYPE, false, sdei_attr_set, sdei_attr_get, sdei_attr_has },
+	{ KVMCORE_GROUP_FILTER, ANY_TYPE, false, NULL, filter_state_get, filter_state_has },
+	{ KVMCORE_GROUP_VM, ANY_TYPE, false, NULL, vm_info_get, vm_info_has },
+};
+
+struct vcpu_group {
+	uint32_t group;
+	int no_set, no_get, no_has; /* the answers of a group without functions */
+	int (*set)(struct vcpu *vcpu, uint64_t attr, uint64_t addr);
+	int (*get)(struct vcpu *vcpu, uint64_t attr, uint64_t addr);
+	int (*has)(struct vcpu *vcpu, uint64_t attr);
+};
+
+static const struct vcpu_group vcpu_group[] = {
+	/* KVM_ARM_VCPU_PMU_V3_CTRL: no model vCPU has a PMU */
+	{ 0, -ENODEV, -ENODEV, -ENXIO, NULL, NULL, NULL },
+	{ KVM_ARM_VCPU_PVTIME_CTRL, 0, 0, 0, pvtime_attr_set, pvtime_attr_get, pvtime_attr_has },
+};
+
+static const struct vm_group *find_vm_group(const struct kvmcore_vm *vm, uint32_t group)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vm_group); i++)
+		if (vm_group[i].group == group && vm_group[i].types & 1u << vm->config.type)
+			return &vm_group[i];
+	return NULL;
+}
+
+static const struct vcpu_group *find_vcpu_group(uint32_t group)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vcpu_group); i++)
+		if (vcpu_group[i].group == group)
+			return &vcpu_group[i];
+	return NULL;
+}
+
+/* This project's groups exist whatever the kernel's own VM attributes are. */
+static bool is_ours(uint32_t group)
+{
+	return group == KVMCORE_GROUP_SDEI || group == KVMCORE_GROUP_FILTER ||
+	       group == KVMCORE_GROUP_GUARD || group == KVMCORE_GROUP_REALM ||
+	       group == KVMCORE_GROUP_VM;
+}
+
+/* Before Linux 6.4, and for a protected VM, arm64 has no attribute ioctls on a VM at all. */
+static bool has_vm_attributes(const struct kvmcore_vm *vm)
+{
+	if (vm->config.type == KVMCORE_VM_S390)
+		return true;
+	return vm->kernel->has_filter && vm->config.type != KVMCORE_VM_PROTECTED;
+}
+
+static int find(const struct kvmcore_vm *vm, const struct kvm_device_attr *attr,
+		const struct vm_group **group)
+{
+	if (!has_vm_attributes(vm) && !is_ours(attr->group))
+		return -EINVAL;
+	*group = find_vm_group(vm, attr->group);
+	if (!*group)
+		return -ENXIO;
+	return (*group)->no_flags && attr->flags ? -EINVAL : 0;
+}
+
+int attr_set(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	struct kvm_device_attr attr;
+	const struct vm_group *group;
+	int ret;
+
+	if (user_read(&attr, (uintptr_t)arg, sizeof(attr)))
+		return -EFAULT;
+	if (vcpu) {
+		const struct vcpu_group *g = find_vcpu_group(attr.group);
+
+		if (!g)
+			return -ENXIO;
+		return g->set ? g->set(vcpu, attr.attr, attr.addr) : g->no_set;
+	}
+	ret = find(vm, &attr, &group);
+	if (ret)
+		return ret;
+	return group->set ? group->set(vm, attr.attr, attr.addr) : -ENXIO;
+}
+
+/* arm64 has no KVM_GET_DEVICE_ATTR on a VM: whatever a kernel's own group is asked for is -EINVAL.
+ */
+static int get_of_vm(struct kvmcore_vm *vm, const struct kvm_device_attr *attr)
+{
+	const struct vm_group *group;
+	int ret = find(vm, attr, &group);
+
+	if (vm->config.type != KVMCORE_VM_S390 && !is_ours(attr->group))
+		return -EINVAL;
+	if (ret)
+		return ret;
+	return group->get ? group->get(vm, attr->attr, attr->addr) : -ENXIO;
+}
+
+int attr_get(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	struct kvm_device_attr attr;
+	const struct vcpu_group *g;
+
+	if (user_read(&attr, (uintptr_t)arg, sizeof(attr)))
+		return -EFAULT;
+	if (!vcpu)
+		return get_of_vm(vm, &attr);
+	g = find_vcpu_group(attr.group);
+	if (!g)
+		return -ENXIO;
+	return g->get ? g->get(vcpu, attr.attr, attr.addr) : g->no_get;
+}
+
+int attr_has(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	struct kvm_device_attr attr;
+	const struct vm_group *group;
+	int ret;
+
+	if (user_read(&attr, (uintptr_t)arg, sizeof(attr)))
+		return -EFAULT;
+	if (vcpu) {
+		const struct vcpu_group *g = find_vcpu_group(attr.group);
+
+		if (!g)
+			return -ENXIO;
+		return g->has ? g->has(vcpu, attr.attr) : g->no_has;
+	}
+	ret = find(vm, &attr, &group);
+	return ret ? ret : group->has(vm, attr.attr);
+}
+
+static int vm_info_has(struct kvmcore_vm *vm, uint64_t attr)
+{
+	(void)vm;
+	return attr == KVMCORE_VM_INFO ? 0 : -ENXIO;
+}
+
+static int vm_info_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)
+{
+	struct kvmcore_vm_info info = {
+		.type = vm->config.type,
+		.profile = vm->config.profile,
+		.ipa_bits = vm->config.ipa_bits,
+		.n_vcpus = vm->n_vcpus,
+		.generation = vm->config.generation,
+		.has_run = vm->has_run_once,
+	};
+
+	if (attr != KVMCORE_VM_INFO)
+		return -ENXIO;
+	memcpy(info.uuid, vm->config.uuid, sizeof(info.uuid));
+	strncpy(info.kernel, vm->kernel->name, sizeof(info.kernel) - 1);
+	return user_write(addr, &info, sizeof(info));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exits.h - what a model vCPU leaves in its kvm_run page, and what its next run does about it
+ *
+ * Documentation/virt/kvm/api.rst §5.
+ */
+#ifndef KVMCORE_EXITS_H
+#define KVMCORE_EXITS_H
+
+#include <kvmcore/kvmcore.h>
+
+struct vcpu;
+
+/** exits_fill_call() - a guest call ended with @reply: fill the page if it left the guest */
+void exits_fill_call(struct vcpu *vcpu, const struct kvmcore_reply *reply);
+
+/** exits_fill_event() - KVM_EXIT_SYSTEM_EVENT */
+void exits_fill_event(struct vcpu *vcpu, uint32_t type, uint64_t data);
+
+/** exits_fill_mmio() - KVM_EXIT_MMIO: PC stays at the load or store until the next run */
+void exits_fill_mmio(struct vcpu *vcpu, const struct kvmcore_mmio *access);
+
+/** exits_fill_nisv() - KVM_EXIT_ARM_NISV: nothing is left to finish, the VMM emulates */
+void exits_fill_nisv(struct vcpu *vcpu, uint64_t esr_iss, uint64_t ipa);
+
+/** exits_finish() - what the kernel does first in KVM_RUN: complete the exit before this one */
+void exits_finish(struct vcpu *vcpu);
+
+#endif

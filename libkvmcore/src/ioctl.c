@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attr.h"
+#include "onereg.h"
+#include "user.h"
+#include "vcpu_state.h"
+#include "vm.h"
+
+#include <errno.h>
+
+#define VM_IOCTL   (1u << 0)
+#define VCPU_IOCTL (1u << 1)
+#define CHANGES    (1u << 2) /* a capture may see a difference: the epoch moves on */
+
+struct ioctl_row {
+	unsigned long cmd;
+	uint32_t flags;
+	int (*handle)(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+};
+
+static int create_vcpu(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+static int check_extension(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+static int enable_cap(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+static int set_memory(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+static int preferred_target(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+
+static const struct ioctl_row ioctl_row[] = {
+	{ KVM_GET_ONE_REG, VCPU_IOCTL, onereg_get },
+	{ KVM_SET_ONE_REG, VCPU_IOCTL | CHANGES, onereg_set },
+	{ KVM_ARM_SDEI_COMMAND, VM_IOCTL | VCPU_IOCTL, sdei_ioctl },
+	{ KVM_GET_DEVICE_ATTR, VM_IOCTL | VCPU_IOCTL, attr_get },
+	{ KVM_SET_DEVICE_ATTR, VM_IOCTL | VCPU_IOCTL | CHANGES, attr_set },
+	{ KVM_HAS_DEVICE_ATTR, VM_IOCTL | VCPU_IOCTL, attr_has },
+	{ KVM_GET_MP_STATE, VCPU_IOCTL, vcpu_ioctl_get_mp_state },
+	{ KVM_SET_MP_STATE, VCPU_IOCTL | CHANGES, vcpu_ioctl_set_mp_state },
+	{ KVMCORE_GET_VCPU_EVENTS, VCPU_IOCTL, vcpu_ioctl_get_events },
+	{ KVMCORE_SET_VCPU_EVENTS, VCPU_IOCTL | CHANGES, vcpu_ioctl_set_events },
+	{ KVMCORE_ARM_VCPU_INIT, VCPU_IOCTL | CHANGES, vcpu_ioctl_init },
+	{ KVM_GET_REG_LIST, VCPU_IOCTL, onereg_list },
+	{ KVM_CREATE_VCPU, VM_IOCTL, create_vcpu },
+	{ KVM_CHECK_EXTENSION, VM_IOCTL, check_extension },
+	{ KVM_ENABLE_CAP, VM_IOCTL | CHANGES, enable_cap },
+	{ KVM_SET_USER_MEMORY_REGION, VM_IOCTL | CHANGES, set_memory },
+	{ KVMCORE_ARM_PREFERRED_TARGET, VM_IOCTL, preferred_target },
+};
+
+static int create_vcpu(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	const uintptr_t id = (uintptr_t)arg;
+
+	(void)vcpu;
+	if (id >= KVMCORE_MAX_VCPUS)
+		return -EINVAL;
+	return vm_vcpu_create(vm, (uint32_t)id, vcpu_mpidr_of_id((uint32_t)id));
+}
+
+/* What a VM adds to its kernel's list: the posted series, and the dialects it was made with. */
+static int check_extension(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	const uintptr_t cap = (uintptr_t)arg;
+	const uint32_t dialects = vm->config.dialects;
+
+	(void)vcpu;
+	switch (cap) {
+	case KVM_CAP_ARM_SDEI:
+		return 1;
+	case KVM_CAP_ARM_SDEI_V7:
+		return vm->config.profile == KVMCORE_PROFILE_KVM_V7;
+	case KVM_CAP_ARM_SDEI_1_0:
+		return !!(dialects & KVMCORE_DIALECT_SDEI_1_0);
+	case KVM_CAP_FORWARD_HYPERCALL:
+		return !!(dialects & KVMCORE_DIALECT_FORWARD_HYPERCALL);
+	}
+	return cap > UINT32_MAX ? 0 : kernel_cap(vm->kernel, (uint32_t)cap, true);
+}
+
+int kvmcore_check_extension(const char *kernel, long cap)
+{
+	const struct kernel_profile *profile = kernel_find(kernel);
+
+	if (!profile || cap < 0 || cap > UINT32_MAX)
+		return 0;
+	return cap == KVM_CAP_ARM_SDEI ? 1 : kernel_cap(profile, (uint32_t)cap, false);
+}
+
+static int enable_nisv(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap)
+{
+	(void)cap;
+	vm->nisv_to_user = true;
+	return 0;
+}
+
+static int enable_system_suspend(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap)
+{
+	(void)cap;
+	vm->system_suspend = true;
+	return 0;
+}
+
+static int enable_sdei_1_0(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap)
+{
+	(void)cap;
+	if (!(vm->config.dialects & KVMCORE_DIALECT_SDEI_1_0))
+		return -EINVAL;
+	vm->dialects |= KVMCORE_DIALECT_SDEI_1_0;
+	return 0;
+}
+
+#define FORWARD_WITHOUT_PSCI 1u
+
+static int enable_forward(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap)
+{
+	if (!(vm->config.dialects & KVMCORE_DIALECT_FORWARD_HYPERCALL) ||
+	    cap->args[0] & ~(uint64_t)FORWARD_WITHOUT_PSCI)
+		return -EINVAL;
+	vm->dialects |= KVMCORE_DIALECT_FORWARD_HYPERCALL;
+	vm->forward_psci = !(cap->args[0] & FORWARD_WITHOUT_PSCI);
+	return 0;
+}
+
+static const struct {
+	uint32_t cap;
+	int (*enable)(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap);
+} cap_row[] = {
+	{ KVM_CAP_ARM_NISV_TO_USER, enable_nisv },
+	{ KVM_CAP_ARM_SYSTEM_SUSPEND, enable_system_suspend },
+	{ KVM_CAP_ARM_SDEI_1_0, enable_sdei_1_0 },
+	{ KVM_CAP_FORWARD_HYPERCALL, enable_forward },
+};
+
+static int enable_cap(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	struct kvm_enable_cap cap;
+
+	(void)vcpu;
+	if (user_read(&cap, (uintptr_t)arg, sizeof(cap)))
+		return -EFAULT;
+	if (cap.flags)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(cap_row); i++)
+		if (cap_row[i].cap == cap.cap)
+			return cap_row[i].enable(vm, &cap);
+	return -EINVAL;
+}
+
+static int set_memory(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	struct kvm_userspace_memory_region region;
+
+	(void)vcpu;
+	if (user_read(&region, (uintptr_t)arg, sizeof(region)))
+		return -EFAULT;
+	return memslot_set(vm, &region);
+}
+
+static int preferred_target(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	const struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
+
+	(void)vm;
+	(void)vcpu;
+	return user_write((uintptr_t)arg, &init, sizeof(init));
+}
+
+static int run_row(struct kvmcore_vm *vm, struct vcpu *vcpu, unsigned long cmd, void *arg)
+{
+	const uint32_t level = vcpu ? VCPU_IOCTL : VM_IOCTL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ioctl_row); i++) {
+		const struct ioctl_row *row = &ioctl_row[i];
+		int ret;
+
+		if (row->cmd != cmd || !(row->flags & level))
+			continue;
+		ret = row->handle(vm, vcpu, arg);
+		if (ret >= 0 && row->flags & CHANGES)
+			vm_changed(vm);
+		return ret;
+	}
+	return -EINVAL; /* arm64 says so, not -ENOTTY */
+}
+
+int kvmcore_ioctl(struct kvmcore_vm *vm, int index, unsigned long cmd, void *arg)
+{
+	struct vcpu *vcpu;
+	int ret;
+
+	pthread_mutex_lock(&vm->lock);
+	vcpu = vm_vcpu(vm, index);
+	ret = index != -1 && !vcpu ? -EBADF : run_row(vm, vcpu, cmd, arg);
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
+
+/* A system without VMs: what /dev/kvm itself answers. */
+int kvmcore_system_ioctl(const char *kernel, unsigned long cmd, void *arg)
+{
+	if (!kernel_find(kernel))
+		return -ENODEV;
+	switch (cmd) {
+	case KVM_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_API_VERSION;
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return arg ? -EINVAL : (int)RUN_SIZE;
+	case KVM_CHECK_EXTENSION:
+		return kvmcore_check_extension(kernel, (long)(intptr_t)arg);
+	}
+	return -EINVAL;
+}

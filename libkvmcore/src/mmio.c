@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exits.h"
+#include "reply.h"
+#include "vm.h"
+
+#include <errno.h>
+
+#define MAX_ACCESS   16u
+#define MAX_SYNDROME 8u /* an instruction with a syndrome moves at most one register */
+#define ISS_WNR      (1u << 6)
+#define ISS_MASK     0x1ffffffu
+
+/* Memory is there: the access just happens. */
+static int touch_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access)
+{
+	const struct memslots *slots = &vcpu->vm->memslots;
+	uint64_t value[2] = { 0 };
+	int ret;
+
+	if (access->write)
+		ret = memslot_write(slots, access->ipa, access->value, access->len);
+	else
+		ret = memslot_read(slots, access->ipa, value, access->len);
+	if (ret)
+		return ret;
+	if (!access->write && access->reg < ARRAY_SIZE(vcpu->regs.x))
+		vcpu->regs.x[access->reg] = value[0];
+	vcpu->regs.pc += 4;
+	return 0;
+}
+
+/* io_mem_abort() of arch/arm64/kvm/mmio.c for an access without a syndrome. */
+static int leave_without_syndrome(struct vcpu *vcpu, const struct kvmcore_mmio *access,
+				  struct kvmcore_reply *reply)
+{
+	if (!vcpu->vm->nisv_to_user)
+		return -ENOSYS;
+	exits_fill_nisv(vcpu, access->write ? ISS_WNR : 0, access->ipa);
+	reply->exit = KVMCORE_EXIT_NISV;
+	return 0;
+}
+
+static int access_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access,
+			 struct kvmcore_mmio_result *result, struct kvmcore_reply *reply)
+{
+	*result = (struct kvmcore_mmio_result){ 0 };
+	vcpu->fault_va = access->va;
+	if (memslot_find(&vcpu->vm->memslots, access->ipa))
+		return touch_memory(vcpu, access);
+	if (access->no_syndrome || access->len > MAX_SYNDROME)
+		return leave_without_syndrome(vcpu, access, reply);
+	exits_fill_mmio(vcpu, access);
+	reply->exit = KVMCORE_EXIT_MMIO;
+	reply->returned = false;
+	return 0;
+}
+
+int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int index, const struct kvmcore_mmio *access,
+		      struct kvmcore_mmio_result *result, struct kvmcore_reply *reply)
+{
+	struct vcpu *vcpu;
+	int ret = -EBADF;
+
+	if (access->len == 0 || access->len > MAX_ACCESS || access->ipa + access->len < access->ipa)
+		return -EINVAL;
+	pthread_mutex_lock(&vm->lock);
+	vcpu = vm_vcpu(vm, index);
+	if (vcpu)
+		ret = vm->running ? 0 : -EBUSY;
+	if (!ret && vcpu->power != POWER_ON)
+		ret = -EPERM;
+	if (!ret) {
+		reply_start(reply);
+		exits_finish(vcpu);
+		vm->has_run_once = true;
+		ret = access_memory(vcpu, access, result, reply);
+		vm_changed(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "calls.h"
+#include "dispatch.h"
+#include "exits.h"
+#include "vm.h"
+
+#include <errno.h>
+
+/* The guest of @index is about to do something: is it there, and may it? With the lock held. */
+static int find_running(const struct kvmcore_vm *vm, int index, struct vcpu **vcpu)
+{
+	*vcpu = vm_vcpu(vm, index);
+	if (!*vcpu)
+		return -EBADF;
+	return vm->running ? 0 : -EBUSY;
+}
+
+int kvmcore_call(struct kvmcore_vm *vm, int index, const struct kvmcore_trap *trap,
+		 struct kvmcore_regs *regs, struct kvmcore_reply *reply)
+{
+	struct call call = { .vm = vm, .trap = trap, .regs = regs, .reply = reply };
+	int ret;
+
+	pthread_mutex_lock(&vm->lock);
+	ret = find_running(vm, index, &call.vcpu);
+	if (!ret) {
+		reply_start(reply);
+		vm->has_run_once = true;
+		dispatch_call(&call);
+		vm_changed(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
+
+/* A PE that sleeps and is entered has been woken by its VMM. */
+int kvmcore_enter(struct kvmcore_vm *vm, int index, struct kvmcore_regs *regs,
+		  struct kvmcore_reply *reply)
+{
+	struct vcpu *vcpu;
+	int ret;
+
+	pthread_mutex_lock(&vm->lock);
+	ret = find_running(vm, index, &vcpu);
+	if (!ret) {
+		reply_start(reply);
+		vm->has_run_once = true;
+		if (vcpu->power == POWER_SUSPENDED) {
+			vcpu->power = POWER_ON;
+			sdei_power_changed(vcpu);
+		}
+		if (vcpu->power == POWER_ON)
+			reply->delivered = sdei_deliver(vcpu, regs, reply);
+		vm_changed(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
+
+int kvmcore_inject(struct kvmcore_vm *vm, int index, uint64_t num, struct kvmcore_reply *reply)
+{
+	struct vcpu *vcpu;
+	int ret = -EBADF;
+
+	pthread_mutex_lock(&vm->lock);
+	vcpu = vm_vcpu(vm, index);
+	if (vcpu) {
+		reply_start(reply);
+		ret = sdei_inject(vcpu, num, reply);
+		vm_changed(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
+
+int kvmcore_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu, struct kvmcore_reply *reply)
+{
+	int ret;
+
+	pthread_mutex_lock(&vm->lock);
+	reply_start(reply);
+	ret = sdei_raise(vm, intid, vcpu, reply);
+	vm_changed(vm);
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
+
+/* The model vCPU executes HVC or SMC at its PC, which moves on behind it before anything else. */
+static void call_from_model(struct vcpu *vcpu, const struct kvmcore_trap *trap,
+			    struct kvmcore_reply *reply)
+{
+	struct kvmcore_regs regs;
+	struct call call = { vcpu->vm, vcpu, trap, &regs, reply };
+
+	vcpu->regs.pc += 4;
+	vcpu_regs_load(vcpu, &regs);
+	dispatch_call(&call);
+	vcpu_regs_store(vcpu, &regs);
+	exits_fill_call(vcpu, reply);
+}
+
+int kvmcore_vcpu_call(struct kvmcore_vm *vm, int index, const struct kvmcore_trap *trap,
+		      struct kvmcore_reply *reply)
+{
+	struct vcpu *vcpu;
+	int ret;
+
+	pthread_mutex_lock(&vm->lock);
+	ret = find_running(vm, index, &vcpu);
+	if (!ret && !vcpu->initialised)
+		ret = -ENOEXEC;
+	if (!ret && vcpu->power != POWER_ON)
+		ret = -EPERM;
+	if (!ret) {
+		reply_start(reply);
+		exits_finish(vcpu);
+		vm->has_run_once = true;
+		call_from_model(vcpu, trap, reply);
+		vm_changed(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return ret;
+}
