@@ -3,8 +3,6 @@
 #include "calls.h"
 #include "vm.h"
 
-#include <string.h>
-
 #define PSCI_SUCCESS          0
 #define PSCI_INVALID_PARAMS   (-2)
 #define PSCI_ALREADY_ON       (-4)
@@ -58,7 +56,7 @@ void psci_cpu_suspend(struct call *call)
 		call_return(call, PSCI_SUCCESS);
 		return;
 	}
-	sdei_power_suspend(vcpu);
+	sdei_power_suspend(vcpu, call->reply);
 	vcpu->power = POWER_SUSPENDED;
 	vcpu_reset(vcpu, entry, context);
 	vcpu_regs_load(vcpu, call->regs);
@@ -68,22 +66,12 @@ void psci_cpu_suspend(struct call *call)
 	call->reply->power_context = context;
 }
 
-/* DEN0054 §6.5.4: a handler that powers its PE or the system off has completed before the power
- * goes. */
-static void unwind(struct call *call)
-{
-	const struct kvmcore_regs before = *call->regs;
-
-	sdei_unwind(call->vcpu, call->regs);
-	if (memcmp(&before, call->regs, sizeof(before)))
-		call->reply->changed = CHANGED_ALL;
-}
-
+/* DEN0054 §6.5.4: a handler that powers its PE off has completed before the power goes. */
 void psci_cpu_off(struct call *call)
 {
 	struct vcpu *vcpu = call->vcpu;
 
-	unwind(call);
+	sdei_unwind(vcpu, call->regs, call->reply);
 	call_return(call, PSCI_SUCCESS);
 	vcpu->power = POWER_OFF;
 	sdei_power_off(vcpu, call->reply);
@@ -165,7 +153,7 @@ static void stop_system(struct call *call, uint32_t type, uint64_t data)
 /* The result stays in x0 unless the VMM goes on in spite of the exit. */
 static void end_system(struct call *call, uint32_t type, uint64_t data, bool only_x0)
 {
-	unwind(call);
+	sdei_unwind(call->vcpu, call->regs, call->reply);
 	if (only_x0)
 		call_set(call, 0, (uint64_t)PSCI_INTERNAL_FAILURE);
 	else

@@ -15,7 +15,7 @@ struct sdei;
 struct sdei_vcpu;
 
 /* Life. Both objects are embedded: struct sdei in the VM, struct sdei_vcpu in the vCPU. */
-int sdei_init(struct kvmcore_vm *vm);		/* -ENOMEM */
+int sdei_init(struct kvmcore_vm *vm);		/* reads vm->config; -ENOMEM, -EINVAL */
 void sdei_exit(struct kvmcore_vm *vm);
 int sdei_vcpu_init(struct vcpu *vcpu);		/* -ENOMEM; masked, nothing running */
 void sdei_vcpu_exit(struct vcpu *vcpu);
@@ -23,14 +23,15 @@ void sdei_vcpu_exit(struct vcpu *vcpu);
 /* PE power, DEN0054 §6.5: CPU_ON clears private handlers and masks; both may have to kick others. */
 void sdei_power_on(struct vcpu *vcpu, struct kvmcore_reply *reply);
 void sdei_power_off(struct vcpu *vcpu, struct kvmcore_reply *reply);
-void sdei_power_suspend(struct vcpu *vcpu);	/* power-down: masked on wake, registrations kept */
-void sdei_system_reset(struct kvmcore_vm *vm);
+/* Power-down: masked on wake, registrations kept. */
+void sdei_power_suspend(struct vcpu *vcpu, struct kvmcore_reply *reply);
+void sdei_system_reset(struct kvmcore_vm *vm);	/* as after creation, but for what the VMM exposed */
 
 /* vcpu->power was written without PSCI (KVM_SET_MP_STATE, KVM_ARM_VCPU_INIT): nothing is lost or masked. */
 void sdei_power_changed(struct vcpu *vcpu);
 
 /* CPU_OFF, SYSTEM_OFF or SYSTEM_RESET from inside a handler: complete the handlers first (§6.5.4). */
-void sdei_unwind(struct vcpu *vcpu, struct kvmcore_regs *regs);
+void sdei_unwind(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply);
 
 /* The 19 calls: rows of the call table point here. One function per call, named after it. */
 void sdei_call_version(struct call *call);
