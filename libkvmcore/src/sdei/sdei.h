@@ -15,9 +15,9 @@ struct sdei;
 struct sdei_vcpu;
 
 /* Life. Both objects are embedded: struct sdei in the VM, struct sdei_vcpu in the vCPU. */
-int sdei_init(struct kvmcore_vm *vm);		/* reads vm->config; -ENOMEM, -EINVAL */
+int sdei_init(struct kvmcore_vm *vm); /* reads vm->config; -ENOMEM, -EINVAL */
 void sdei_exit(struct kvmcore_vm *vm);
-int sdei_vcpu_init(struct vcpu *vcpu);		/* -ENOMEM; masked, nothing running */
+int sdei_vcpu_init(struct vcpu *vcpu); /* -ENOMEM; masked, nothing running */
 void sdei_vcpu_exit(struct vcpu *vcpu);
 
 /* PE power, DEN0054 §6.5: CPU_ON clears private handlers and masks; both may have to kick others. */
@@ -25,7 +25,7 @@ void sdei_power_on(struct vcpu *vcpu, struct kvmcore_reply *reply);
 void sdei_power_off(struct vcpu *vcpu, struct kvmcore_reply *reply);
 /* Power-down: masked on wake, registrations kept. */
 void sdei_power_suspend(struct vcpu *vcpu, struct kvmcore_reply *reply);
-void sdei_system_reset(struct kvmcore_vm *vm);	/* as after creation, but for what the VMM exposed */
+void sdei_system_reset(struct kvmcore_vm *vm); /* as after creation, but for what the VMM exposed */
 
 /* vcpu->power was written without PSCI (KVM_SET_MP_STATE, KVM_ARM_VCPU_INIT): nothing is lost or masked. */
 void sdei_power_changed(struct vcpu *vcpu);
@@ -81,6 +81,6 @@ const uint64_t *sdei_reg_list(const struct kvmcore_vm *vm);
 /* masked, running handlers and the length of the queue, for kvmcore_vcpu_status(). */
 void sdei_status(const struct vcpu *vcpu, struct kvmcore_vcpu_status *status);
 
-#include "sdei_state.h"	/* struct sdei, struct sdei_vcpu */
+#include "sdei_state.h" /* struct sdei, struct sdei_vcpu */
 
 #endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue.h"
+
+#define HEAD(class) ((uint16_t)(SDEI_NR_SLOTS + (class)))
+
+void queue_init(struct sdei_vcpu *queue)
+{
+	for (uint16_t i = 0; i < SDEI_NR_SLOTS; i++)
+		queue->entry[i] = (struct sdei_entry){ 0, SDEI_NO_SLOT, SDEI_NO_SLOT };
+	for (unsigned int class = 0; class < SDEI_NR_CLASSES; class ++)
+		queue->entry[HEAD(class)] = (struct sdei_entry){ 0, HEAD(class), HEAD(class) };
+	queue->n_queued = 0;
+}
+
+static uint16_t slot_or_none(uint16_t place)
+{
+	return place < SDEI_NR_SLOTS ? place : SDEI_NO_SLOT;
+}
+
+uint16_t queue_first(const struct sdei_vcpu *queue, enum sdei_class class)
+{
+	return slot_or_none(queue->entry[HEAD(class)].next);
+}
+
+uint16_t queue_next(const struct sdei_vcpu *queue, uint16_t slot)
+{
+	return slot_or_none(queue->entry[slot].next);
+}
+
+bool queue_has(const struct sdei_vcpu *queue, const struct sdei_event *event)
+{
+	return queue->entry[event->slot].next != SDEI_NO_SLOT;
+}
+
+uint32_t queue_count(const struct sdei_vcpu *queue, const struct sdei_event *event)
+{
+	return queue_has(queue, event) ? queue->entry[event->slot].count : 0;
+}
+
+static void link_last(struct sdei_vcpu *queue, uint16_t slot, enum sdei_class class)
+{
+	const uint16_t head = HEAD(class), last = queue->entry[head].prev;
+
+	queue->entry[slot].prev = last;
+	queue->entry[slot].next = head;
+	queue->entry[last].next = slot;
+	queue->entry[head].prev = slot;
+}
+
+static void unlink_entry(struct sdei_vcpu *queue, uint16_t slot)
+{
+	struct sdei_entry *entry = &queue->entry[slot];
+
+	queue->entry[entry->prev].next = entry->next;
+	queue->entry[entry->next].prev = entry->prev;
+}
+
+void queue_put(struct sdei_vcpu *queue, struct sdei_event *event, uint32_t count)
+{
+	if (!queue_has(queue, event)) {
+		link_last(queue, event->slot, event_class(event));
+		queue->n_queued++;
+		event->n_entries++;
+	}
+	queue->entry[event->slot].count = count;
+}
+
+void queue_remove(struct sdei_vcpu *queue, struct sdei_event *event)
+{
+	if (!queue_has(queue, event))
+		return;
+	unlink_entry(queue, event->slot);
+	queue->entry[event->slot] = (struct sdei_entry){ 0, SDEI_NO_SLOT, SDEI_NO_SLOT };
+	queue->n_queued--;
+	event->n_entries--;
+}
+
+void queue_to_end(struct sdei_vcpu *queue, const struct sdei_event *event)
+{
+	unlink_entry(queue, event->slot);
+	link_last(queue, event->slot, event_class(event));
+}
