@@ -34,6 +34,8 @@ TABLE = (
     ("licence", "libkvmcore/src/a.c", "int x;\n", "not an SPDX line"),
     ("licence", "libkvmcore/src/a.h", C, "not an SPDX line in the form"),
     ("licence", "libkvmcore/src/a.c", C.replace("Apache-2.0", "MIT"), "MIT.txt is missing"),
+    ("references", "docs/a.md", "see docs/b.md, docs/*.md\n", "docs/b.md is not in the tree"),
+    ("references", "docs/a.md", "see docs/a.md\n", None),
     ("scripts", "scripts/x", "#!/bin/sh\nif\n", "yntax error"),
     ("scripts", "scripts/x.py", "def x(:\n", "invalid syntax"),
     ("sizes", "libkvmcore/src/a.c", C + "\n" * 600, "more than 500"),
