@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.h - bytes to and from somewhere: unix:, tcp:, fd:, exec:, file: and standard input and output
+ *
+ *	unix:/path	the other end's user is known to the kernel
+ *	tcp:host:port	TLS 1.3, both ends show a pinned certificate; port 0 listens at a free one
+ *	fd:N		one open, bidirectional descriptor; carries TLS
+ *	exec:COMMAND	COMMAND, run by /bin/sh, copies its standard input and output to the peer; carries TLS
+ *	file:/path	reads or writes a file; written whole under its name or not at all
+ *	-		standard input or output
+ *
+ * Every wait has a deadline. A stream belongs to one thread.
+ */
+#ifndef TRANSPORT_STREAM_H
+#define TRANSPORT_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <transport/error.h>
+
+#define TRANSPORT_EXPORTER_SIZE    32u
+#define TRANSPORT_FINGERPRINT_SIZE 32u  /* SHA-256 of a certificate's public key, DER */
+#define TRANSPORT_MAX_URI          512u /* with the NUL */
+#define TRANSPORT_MAX_PEERS        1024u
+
+/* --- TLS: who we are, and whom we believe --- */
+
+struct transport_tls;
+
+/**
+ * transport_tls_new() - load our key and certificate and the peers' certificates
+ * @key: PEM private key, no permission bits beyond 0600
+ * @certificate: PEM certificate of that key
+ * @peers: a PEM certificate, or a folder: every *.crt and *.pem in it
+ *
+ * Both ends must show a certificate whose public key is the one of a pinned certificate that is valid now;
+ * no authority is believed and no name is compared. TLS 1.3 only, no tickets, no early data.
+ * Return: 0; -EACCES "key-permissions"; -ENOENT or another -errno "io"; -EINVAL "no-key" for a file that
+ * is no key or certificate, or a certificate of another key; -ENOKEY "no-key" for a folder without any;
+ * -E2BIG "over-limit" for more than TRANSPORT_MAX_PEERS; -ENOMEM.
+ */
+TRANSPORT_API int transport_tls_new(const char *key, const char *certificate, const char *peers,
+				    struct transport_tls **tls, struct transport_error *err);
+/** transport_tls_free() - Return: NULL */
+TRANSPORT_API struct transport_tls *transport_tls_free(struct transport_tls *tls);
+
+/* --- opening --- */
+
+struct transport_stream;
+
+struct transport_stream_options {
+	const struct transport_tls *tls; /* needed by tcp:, fd: and exec: unless insecure */
+	bool insecure_no_tls;            /* plain bytes on purpose */
+	int timeout_ms;                  /* for connecting and the handshake; 0: 10000 */
+};
+
+/**
+ * transport_stream_connect() - open the client's end of @uri
+ *
+ * Return: 0; -EINVAL "usage" for no URI of ours or one that cannot be connected to, or no TLS where it is
+ * needed; -errno "peer" of the network; -ETIMEDOUT "timeout"; -EPROTO "peer" for a failed handshake;
+ * -EACCES "peer-untrusted" if the peer's certificate is not pinned or ours was refused; -ENOMEM.
+ */
+TRANSPORT_API int transport_stream_connect(const char *uri,
+					   const struct transport_stream_options *options,
+					   struct transport_stream **stream,
+					   struct transport_error *err);
+
+/** transport_stream_open_read() - the reading end of file:, a plain path or "-"; -errno "io" */
+TRANSPORT_API int transport_stream_open_read(const char *uri, struct transport_stream **stream,
+					     struct transport_error *err);
+/**
+ * transport_stream_open_write() - the writing end of file:, a plain path or "-"; -errno "io"
+ *
+ * A regular file appears under its name only with transport_stream_finish(), mode 0600.
+ */
+TRANSPORT_API int transport_stream_open_write(const char *uri, struct transport_stream **stream,
+					      struct transport_error *err);
+
+struct transport_listener;
+
+/**
+ * transport_listener_open() - listen at unix:, tcp:, fd: or exec:
+ *
+ * fd: and exec: bring one stream. Return: as transport_stream_connect(), and -EADDRINUSE "busy".
+ */
+TRANSPORT_API int transport_listener_open(const char *uri,
+					  const struct transport_stream_options *options,
+					  struct transport_listener **listener,
+					  struct transport_error *err);
+/** transport_listener_uri() - where it listens, with the port chosen; borrowed */
+TRANSPORT_API const char *transport_listener_uri(const struct transport_listener *listener);
+/** transport_listener_fd() - to poll for a connection; -1 if there will be none any more */
+TRANSPORT_API int transport_listener_fd(const struct transport_listener *listener);
+/**
+ * transport_listener_accept() - take one connection without waiting and without talking to it
+ *
+ * transport_stream_greet() does the talking, so that a silent client holds up nobody else.
+ * Return: 0; -EAGAIN if there is none; -ENODATA if there will be none; -errno "peer"; -ENOMEM.
+ */
+TRANSPORT_API int transport_listener_accept(struct transport_listener *listener,
+					    struct transport_stream **stream,
+					    struct transport_error *err);
+/** transport_stream_greet() - the TLS handshake of an accepted stream, if any; errors as connect */
+TRANSPORT_API int transport_stream_greet(struct transport_stream *stream, int timeout_ms,
+					 struct transport_error *err);
+/** transport_listener_close() - close, and unlink a unix socket. Return: NULL */
+TRANSPORT_API struct transport_listener *transport_listener_close(
+	struct transport_listener *listener);
+
+/* --- using --- */
+
+/**
+ * transport_stream_read() - read exactly @len bytes
+ * @timeout_ms: for all of them
+ *
+ * Return: 0; -ENODATA "peer" at an end before the first byte; -ECONNRESET "peer" at an end inside;
+ * -ETIMEDOUT "timeout"; another -errno "peer" (network) or "io" (file).
+ */
+TRANSPORT_API int transport_stream_read(struct transport_stream *stream, void *data, size_t len,
+					int timeout_ms, struct transport_error *err);
+/** transport_stream_read_some() - read 1 to @len bytes; *@got is 0 at the end. Errors as read */
+TRANSPORT_API int transport_stream_read_some(struct transport_stream *stream, void *data,
+					     size_t len, int timeout_ms, size_t *got,
+					     struct transport_error *err);
+/** transport_stream_write() - write all @len bytes; errors as read, -EPIPE "peer" */
+TRANSPORT_API int transport_stream_write(struct transport_stream *stream, const void *data,
+					 size_t len, int timeout_ms, struct transport_error *err);
+/**
+ * transport_stream_finish() - nothing more will be written
+ *
+ * A file is flushed to the disk and takes its name; TLS says goodbye. Return: 0; -errno "io" or "peer".
+ */
+TRANSPORT_API int transport_stream_finish(struct transport_stream *stream,
+					  struct transport_error *err);
+/** transport_stream_close() - an unfinished file is gone. Return: NULL */
+TRANSPORT_API struct transport_stream *transport_stream_close(struct transport_stream *stream);
+
+/** transport_stream_is_authenticated() - do TLS or the kernel vouch for every byte's sender? */
+TRANSPORT_API bool transport_stream_is_authenticated(const struct transport_stream *stream);
+/** transport_stream_is_tls() - does it carry TLS? */
+TRANSPORT_API bool transport_stream_is_tls(const struct transport_stream *stream);
+/**
+ * transport_stream_exporter() - a value that only the two ends of this TLS connection know (RFC 8446 §7.5)
+ *
+ * Return: 0; -ENOTSUP without TLS, and @value is zero then.
+ */
+TRANSPORT_API int transport_stream_exporter(const struct transport_stream *stream,
+					    uint8_t value[TRANSPORT_EXPORTER_SIZE]);
+/** transport_stream_peer() - the peer's public key (SHA-256 of its DER form); -ENOTSUP without TLS */
+TRANSPORT_API int transport_stream_peer(const struct transport_stream *stream,
+					uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE]);
+/** transport_stream_peer_uid() - the user at the other end of unix:; -ENOTSUP elsewhere */
+TRANSPORT_API int transport_stream_peer_uid(const struct transport_stream *stream, uid_t *uid);
+
+#endif

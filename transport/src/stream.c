@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define CHILD_PATIENCE_MS 1000
+
+struct transport_stream *stream_new(const char *name, int fd)
+{
+	struct transport_stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	stream->in_fd = fd;
+	stream->out_fd = fd;
+	stream->greeted = true;
+	snprintf(stream->name, sizeof(stream->name), "%.*s", (int)sizeof(stream->name) - 1, name);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return stream;
+}
+
+int stream_fail(const struct transport_stream *stream, int code, struct transport_error *err)
+{
+	return transport_error_fill(err, code, stream->is_file ? "io" : "peer", stream->name, "",
+				    "|%s", strerror(-code));
+}
+
+int stream_wait(const struct transport_stream *stream, enum stream_way way, int64_t deadline,
+		struct transport_error *err)
+{
+	struct pollfd pfd = {
+		.fd = way == STREAM_READ ? stream->in_fd : stream->out_fd,
+		.events = way == STREAM_READ ? POLLIN : POLLOUT,
+	};
+	int n;
+
+	do
+		n = poll(&pfd, 1, clock_left_ms(deadline));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return stream_fail(stream, -errno, err);
+	if (n == 0)
+		return transport_error_fill(err, -ETIMEDOUT, "timeout", stream->name,
+					    way == STREAM_READ ? "read" : "write",
+					    "the peer in time|silence");
+	return 0;
+}
+
+/* As tls_move(), on plain bytes. */
+static int plain_move(struct transport_stream *stream, enum stream_way *way, void *data, size_t len,
+		      size_t *moved, struct transport_error *err)
+{
+	ssize_t n;
+
+	do
+		n = *way == STREAM_READ ? read(stream->in_fd, data, len)
+					: write(stream->out_fd, data, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? -EAGAIN
+							       : stream_fail(stream, -errno, err);
+	*moved = (size_t)n;
+	return n > 0;
+}
+
+/* Move 1 to @len bytes; *@moved is 0 at the end. */
+static int move(struct transport_stream *stream, enum stream_way way, void *data, size_t len,
+		int64_t deadline, size_t *moved, struct transport_error *err)
+{
+	enum stream_way wait_for;
+	int ret;
+
+	for (;;) {
+		wait_for = way;
+		ret = stream->ssl ? tls_move(stream, &wait_for, data, len, moved, err)
+				  : plain_move(stream, &wait_for, data, len, moved, err);
+		if (ret == 0)
+			*moved = 0;
+		if (ret >= 0)
+			return 0;
+		if (ret != -EAGAIN)
+			return ret;
+		ret = stream_wait(stream, wait_for, deadline, err);
+		if (ret)
+			return ret;
+	}
+}
+
+int transport_stream_read_some(struct transport_stream *stream, void *data, size_t len,
+			       int timeout_ms, size_t *got, struct transport_error *err)
+{
+	return move(stream, STREAM_READ, data, len, clock_now_ms() + timeout_ms, got, err);
+}
+
+int transport_stream_read(struct transport_stream *stream, void *data, size_t len, int timeout_ms,
+			  struct transport_error *err)
+{
+	const int64_t deadline = clock_now_ms() + timeout_ms;
+	uint8_t *at = data;
+	size_t left = len, got;
+	int ret;
+
+	while (left) {
+		ret = move(stream, STREAM_READ, at, left, deadline, &got, err);
+		if (ret)
+			return ret;
+		if (got == 0)
+			return transport_error_fill(err, left == len ? -ENODATA : -ECONNRESET,
+						    stream->is_file ? "io" : "peer", stream->name,
+						    "end", "%zu bytes more|the end", left);
+		at += got;
+		left -= got;
+	}
+	return 0;
+}
+
+int transport_stream_write(struct transport_stream *stream, const void *data, size_t len,
+			   int timeout_ms, struct transport_error *err)
+{
+	const int64_t deadline = clock_now_ms() + timeout_ms;
+	/* Only read from: one function serves both directions. */
+	uint8_t *at = (uint8_t *)(uintptr_t)data;
+	size_t gone;
+	int ret;
+
+	while (len) {
+		ret = move(stream, STREAM_WRITE, at, len, deadline, &gone, err);
+		if (!ret && gone == 0)
+			ret = stream_fail(stream, -EPIPE, err);
+		if (ret)
+			return ret;
+		at += gone;
+		len -= gone;
+	}
+	return 0;
+}
+
+/* The name must survive a power loss as well as the bytes. */
+static int sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd, ret = 0;
+
+	if (!folder)
+		return -ENOMEM;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return ret;
+}
+
+static int name_file(struct transport_stream *stream, struct transport_error *err)
+{
+	int ret = 0;
+
+	if (fsync(stream->out_fd) < 0 || rename(stream->temporary, stream->path) < 0)
+		return stream_fail(stream, -errno, err);
+	free(stream->temporary);
+	stream->temporary = NULL;
+	ret = sync_folder(stream->path);
+	return ret ? stream_fail(stream, ret, err) : 0;
+}
+
+int transport_stream_finish(struct transport_stream *stream, struct transport_error *err)
+{
+	if (stream->temporary)
+		return name_file(stream, err);
+	if (stream->ssl)
+		SSL_shutdown(stream->ssl);
+	return 0;
+}
+
+/* A command that got its end of file may finish; one that does not is told to. */
+static void end_child(pid_t child)
+{
+	const int64_t deadline = clock_now_ms() + CHILD_PATIENCE_MS;
+
+	while (waitpid(child, NULL, WNOHANG) == 0) {
+		if (clock_left_ms(deadline) == 0) {
+			kill(child, SIGKILL);
+			waitpid(child, NULL, 0);
+			return;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+}
+
+struct transport_stream *transport_stream_close(struct transport_stream *stream)
+{
+	if (!stream)
+		return NULL;
+	SSL_free(stream->ssl);
+	if (stream->temporary)
+		unlink(stream->temporary);
+	if (stream->in_fd >= 0 && !stream->keep_open)
+		close(stream->in_fd);
+	if (stream->out_fd >= 0 && stream->out_fd != stream->in_fd && !stream->keep_open)
+		close(stream->out_fd);
+	if (stream->child > 0)
+		end_child(stream->child);
+	free(stream->temporary);
+	free(stream->path);
+	free(stream);
+	return NULL;
+}
+
+int transport_stream_greet(struct transport_stream *stream, int timeout_ms,
+			   struct transport_error *err)
+{
+	int ret = 0;
+
+	if (!stream->greeted)
+		ret = tls_greet(stream, clock_now_ms() + timeout_ms, err);
+	if (!ret)
+		stream->greeted = true;
+	return ret;
+}
+
+bool transport_stream_is_authenticated(const struct transport_stream *stream)
+{
+	return stream->greeted && (stream->ssl || stream->is_unix);
+}
+
+bool transport_stream_is_tls(const struct transport_stream *stream)
+{
+	return stream->ssl != NULL;
+}
+
+int transport_stream_exporter(const struct transport_stream *stream,
+			      uint8_t value[TRANSPORT_EXPORTER_SIZE])
+{
+	static const char label[] = "EXPORTER-sdei-migrate-session";
+
+	memset(value, 0, TRANSPORT_EXPORTER_SIZE);
+	if (!stream->ssl)
+		return -ENOTSUP;
+	return SSL_export_keying_material(stream->ssl, value, TRANSPORT_EXPORTER_SIZE, label,
+					  sizeof(label) - 1, NULL, 0, 0) == 1
+		       ? 0
+		       : -EIO;
+}
+
+int transport_stream_peer(const struct transport_stream *stream,
+			  uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE])
+{
+	if (!stream->ssl || !stream->greeted)
+		return -ENOTSUP;
+	memcpy(fingerprint, stream->peer, TRANSPORT_FINGERPRINT_SIZE);
+	return 0;
+}
+
+int transport_stream_peer_uid(const struct transport_stream *stream, uid_t *uid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (!stream->is_unix || getsockopt(stream->in_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return -ENOTSUP;
+	*uid = peer.uid;
+	return 0;
+}

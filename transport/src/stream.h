@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.h - the insides of a stream, and of the TLS that one may carry
+ */
+#ifndef TRANSPORT_STREAM_INSIDE_H
+#define TRANSPORT_STREAM_INSIDE_H
+
+#include <openssl/ssl.h>
+#include <transport/stream.h>
+
+struct transport_stream {
+	int in_fd, out_fd; /* may be the same; -1: not in this direction */
+	SSL *ssl;
+	bool is_unix, is_server;
+	bool greeted;           /* or nothing to greet */
+	bool is_file;           /* errors are "io", not "peer" */
+	bool keep_open;         /* standard input or output is not ours to close */
+	pid_t child;            /* of exec:, 0 otherwise */
+	char *path, *temporary; /* of a file being written */
+	char name[96];          /* how errors call it */
+	uint8_t peer[TRANSPORT_FINGERPRINT_SIZE];
+};
+
+enum stream_way { STREAM_READ, STREAM_WRITE };
+
+/** stream_new() - over one descriptor, made non-blocking, or none (-1). NULL: no memory; @fd stays */
+struct transport_stream *stream_new(const char *name, int fd);
+
+/** stream_fail() - describe a failed system call on @stream. Return: @code */
+int stream_fail(const struct transport_stream *stream, int code, struct transport_error *err);
+
+/** stream_wait() - until ready or @deadline. Return: 0; -ETIMEDOUT "timeout"; -errno */
+int stream_wait(const struct transport_stream *stream, enum stream_way way, int64_t deadline,
+		struct transport_error *err);
+
+/** tls_attach() - put TLS on a stream; the handshake is tls_greet()'s. Return: 0; -ENOMEM */
+int tls_attach(const struct transport_tls *tls, struct transport_stream *stream,
+	       struct transport_error *err);
+
+/** tls_greet() - the handshake, and remember the peer. Errors as transport_stream_greet() */
+int tls_greet(struct transport_stream *stream, int64_t deadline, struct transport_error *err);
+
+/**
+ * tls_move() - read or write what goes at once
+ *
+ * Return: 1 with *@moved bytes; 0 at the peer's goodbye; -EAGAIN with *@way to wait for; another -errno.
+ */
+int tls_move(struct transport_stream *stream, enum stream_way *way, void *data, size_t len,
+	     size_t *moved, struct transport_error *err);
+
+/** uri_scheme() - what follows "NAME:" in @uri; NULL if it does not begin so */
+const char *uri_scheme(const char *uri, const char *name);
+
+/** uri_split() - "host:port" or "[host]:port" into two texts. Return: 0; -EINVAL */
+int uri_split(const char *text, char host[256], char port[16]);
+
+/** stream_exec() - run a command with a socket as its standard input and output. Return: 0; -errno */
+int stream_exec(const char *command, struct transport_stream **stream, struct transport_error *err);
+
+/** stream_of_fd() - "fd:N", whose descriptor becomes the stream's. Return: 0; -EINVAL; -ENOMEM */
+int stream_of_fd(const char *uri, struct transport_stream **stream, struct transport_error *err);
+
+/** stream_wants_tls() - attach TLS unless it is insecure on purpose. Return: 0; -EINVAL; -ENOMEM */
+int stream_wants_tls(struct transport_stream *stream,
+		     const struct transport_stream_options *options, struct transport_error *err);
+
+#endif
