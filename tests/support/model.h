@@ -13,8 +13,8 @@
 struct model {
 	struct kvmcore_vm *vm;
 	struct kvm_port port;
-	struct kvmcore_reply reply;	/* of the last step */
-	struct kvmcore_vcpu_regs regs;	/* of the vCPU that made it */
+	struct kvmcore_reply reply;    /* of the last step */
+	struct kvmcore_vcpu_regs regs; /* of the vCPU that made it */
 };
 
 /* @n_vcpus vCPUs with MPIDR 0, 1, ..., initialised with PSCI_0_2, the VM resumed. */
@@ -90,9 +90,11 @@ static inline int model_enable(struct model *m, uint32_t cap, uint64_t arg)
 	return kvmcore_ioctl(m->vm, -1, KVM_ENABLE_CAP, &e);
 }
 
-static inline int model_memory(struct model *m, uint32_t slot, uint64_t ipa, uint64_t size, void *at)
+static inline int model_memory(struct model *m, uint32_t slot, uint64_t ipa, uint64_t size,
+			       void *at)
 {
-	struct kvm_userspace_memory_region r = { .slot = slot, .guest_phys_addr = ipa,
+	struct kvm_userspace_memory_region r = { .slot = slot,
+						 .guest_phys_addr = ipa,
 						 .memory_size = size,
 						 .userspace_addr = (uintptr_t)at };
 

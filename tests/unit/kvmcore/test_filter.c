@@ -15,7 +15,9 @@
 
 static int add(struct filter *f, uint32_t base, uint32_t nr, uint8_t action)
 {
-	const struct kvm_smccc_filter range = { .base = base, .nr_functions = nr, .action = action };
+	const struct kvm_smccc_filter range = { .base = base,
+						.nr_functions = nr,
+						.action = action };
 
 	return filter_add(f, &range, kernel_reserved(kernel_find(NULL), KVMCORE_VM_ARM64));
 }
@@ -46,7 +48,8 @@ static void test_filter_add_keeps_its_promises(void)
 	struct filter f = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
-		CHECK(add(&f, row[i].base, row[i].nr, row[i].action) == row[i].want, row[i].promise);
+		CHECK(add(&f, row[i].base, row[i].nr, row[i].action) == row[i].want,
+		      row[i].promise);
 	CHECK(f.n_ranges == 6, "a refused range leaves no trace");
 	CHECK(filter_lookup(&f, CPU_ON) == DENY, "the first word stands");
 	CHECK(filter_lookup(&f, CPU_ON - 1) == HANDLE && filter_lookup(&f, CPU_ON + 1) == FWD,
@@ -118,7 +121,7 @@ static void test_reading_back_is_exact(void)
 	bool sorted = true;
 	uint32_t n = 1000;
 
-	for (uint32_t i = 0; i < n; i++)	/* adjacent, equal actions, in a scattered order */
+	for (uint32_t i = 0; i < n; i++) /* adjacent, equal actions, in a scattered order */
 		add(&f, BASE + 2 * (i * 617 % n), 2, FWD);
 	range = calloc(n, sizeof(*range));
 	filter_read(&f, range, n);

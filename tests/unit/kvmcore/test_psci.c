@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-#define VERSION	       0x84000000u
+#define VERSION        0x84000000u
 #define CPU_SUSPEND    0xc4000001u
-#define CPU_OFF	       0x84000002u
-#define CPU_ON	       0xc4000003u
+#define CPU_OFF        0x84000002u
+#define CPU_ON         0xc4000003u
 #define CPU_ON32       0x84000003u
 #define AFFINITY_INFO  0xc4000004u
 #define AFFINITY32     0x84000004u
@@ -15,15 +15,15 @@
 #define SYSTEM_RESET   0x84000009u
 #define FEATURES       0x8400000au
 #define SYSTEM_SUSPEND 0xc400000eu
-#define RESET2	       0xc4000012u
-#define OFF2	       0xc4000015u
+#define RESET2         0xc4000012u
+#define OFF2           0xc4000015u
 #define OLD_CPU_OFF    0x95c1ba5fu
 #define OLD_CPU_ON     0x95c1ba60u
 
-#define NOT_SUPPORTED (-1ULL)
-#define INVALID	      (-2ULL)
-#define ALREADY_ON    (-4ULL)
-#define FAILURE	      (-6ULL)
+#define NOT_SUPPORTED  (-1ULL)
+#define INVALID        (-2ULL)
+#define ALREADY_ON     (-4ULL)
+#define FAILURE        (-6ULL)
 
 static const struct kvmcore_config newest = { .kernel = "7.2" };
 
@@ -47,7 +47,8 @@ static void test_cpu_on_and_off(void)
 	      "bits outside the affinity fields name nobody");
 	CHECK(model_call(&m, 0, CPU_ON, 1, 0x1000, 7) == 0, "CPU_ON turns it on");
 	CHECK(m.reply.power == KVMCORE_POWER_ON && m.reply.power_vcpu == 1 &&
-		      m.reply.power_entry == 0x1000 && m.reply.power_context == 7 && m.reply.returned,
+		      m.reply.power_entry == 0x1000 && m.reply.power_context == 7 &&
+		      m.reply.returned,
 	      "and tells the VMM where it starts");
 	kvmcore_vcpu_regs_get(m.vm, 1, &m.regs);
 	CHECK(m.regs.pc == 0x1000 && m.regs.x[0] == 7 && m.regs.x[1] == 0, "the PE is reset");
@@ -62,7 +63,8 @@ static void test_32_bit_calls_have_32_bit_arguments(void)
 	struct model m = model_new(&newest, 2);
 
 	model_call(&m, 1, CPU_OFF, 0, 0, 0);
-	CHECK(model_call(&m, 0, CPU_ON32, 0xdead00000001ULL, 0xbeef00001000ULL, 0xf00d00000007ULL) == 0,
+	CHECK(model_call(&m, 0, CPU_ON32, 0xdead00000001ULL, 0xbeef00001000ULL,
+			 0xf00d00000007ULL) == 0,
 	      "the upper halves do not count");
 	CHECK(m.reply.power_entry == 0x1000 && m.reply.power_context == 7, "anywhere");
 	CHECK(model_call(&m, 0, AFFINITY32, 0xdead00000001ULL, 0, 0) == 0, "AFFINITY_INFO neither");
@@ -92,7 +94,8 @@ static void test_affinity_levels(void)
 	CHECK(kvmcore_vcpu_create(m.vm, 2, 0x100) == 2, "a PE in another cluster");
 	model_call(&m, 2, CPU_OFF, 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
-		CHECK(model_call(&m, 0, AFFINITY_INFO, row[i].target, row[i].level, 0) == row[i].want,
+		CHECK(model_call(&m, 0, AFFINITY_INFO, row[i].target, row[i].level, 0) ==
+			      row[i].want,
 		      row[i].promise);
 	CHECK(model_call(&m, 0, MIGRATE_TYPE, 0, 0, 0) == 2, "there is no trusted OS to migrate");
 	model_free(&m);
@@ -146,10 +149,12 @@ static void test_the_system_ends(void)
 		struct kvmcore_vcpu_status other;
 		const struct kvm_run *run;
 
-		CHECK(model_call(&m, 1, row[i].id, row[i].x1, row[i].x2, 0) == FAILURE, row[i].promise);
+		CHECK(model_call(&m, 1, row[i].id, row[i].x1, row[i].x2, 0) == FAILURE,
+		      row[i].promise);
 		run = m.port.exit(m.port.vm, 1);
 		CHECK(run->exit_reason == KVM_EXIT_SYSTEM_EVENT &&
-			      run->system_event.type == row[i].type && run->system_event.ndata == 1 &&
+			      run->system_event.type == row[i].type &&
+			      run->system_event.ndata == 1 &&
 			      run->system_event.data[0] == row[i].data,
 		      row[i].promise);
 		kvmcore_vcpu_status(m.vm, 0, &other);
@@ -166,8 +171,10 @@ static void test_refusals(void)
 	CHECK(model_call(&m, 0, RESET2, 1, 0, 0) == INVALID, "no such reset type");
 	CHECK(model_call(&m, 0, OFF2, 2, 0, 0) == INVALID, "no such type of OFF2");
 	CHECK(model_call(&m, 0, OFF2, 1, 1, 0) == INVALID, "OFF2's cookie must be zero");
-	CHECK(model_call(&m, 0, SYSTEM_SUSPEND, 0, 0, 0) == NOT_SUPPORTED, "SUSPEND is off by default");
-	CHECK(model_call(&m, 0, FEATURES, SYSTEM_SUSPEND, 0, 0) == NOT_SUPPORTED, "and not announced");
+	CHECK(model_call(&m, 0, SYSTEM_SUSPEND, 0, 0, 0) == NOT_SUPPORTED,
+	      "SUSPEND is off by default");
+	CHECK(model_call(&m, 0, FEATURES, SYSTEM_SUSPEND, 0, 0) == NOT_SUPPORTED,
+	      "and not announced");
 	CHECK(model_enable(&m, KVM_CAP_ARM_SYSTEM_SUSPEND, 0) == 0, "a VMM can enable it");
 	CHECK(model_call(&m, 0, FEATURES, SYSTEM_SUSPEND, 0, 0) == 0, "then it is announced");
 	CHECK(model_call(&m, 0, SYSTEM_SUSPEND, 0x4000, 3, 0) == SYSTEM_SUSPEND &&
@@ -193,12 +200,15 @@ static void test_versions(void)
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		struct model m = model_new(&newest, 1);
 
-		CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW(0), row[i].version) == 0, "can be chosen");
-		CHECK(model_call(&m, 0, VERSION, 0, 0, 0) == row[i].version, "is what VERSION says");
+		CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW(0), row[i].version) == 0,
+		      "can be chosen");
+		CHECK(model_call(&m, 0, VERSION, 0, 0, 0) == row[i].version,
+		      "is what VERSION says");
 		CHECK(model_call(&m, 0, FEATURES, VERSION, 0, 0) == row[i].features, "FEATURES");
 		CHECK(model_call(&m, 0, RESET2, 1, 0, 0) == row[i].reset2, "RESET2");
 		CHECK(model_call(&m, 0, OFF2, 2, 0, 0) == row[i].off2, "OFF2");
-		CHECK(model_call(&m, 0, OLD_CPU_ON, 0, 0, 0) == NOT_SUPPORTED, "not the calls of 0.1");
+		CHECK(model_call(&m, 0, OLD_CPU_ON, 0, 0, 0) == NOT_SUPPORTED,
+		      "not the calls of 0.1");
 		model_free(&m);
 	}
 }
