@@ -182,7 +182,7 @@ SDEISTATE_API int sdeistate_encode(const struct sdeistate *state, struct sdeista
 /**
  * sdeistate_decode() - a state from a record stream
  *
- * Takes nothing but what sdeistate_encode() would write for the same state. Allocates at most
+ * Takes canonical bodies only (docs/records.md): no unknown, repeated or missing field. Allocates at most
  * 4 x (the decoded structs) + 16 MiB. Does not validate.
  * Return: 0 with *@state owned by the caller; -EBADMSG damaged; -EOPNOTSUPP unknown-record (a
  * mandatory record of an unknown number); -E2BIG over-limit; -ENOMEM.

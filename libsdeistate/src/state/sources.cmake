@@ -1,3 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 set(SDEISTATE_STATE_SOURCES
-	src/state/state.c)
+	src/access.c
+	src/plan/capture_common.c
+	src/plan/exposed.c
+	src/plan/fields.c
+	src/plan/groups.c
+	src/plan/layouts.c
+	src/plan/map.c
+	src/plan/memory.c
+	src/plan/registered.c
+	src/plan/regs.c
+	src/plan/table.c
+	src/plan/topology.c
+	src/plan/v7.c
+	src/plan/vcpu_events.c
+	src/plan/vcpu_state.c
+	src/state/capture.c
+	src/state/events.c
+	src/state/prove.c
+	src/state/reorder.c
+	src/state/state.c
+	src/state/target.c
+	src/state/validate.c
+	src/wire/column.c
+	src/wire/decode.c
+	src/wire/decode_sdei.c
+	src/wire/decode_vm.c
+	src/wire/encode.c
+	src/wire/encode_sdei.c
+	src/wire/encode_vm.c
+	src/wire/scratch.c)

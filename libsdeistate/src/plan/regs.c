@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/fields.h"
+#include "plan/parts.h"
+
+#include <stdio.h>
+
+#define X(n)                             \
+	{                                \
+		KVMCORE_REG_X(n), "x" #n \
+	}
+
+/* The registers of a model vCPU; a VMM on /dev/kvm moves its own, and all of them. */
+static const struct {
+	uint64_t id;
+	const char *name;
+} general_register[SDEISTATE_N_REGS] = {
+	X(0),
+	X(1),
+	X(2),
+	X(3),
+	X(4),
+	X(5),
+	X(6),
+	X(7),
+	X(8),
+	X(9),
+	X(10),
+	X(11),
+	X(12),
+	X(13),
+	X(14),
+	X(15),
+	X(16),
+	X(17),
+	X(18),
+	X(19),
+	X(20),
+	X(21),
+	X(22),
+	X(23),
+	X(24),
+	X(25),
+	X(26),
+	X(27),
+	X(28),
+	X(29),
+	X(30),
+	{ KVMCORE_REG_SP, "sp" },
+	{ KVMCORE_REG_PC, "pc" },
+	{ KVMCORE_REG_PSTATE, "pstate" },
+	{ KVMCORE_REG_SP_EL1, "sp_el1" },
+	{ KVMCORE_REG_ELR_EL1, "elr_el1" },
+	{ KVMCORE_REG_SPSR_EL1, "spsr_el1" },
+	{ KVMCORE_REG_SCTLR_EL1, "sctlr_el1" },
+	{ KVMCORE_REG_VBAR_EL1, "vbar_el1" },
+	{ KVMCORE_REG_ESR_EL1, "esr_el1" },
+	{ KVMCORE_REG_FAR_EL1, "far_el1" },
+};
+
+uint64_t sdeistate_reg_id(unsigned int i)
+{
+	return i < SDEISTATE_N_REGS ? general_register[i].id : 0;
+}
+
+const char *sdeistate_reg_name(unsigned int i)
+{
+	return i < SDEISTATE_N_REGS ? general_register[i].name : NULL;
+}
+
+bool present_regs(const struct sdeistate *state)
+{
+	return state->regs != NULL;
+}
+
+int capture_regs(struct capture *capture)
+{
+	struct sdeistate *state = capture->state;
+
+	if (!(capture->options->flags & SDEISTATE_CAPTURE_REGS))
+		return 0;
+	state->regs = calloc(state->n_vcpus + 1u, sizeof(*state->regs));
+	if (!state->regs)
+		return error_no_memory(capture->err, "registers");
+	for (unsigned int i = 0; i < state->n_vcpus; i++)
+		for (unsigned int r = 0; r < SDEISTATE_N_REGS; r++) {
+			int ret = access_reg_get(capture->port, (int)i, general_register[r].id,
+						 &state->regs[i].value[r]);
+
+			if (ret < 0)
+				return capture_failed(capture, ret,
+						      OBJECT("register %s of vcpu %u",
+							     general_register[r].name, i));
+		}
+	return 0;
+}
+
+int validate_regs(const struct sdeistate *state, struct sdeistate_error *err)
+{
+	(void)state;
+	(void)err;
+	return 0; /* any value of any register may be */
+}
+
+void check_regs(struct target *target)
+{
+	(void)target; /* every arm64 vCPU has these registers */
+}
+
+int replay_regs(struct target *target)
+{
+	const struct sdeistate *state = target->state;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < state->n_vcpus; i++)
+		for (unsigned int r = 0; r < SDEISTATE_N_REGS && !ret; r++) {
+			ret = access_reg_set(target->port, (int)target->map[i],
+					     general_register[r].id, &state->regs[i].value[r]);
+			ret = replayed(target, ret, OBJECT("register of vcpu %u", i),
+				       general_register[r].name);
+		}
+	return ret;
+}
+
+void diff_regs(struct differ *differ)
+{
+	const struct sdeistate *a = differ->a, *b = differ->b;
+	unsigned int n = a->n_vcpus < b->n_vcpus ? a->n_vcpus : b->n_vcpus;
+	char path[64];
+
+	if (!a->regs || !b->regs) {
+		diff_value(differ, "vcpu_regs.present", a->regs != NULL, b->regs != NULL);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int r = 0; r < SDEISTATE_N_REGS && !differ->ret; r++) {
+			if (a->regs[i].value[r] == b->regs[i].value[r])
+				continue;
+			snprintf(path, sizeof(path), "vcpu_regs[%u].%s", i,
+				 general_register[r].name);
+			diff_value(differ, path, a->regs[i].value[r], b->regs[i].value[r]);
+		}
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/fields.h"
+#include "plan/parts.h"
+#include "state/events.h"
+
+#include <stdio.h>
+
+static int count_events(struct capture *capture, unsigned int vcpu, uint32_t *n)
+{
+	int ret = access_count(capture->port, (int)vcpu, KVM_SDEI_CMD_GET_VCPU_EVENT_COUNT, n);
+
+	if (ret < 0)
+		return capture_failed(capture, ret,
+				      OBJECT("KVM_SDEI_CMD_GET_VCPU_EVENT_COUNT of vcpu %u", vcpu));
+	if (*n > MAX_QUEUE)
+		return error_set(capture->err, SDEISTATE_OVER_LIMIT, -E2BIG,
+				 OBJECT("vcpu %u", vcpu), "events", "at most %u|%u", MAX_QUEUE, *n);
+	return 0;
+}
+
+/* First the counts of all, so that one array takes everything. */
+static int count_all(struct capture *capture)
+{
+	struct sdeistate *state = capture->state;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
+		ret = count_events(capture, i, &state->vcpu[i].n_events);
+		if (!ret)
+			state->n_vcpu_events += state->vcpu[i].n_events;
+	}
+	if (ret)
+		return ret;
+	state->vcpu_events = calloc(state->n_vcpu_events + 1u, sizeof(*state->vcpu_events));
+	return state->vcpu_events ? 0 : error_no_memory(capture->err, "vcpu events");
+}
+
+/* One vCPU's queue, into the array at @first; no more than was counted then, no more than is left.
+ */
+static int read_events(struct capture *capture, unsigned int i, unsigned int first)
+{
+	struct sdeistate *state = capture->state;
+	struct sdeistate_vcpu *vcpu = &state->vcpu[i];
+	struct kvm_sdei_vcpu_event_state *queue = &state->vcpu_events[first];
+	uint32_t again = 0;
+	int ret = 0;
+
+	if (vcpu->n_events)
+		ret = access_command(capture->port, (int)i, KVM_SDEI_CMD_GET_VCPU_EVENT,
+				     vcpu->n_events, queue);
+	if (ret < 0)
+		return capture_failed(capture, ret,
+				      OBJECT("KVM_SDEI_CMD_GET_VCPU_EVENT of vcpu %u", i));
+	ret = count_events(capture, i, &again);
+	if (ret)
+		return ret;
+	capture->changed |= again != vcpu->n_events;
+	if (again < vcpu->n_events)
+		vcpu->n_events = again;
+	vcpu->first_event = first;
+	for (unsigned int j = 0; j < vcpu->n_events; j++)
+		queue[j].padding = 0;
+	return 0;
+}
+
+int capture_vcpu_events(struct capture *capture)
+{
+	struct sdeistate *state = capture->state;
+	unsigned int first = 0;
+	int ret = count_all(capture);
+
+	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
+		ret = read_events(capture, i, first);
+		first += state->vcpu[i].n_events;
+	}
+	state->n_vcpu_events = first;
+	return ret;
+}
+
+static bool has_handler(const struct sdeistate *state, uint64_t num)
+{
+	if (find_registered(state, num))
+		return true;
+	for (unsigned int i = 0; i < state->n_handlers; i++)
+		if (state->handlers[i].num == num)
+			return true;
+	return false;
+}
+
+static bool is_running(const struct sdeistate *state, unsigned int vcpu, uint64_t num)
+{
+	return state->vcpu_state[vcpu].critical_num == num ||
+	       state->vcpu_state[vcpu].normal_num == num;
+}
+
+/*
+ * Profile spec has edge semantics (DEN0054 §5.1.16.1): one run that waits beside the one in
+ * progress. kvm-v5 counts every trigger.
+ */
+static uint32_t max_count(const struct sdeistate *state, unsigned int vcpu, uint64_t num)
+{
+	const struct kvm_sdei_registered_event_state *event = find_registered(state, num);
+
+	if (state->vm.profile != KVMCORE_PROFILE_SPEC)
+		return UINT32_MAX;
+	if (!event || (event_kind(state, num).shared && event->route_mode == 0))
+		return 1; /* no second run; or the trigger waits for any PE, outside the queues */
+	return is_running(state, vcpu, num) ? 2 : 1;
+}
+
+static int validate_entry(const struct sdeistate *state, unsigned int vcpu,
+			  const struct kvm_sdei_vcpu_event_state *entry,
+			  struct sdeistate_error *err)
+{
+	const char *object =
+		OBJECT("queued event 0x%" PRIx64 " of vcpu %u", (uint64_t)entry->num, vcpu);
+
+	if (!event_kind(state, entry->num).known)
+		return inconsistent(err, object, "num", "exposed or bound|neither");
+	if (!has_handler(state, entry->num))
+		return inconsistent(err, object, "num", "registered|not registered");
+	if (entry->event_count == 0 || entry->event_count > max_count(state, vcpu, entry->num))
+		return inconsistent(err, object, "event_count", "1 to %u|%u",
+				    max_count(state, vcpu, entry->num), entry->event_count);
+	if (entry->padding)
+		return inconsistent(err, object, "padding", "0|%u", entry->padding);
+	return 0;
+}
+
+/* Profile spec: a trigger of a shared event waits at the PE it is routed to, or at none. */
+static int validate_place(const struct sdeistate *state, unsigned int vcpu, uint64_t num,
+			  struct sdeistate_error *err)
+{
+	const struct kvm_sdei_registered_event_state *event = find_registered(state, num);
+	const char *object = OBJECT("queued event 0x%" PRIx64 " of vcpu %u", num, vcpu);
+
+	if (state->vm.profile != KVMCORE_PROFILE_SPEC || !event_kind(state, num).shared)
+		return 0;
+	if (event && event->route_mode && event->route_affinity != state->vcpu[vcpu].mpidr)
+		return inconsistent(err, object, "vcpu",
+				    "the one with MPIDR 0x%" PRIx64 "|0x%" PRIx64,
+				    (uint64_t)event->route_affinity, state->vcpu[vcpu].mpidr);
+	if ((!event || !event->route_mode) && !is_running(state, vcpu, num))
+		return inconsistent(err, object, "vcpu", "one it runs on|one it waits at");
+	return 0;
+}
+
+/* GET lists the critical queue first; what is not in that order cannot come out of a replay again.
+ */
+static int validate_queue(const struct sdeistate *state, unsigned int vcpu,
+			  struct sdeistate_error *err)
+{
+	const struct sdeistate_vcpu *of = &state->vcpu[vcpu];
+	const struct kvm_sdei_vcpu_event_state *queue = &state->vcpu_events[of->first_event];
+	bool normal = false;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < of->n_events && !ret; i++) {
+		const char *object = OBJECT("queued event 0x%" PRIx64 " of vcpu %u",
+					    (uint64_t)queue[i].num, vcpu);
+		bool critical = event_kind(state, queue[i].num).critical;
+
+		ret = validate_entry(state, vcpu, &queue[i], err);
+		if (!ret)
+			ret = validate_place(state, vcpu, queue[i].num, err);
+		if (!ret && normal && critical)
+			return inconsistent(err, object, "position",
+					    "critical events before normal ones|behind");
+		normal |= !critical;
+		for (unsigned int j = 0; j < i && !ret; j++)
+			if (queue[j].num == queue[i].num)
+				return inconsistent(err, object, "num", "once in a queue|twice");
+	}
+	return ret;
+}
+
+int validate_vcpu_events(const struct sdeistate *state, struct sdeistate_error *err)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
+		if (state->vcpu[i].n_events > MAX_QUEUE)
+			return inconsistent(err, OBJECT("vcpu %u", i), "events", "at most %u|%u",
+					    MAX_QUEUE, state->vcpu[i].n_events);
+		ret = validate_queue(state, i, err);
+	}
+	return ret;
+}
+
+/* A second replay would add to what the first one left. */
+void check_vcpu_events(struct target *target)
+{
+	for (unsigned int i = 0; i < target->found->n_vcpus; i++)
+		if (target->found->vcpu[i].n_events)
+			obstacle(target, SDEISTATE_VM_NOT_FRESH, OBJECT("vcpu %u", i),
+				 "queued events", "0|%u", target->found->vcpu[i].n_events);
+}
+
+int replay_vcpu_events(struct target *target)
+{
+	const struct sdeistate *state = target->state;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
+		const struct sdeistate_vcpu *vcpu = &state->vcpu[i];
+
+		if (vcpu->n_events == 0)
+			continue;
+		ret = access_command(target->port, (int)target->map[i], KVM_SDEI_CMD_SET_VCPU_EVENT,
+				     vcpu->n_events, &state->vcpu_events[vcpu->first_event]);
+		ret = replayed(target, ret, OBJECT("queued events of vcpu %u", i),
+			       "KVM_SDEI_CMD_SET_VCPU_EVENT");
+	}
+	return ret;
+}
+
+void diff_vcpu_events(struct differ *differ)
+{
+	const struct sdeistate *a = differ->a, *b = differ->b;
+	unsigned int n = a->n_vcpus > b->n_vcpus ? a->n_vcpus : b->n_vcpus;
+	char path[64];
+
+	for (unsigned int i = 0; i < n && !differ->ret; i++) {
+		struct layout layout = queue_layout;
+		const struct sdeistate_vcpu none = { .n_events = 0 };
+		const struct sdeistate_vcpu *x = i < a->n_vcpus ? &a->vcpu[i] : &none;
+		const struct sdeistate_vcpu *y = i < b->n_vcpus ? &b->vcpu[i] : &none;
+
+		snprintf(path, sizeof(path), "vcpu[%u].queue", i);
+		layout.name = path;
+		diff_indexed(differ, &layout,
+			     a->vcpu_events ? a->vcpu_events + x->first_event : NULL, x->n_events,
+			     b->vcpu_events ? b->vcpu_events + y->first_event : NULL, y->n_events);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * events.h - what a state knows about an event number
+ */
+#ifndef SDEISTATE_EVENTS_H
+#define SDEISTATE_EVENTS_H
+
+#include <sdeistate/state.h>
+
+#define BITMAP_WORDS (KVM_SDEI_MAX_VCPUS / 64u)
+
+/* What kind of event a number names; all from where the state says it, nothing stored. */
+struct event_kind {
+	bool known;
+	bool shared;
+	bool critical;
+};
+
+/** event_kind() - exposed, bound, or event 0, which in profile spec exists by itself */
+struct event_kind event_kind(const struct sdeistate *state, uint64_t num);
+
+/** find_exposed() - by number; NULL if not exposed. The array is sorted, as capture leaves it. */
+const struct kvm_sdei_exposed_event_state *find_exposed(const struct sdeistate *state,
+							uint64_t num);
+/** find_binding() - by event number; NULL if nothing is bound */
+const struct kvmcore_sdei_binding *find_binding(const struct sdeistate *state, uint64_t num);
+/** find_registered() - by number; NULL if no vCPU has a handler */
+const struct kvm_sdei_registered_event_state *find_registered(const struct sdeistate *state,
+							      uint64_t num);
+
+/** event_is_supported() - the number rule of a profile (KVM SDEI v5, patch 02/22; DEN0054 §4.1) */
+bool event_is_supported(enum kvmcore_profile profile, uint64_t num);
+
+static inline bool bit_test(const __u64 *bitmap, unsigned int bit)
+{
+	return bitmap[bit / 64] >> (bit % 64) & 1;
+}
+
+static inline void bit_set(__u64 *bitmap, unsigned int bit)
+{
+	bitmap[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+static inline void bit_clear(__u64 *bitmap, unsigned int bit)
+{
+	bitmap[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+}
+
+/** slots_used() - word @word of the slots that hold an address and argument that mean something */
+static inline uint64_t slots_used(const struct kvm_sdei_registered_event_state *event,
+				  unsigned int word)
+{
+	return event->registered[word] | event->enabled[word] | event->unregister_pending[word];
+}
+
+#endif

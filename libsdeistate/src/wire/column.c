@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/column.h"
+
+#include "error_set.h"
+#include "util.h"
+
+#include <errno.h>
+
+/* A run takes about 17 bytes, a plain number 8, an index 1. */
+#define RUN_COST 17u
+
+int column_begin(struct column *column, struct scratch *scratch, size_t n)
+{
+	*column = (struct column){ .scratch = scratch, .n = n };
+	column->max_runs = n * 8 / RUN_COST + 1;
+	column->length = scratch_alloc(scratch, column->max_runs, sizeof(*column->length));
+	column->first = scratch_alloc(scratch, column->max_runs, sizeof(*column->first));
+	column->step = scratch_alloc(scratch, column->max_runs, sizeof(*column->step));
+	return column->length && column->first && column->step ? 0 : -ENOMEM;
+}
+
+static uint64_t *expand_run(uint64_t *to, uint64_t first, uint64_t step, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		*to++ = first + i * step;
+	return to;
+}
+
+static uint64_t *expand_runs(uint64_t *to, const uint32_t *length, const uint64_t *first,
+			     const uint64_t *step, size_t n_runs)
+{
+	for (size_t i = 0; i < n_runs; i++)
+		to = expand_run(to, first[i], step[i], length[i]);
+	return to;
+}
+
+/* Give up on runs: all numbers so far in full. */
+static int spread(struct column *column)
+{
+	uint64_t *to = scratch_alloc(column->scratch, column->n, sizeof(*to));
+
+	if (!to)
+		return -ENOMEM;
+	column->value = to;
+	to = expand_runs(to, column->length, column->first, column->step, column->n_runs);
+	expand_run(to, column->run_first, column->run_step, column->run_length);
+	return 0;
+}
+
+static void end_run(struct column *column)
+{
+	column->length[column->n_runs] = (uint32_t)column->run_length;
+	column->first[column->n_runs] = column->run_first;
+	column->step[column->n_runs] = column->run_length > 1 ? column->run_step : 0;
+	column->n_runs++;
+	column->run_length = 0;
+}
+
+static uint64_t number_at(const unsigned char *number, size_t i)
+{
+	uint64_t value;
+
+	memcpy(&value, number + i * sizeof(value), sizeof(value));
+	return value;
+}
+
+/* Numbers from @i on that carry the run on. Return: how many, at least one */
+static size_t extend_run(struct column *column, const unsigned char *number, size_t i, size_t n)
+{
+	const uint64_t step = column->run_step;
+	uint64_t last = column->run_last;
+	size_t from = i;
+
+	while (i < n && number_at(number, i) == last + step) {
+		last += step;
+		i++;
+	}
+	column->run_last = last;
+	column->run_length += i - from;
+	return i - from;
+}
+
+/* Push numbers until they are used up or the runs are. Return: how many went in. */
+static size_t push_runs(struct column *column, const unsigned char *number, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		uint64_t next = number_at(number, i);
+
+		if (column->run_length == 0) {
+			column->run_first = next;
+		} else if (column->run_length == 1) {
+			column->run_step = next - column->run_last;
+		} else if (next == column->run_last + column->run_step) {
+			i += extend_run(column, number, i, n);
+			continue;
+		} else if (column->n_runs + 1 < column->max_runs) {
+			end_run(column);
+			continue;
+		} else {
+			break;
+		}
+		column->run_last = next;
+		column->run_length++;
+		i++;
+	}
+	return i;
+}
+
+int column_push(struct column *column, const void *numbers, size_t n)
+{
+	const unsigned char *number = numbers;
+
+	if (!column->plain) {
+		size_t taken = push_runs(column, number, n);
+
+		column->n_pushed += taken;
+		number += taken * sizeof(uint64_t);
+		n -= taken;
+		if (n && spread(column))
+			return -ENOMEM;
+		column->plain = n > 0;
+	}
+	if (n)
+		memcpy(column->value + column->n_pushed, number, n * sizeof(uint64_t));
+	column->n_pushed += n;
+	return 0;
+}
+
+/* The place of @number in an open-addressed set of twice the table's size. */
+static unsigned int find_slot(const uint64_t *table, const uint16_t *slot, uint64_t number)
+{
+	unsigned int at = (unsigned int)((number * 0x9e3779b97f4a7c15u) >> 55);
+
+	while (slot[at] && table[slot[at] - 1] != number)
+		at = (at + 1) % (2 * COLUMN_MAX_TABLE);
+	return at;
+}
+
+/* Try to say the values as a table and an index. Return: whether they have few enough values. */
+static bool write_table(Sdeistate__Column *message, uint8_t *index, uint64_t *table,
+			const uint64_t *value, size_t n)
+{
+	uint16_t slot[2 * COLUMN_MAX_TABLE] = { 0 };
+	size_t n_table = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned int at = find_slot(table, slot, value[i]);
+
+		if (!slot[at]) {
+			if (n_table == COLUMN_MAX_TABLE || 8 * n_table + n >= 8 * n)
+				return false;
+			table[n_table++] = value[i];
+			slot[at] = (uint16_t)n_table;
+		}
+		index[i] = (uint8_t)(slot[at] - 1);
+	}
+	message->n_table = n_table;
+	message->table = table;
+	message->has_index = true;
+	message->index = (ProtobufCBinaryData){ .len = n, .data = index };
+	return true;
+}
+
+/* Many runs: a table may be shorter. Return: 0, message maybe filled; -ENOMEM */
+static int try_table(struct column *column, Sdeistate__Column *message)
+{
+	uint64_t *table = scratch_alloc(column->scratch, COLUMN_MAX_TABLE, sizeof(*table));
+	uint8_t *index = scratch_alloc(column->scratch, column->n, 1);
+
+	if (!table || !index)
+		return -ENOMEM;
+	if (!column->value && spread(column))
+		return -ENOMEM;
+	write_table(message, index, table, column->value, column->n);
+	return 0;
+}
+
+Sdeistate__Column *column_finish(struct column *column)
+{
+	Sdeistate__Column *message = scratch_alloc(column->scratch, 1, sizeof(*message));
+
+	if (!message)
+		return NULL;
+	sdeistate__column__init(message);
+	message->has_count = true;
+	message->count = (uint32_t)column->n;
+	if (!column->plain && column->run_length)
+		end_run(column);
+	if (column->plain || column->n_runs * RUN_COST > column->n) {
+		if (column->n > 1 && try_table(column, message))
+			return NULL;
+		if (message->has_index)
+			return message;
+	}
+	if (column->plain || (column->value && column->n_runs * RUN_COST >= column->n * 8)) {
+		message->n_value = column->n;
+		message->value = column->value;
+		return message;
+	}
+	message->n_run_length = message->n_run_first = message->n_run_step = column->n_runs;
+	message->run_length = column->length;
+	message->run_first = column->first;
+	message->run_step = column->step;
+	return message;
+}
+
+Sdeistate__Column *column_write(struct scratch *scratch, const void *number, size_t n)
+{
+	struct column column;
+
+	if (column_begin(&column, scratch, n) || column_push(&column, number, n))
+		return NULL;
+	return column_finish(&column);
+}
+
+static int damaged(struct sdeistate_error *err, const char *object, const char *field,
+		   const char *what)
+{
+	return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, field, "a column|%s", what);
+}
+
+static int read_runs(const Sdeistate__Column *message, uint64_t *number, size_t n,
+		     const char *object, const char *field, struct sdeistate_error *err)
+{
+	size_t total = 0;
+
+	if (message->n_run_length != message->n_run_first ||
+	    message->n_run_length != message->n_run_step)
+		return damaged(err, object, field, "runs without all three arrays");
+	for (size_t i = 0; i < message->n_run_length; i++) {
+		if (message->run_length[i] == 0 || message->run_length[i] > n - total)
+			return damaged(err, object, field, "runs of another length in all");
+		total += message->run_length[i];
+	}
+	if (total != n)
+		return damaged(err, object, field, "runs of another length in all");
+	expand_runs(number, message->run_length, message->run_first, message->run_step,
+		    message->n_run_length);
+	return 0;
+}
+
+static int read_table(const Sdeistate__Column *message, uint64_t *number, size_t n,
+		      const char *object, const char *field, struct sdeistate_error *err)
+{
+	if (message->n_table > COLUMN_MAX_TABLE || message->index.len != n)
+		return damaged(err, object, field, "a table or index of another length");
+	for (size_t i = 0; i < n; i++) {
+		if (message->index.data[i] >= message->n_table)
+			return damaged(err, object, field, "an index outside its table");
+		number[i] = message->table[message->index.data[i]];
+	}
+	return 0;
+}
+
+int column_read(const Sdeistate__Column *message, uint64_t *number, size_t n, const char *object,
+		const char *field, struct sdeistate_error *err)
+{
+	bool runs, table, plain;
+
+	if (!message || !message->has_count)
+		return damaged(err, object, field, "none");
+	if (message->count != n)
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, field, "%zu entries|%u",
+				 n, message->count);
+	runs = message->n_run_length || message->n_run_first || message->n_run_step;
+	table = message->n_table || message->has_index;
+	plain = message->n_value;
+	if (runs + table + plain != (n > 0))
+		return damaged(err, object, field, "not exactly one form");
+	if (table)
+		return read_table(message, number, n, object, field, err);
+	if (runs || n == 0)
+		return read_runs(message, number, n, object, field, err);
+	if (message->n_value != n)
+		return damaged(err, object, field, "another number of values");
+	memcpy(number, message->value, n * sizeof(*number));
+	return 0;
+}
