@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/model.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+static void test_a_bad_configuration_is_named(void)
+{
+	static const struct {
+		struct kvmcore_config config;
+		const char *field;
+	} row[] = {
+		{ { .kernel = "5.17" }, "kernel" },
+		{ { .type = KVMCORE_NR_VM_TYPES }, "type" },
+		{ { .type = KVMCORE_VM_PROTECTED }, "type" },
+		{ { .profile = KVMCORE_NR_PROFILES }, "profile" },
+		{ { .ipa_bits = 31 }, "ipa_bits" },
+		{ { .ipa_bits = 53 }, "ipa_bits" },
+		{ { .dialects = 8 }, "dialects" },
+		{ { .guard = KVMCORE_NR_GUARD_ABIS }, "guard" },
+		{ { .n_spi = 989 }, "n_spi" },
+		{ { .n_ppi = 17 }, "n_ppi" },
+		{ { .slots_given = true, .private_slots = 65 }, "private_slots" },
+		{ { .slots_given = true, .shared_slots = 65 }, "shared_slots" },
+		{ { .host = { .page_size = 8192 } }, "host.page_size" },
+		{ { .host = { .workaround_1 = 3 } }, "host.workaround_1" },
+		{ { .host = { .workaround_2 = 4 } }, "host.workaround_2" },
+		{ { .host = { .workaround_3 = 3 } }, "host.workaround_3" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct kvmcore_vm *vm = (void *)1;
+		struct kvmcore_error err = { 0 };
+
+		CHECK(kvmcore_vm_create(&row[i].config, &vm, &err) == -EINVAL &&
+			      !strcmp(err.field, row[i].field) && vm == (void *)1,
+		      row[i].field);
+		CHECK(kvmcore_vm_create(&row[i].config, &vm, NULL) == -EINVAL,
+		      "also without an error");
+	}
+	CHECK(kvmcore_vm_destroy(NULL) == NULL, "destroying nothing is nothing");
+}
+
+static void test_vcpus_have_one_name_each(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 0);
+
+	CHECK(kvmcore_vcpu_create(m.vm, 5, 0x8100000200ULL) == 0, "any affinity");
+	CHECK(kvmcore_vcpu_create(m.vm, 5, 1) == -EEXIST, "a vcpu_id once");
+	CHECK(kvmcore_vcpu_create(m.vm, 6, 0x8100000200ULL) == -EEXIST, "an MPIDR once");
+	CHECK(kvmcore_vcpu_create(m.vm, 6, 1ULL << 31) == -EINVAL, "affinity fields only");
+	CHECK(kvmcore_vcpu_create(m.vm, 512, 1) == -EINVAL, "ids end at 511");
+	CHECK(kvmcore_ioctl(m.vm, -1, KVM_CREATE_VCPU, (void *)0x123) == 1, "the kernel's way");
+	kvmcore_port(m.vm, &m.port);
+	CHECK(m.port.n_vcpus == 2 && m.port.vcpus[1].vcpu_id == 0x123 &&
+		      m.port.vcpus[1].mpidr == 0x1203,
+	      "derives the MPIDR from the id, sixteen to a cluster");
+	CHECK(kvmcore_ioctl(m.vm, 2, KVM_GET_MP_STATE, NULL) == -EBADF, "there is no third");
+	CHECK(kvmcore_vcpu_count(m.vm) == 2, "two were made");
+	model_free(&m);
+}
+
+static void test_there_is_room_for_all(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 512);
+
+	CHECK(kvmcore_vcpu_create(m.vm, 511, 0x1000) == -EINVAL, "and no more");
+	kvmcore_port(m.vm, &m.port);
+	CHECK(m.port.n_vcpus == 512 && m.port.vcpus[511].mpidr == 511, "in the order of creation");
+	model_free(&m);
+}
+
+static void test_the_epoch_tells_of_changes(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 1);
+	uint64_t epoch = kvmcore_epoch(m.vm), value = 0;
+	struct kvm_mp_state state = { 0 };
+
+	CHECK(epoch % 2 == 1, "odd while running");
+	CHECK(kvmcore_resume(m.vm) == -EBUSY && kvmcore_pause(m.vm) == 0 &&
+		      kvmcore_pause(m.vm) == -EINVAL,
+	      "pause and resume take turns");
+	epoch = kvmcore_epoch(m.vm);
+	CHECK(epoch % 2 == 0, "even while paused");
+	model_get_reg(&m, 0, KVMCORE_REG_X(0), &value);
+	kvmcore_ioctl(m.vm, 0, KVM_GET_MP_STATE, &state);
+	model_attr(&m, -1, KVM_HAS_DEVICE_ATTR, KVM_ARM_VM_SMCCC_CTRL, 0, NULL);
+	CHECK(kvmcore_epoch(m.vm) == epoch, "looking changes nothing");
+	model_set_reg(&m, 0, KVMCORE_REG_FW(99), 0);
+	CHECK(kvmcore_epoch(m.vm) == epoch, "neither does a refusal");
+	model_set_reg(&m, 0, KVMCORE_REG_X(0), 5);
+	CHECK(kvmcore_epoch(m.vm) != epoch && kvmcore_epoch(m.vm) % 2 == 0, "a SET does");
+	model_free(&m);
+}
+
+static void test_a_paused_vm_does_not_move(void)
+{
+	const struct kvmcore_trap hvc = { 0 };
+	struct kvmcore_regs regs = { .x = { 0x80000000 } };
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 1);
+
+	kvmcore_pause(m.vm);
+	CHECK(kvmcore_call(m.vm, 0, &hvc, &regs, &m.reply) == -EBUSY, "no calls");
+	CHECK(kvmcore_vcpu_call(m.vm, 0, &hvc, &m.reply) == -EBUSY, "no calls of a model vCPU");
+	CHECK(kvmcore_enter(m.vm, 0, &regs, &m.reply) == -EBUSY, "no entries");
+	CHECK(kvmcore_run(m.vm, 0, false, &m.reply) == -EBUSY, "no runs");
+	CHECK(kvmcore_run(m.vm, 0, true, &m.reply) == -EINTR, "but what is pending can be drained");
+	CHECK(regs.x[0] == 0x80000000, "and registers stay");
+	model_free(&m);
+}
+
+static void test_a_vm_says_who_it_is(void)
+{
+	const struct kvmcore_config config = { .uuid = { 1, 2, 3 },
+					       .generation = 7,
+					       .kernel = "7.2",
+					       .profile = KVMCORE_PROFILE_KVM_V5,
+					       .ipa_bits = 48 };
+	struct model m = model_new(&config, 3);
+	struct kvmcore_vm_info info;
+
+	CHECK(model_attr(&m, -1, KVM_HAS_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, NULL) ==
+			      0 &&
+		      model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO,
+				 &info) == 0,
+	      "in a group of its own");
+	CHECK(info.uuid[2] == 3 && info.generation == 7 && !strcmp(info.kernel, "7.2") &&
+		      info.profile == KVMCORE_PROFILE_KVM_V5 && info.ipa_bits == 48 &&
+		      info.n_vcpus == 3 && info.type == KVMCORE_VM_ARM64 && !info.has_run,
+	      "completely");
+	kvmcore_run(m.vm, 0, true, &m.reply);
+	model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info);
+	CHECK(info.has_run, "and that it has run");
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 1, &info) == -ENXIO &&
+		      model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, &info) ==
+			      -ENXIO &&
+		      model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, NULL) == -EFAULT,
+	      "wrong questions are refused");
+	model_free(&m);
+}
+
+static void test_the_filter_reads_back(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 1);
+	struct kvmcore_filter_info info;
+	struct kvm_smccc_filter range[4];
+	struct kvmcore_array array = { 0 };
+	const uint32_t group = KVMCORE_GROUP_FILTER;
+
+	kvmcore_pause(m.vm);
+	CHECK(model_filter(&m, 0xc4000030, 2, 1) == 0 && model_filter(&m, 0xc4000020, 16, 2) == 0,
+	      "two ranges");
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_FILTER_INFO, &info) == 0 &&
+		      info.n_ranges == 2 && info.reserved_set == 0 && !info.has_run,
+	      "are counted");
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_FILTER_RANGES, &array) == 0 &&
+		      array.count == 2,
+	      "the count can be asked for");
+	array = (struct kvmcore_array){ .capacity = 1, .ptr = (uintptr_t)range };
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_FILTER_RANGES, &array) ==
+			      -ENOSPC &&
+		      array.count == 2,
+	      "too little room is told, with the count");
+	array.capacity = 4;
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_FILTER_RANGES, &array) == 0 &&
+		      range[0].base == 0xc4000020 && range[0].nr_functions == 16 &&
+		      range[0].action == 2 && range[1].base == 0xc4000030 && range[1].action == 1,
+	      "they come back sorted");
+	array.pad = 1;
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_FILTER_RANGES, &array) ==
+		      -EINVAL,
+	      "padding is refused");
+	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, group, KVMCORE_FILTER_RANGES, &array) ==
+			      -ENXIO &&
+		      model_attr(&m, -1, KVM_HAS_DEVICE_ATTR, group, 2, NULL) == -ENXIO,
+	      "there is nothing to set");
+	model_free(&m);
+}
+
+/* Each thread is a vCPU; the sanitizer is the judge of what they do to each other. */
+static void *be_a_vcpu(void *arg)
+{
+	const struct kvmcore_trap hvc = { 0 };
+	struct kvmcore_vm *vm = arg;
+	struct kvmcore_reply reply;
+	static const uint64_t id[] = { 0x80000000, 0x84000000, 0xc4000004, 0x8400000a };
+
+	for (int i = 0; i < 2000; i++) {
+		struct kvmcore_regs regs = { .x = { id[i % 4], (uint64_t)(i % 5) } };
+
+		kvmcore_call(vm, i % 4, &hvc, &regs, &reply);
+		kvmcore_enter(vm, i % 4, &regs, &reply);
+		kvmcore_epoch(vm);
+	}
+	return NULL;
+}
+
+static void test_vcpus_run_in_parallel(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 4);
+	const uint64_t before = kvmcore_epoch(m.vm);
+	pthread_t thread[4];
+
+	for (int i = 0; i < 4; i++)
+		REQUIRE(pthread_create(&thread[i], NULL, be_a_vcpu, m.vm) == 0,
+			"threads can start");
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	CHECK(kvmcore_epoch(m.vm) == before + 4ULL * 2000 * 2 * 2, "each step is one change");
+	model_free(&m);
+}
+
+int main(void)
+{
+	return RUN_TESTS(test_a_bad_configuration_is_named, test_vcpus_have_one_name_each,
+			 test_there_is_room_for_all, test_the_epoch_tells_of_changes,
+			 test_a_paused_vm_does_not_move, test_a_vm_says_who_it_is,
+			 test_the_filter_reads_back, test_vcpus_run_in_parallel);
+}
