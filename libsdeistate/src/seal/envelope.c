@@ -71,7 +71,8 @@ static int encode(CMS_ContentInfo *cms, const uint8_t *bytes, size_t len,
 	int ret = 0, size = -1;
 	uint8_t *at;
 
-	if (in && CMS_final(cms, in, NULL, CMS_BINARY) == 1)
+	/* The content stands inside, not beside it. */
+	if (in && CMS_set_detached(cms, 0) == 1 && CMS_final(cms, in, NULL, CMS_BINARY) == 1)
 		size = i2d_CMS_ContentInfo(cms, NULL);
 	BIO_free(in);
 	if (size <= 0)
