@@ -34,9 +34,8 @@ ROOMS = {
 
 # Code that protoc-c makes from proto/ stays behind these doors.
 GENERATED = "*.pb-c.h"
-GENERATED_IN = ("libsdeistate/src/encode*", "libsdeistate/src/decode*",
-                "libsdeistate/src/*/encode*", "libsdeistate/src/*/decode*",
-                "tests/*", "fuzz/*", "bench/*")
+GENERATED_IN = ("libsdeistate/src/wire/*", "libsdeistate/src/*/encode*",
+                "libsdeistate/src/*/decode*", "tests/*", "fuzz/*", "bench/*")
 
 LIBRARIES = {
     "openssl/*": "OpenSSL", "cbor.h": "libcbor", "cbor/*": "libcbor",
