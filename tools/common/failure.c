@@ -193,6 +193,21 @@ const char *failure_reason_name(enum sdeistate_reason reason)
 	return "internal";
 }
 
+enum sdeistate_reason failure_reason_find(const char *name)
+{
+#define X(symbol, number, text) { SDEISTATE_##symbol, text },
+	static const struct {
+		enum sdeistate_reason reason;
+		const char *name;
+	} reasons[] = { SDEISTATE_REASONS(X) };
+#undef X
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (strcmp(reasons[i].name, name) == 0)
+			return reasons[i].reason;
+	return SDEISTATE_INTERNAL;
+}
+
 const char *failure_side_name(enum failure_side side)
 {
 	static const char *const name[] = { "local", "source", "destination" };

@@ -76,6 +76,9 @@ json_t *failure_json(const struct failure *failure);
 /** failure_reason_name() - "bad-signature" etc.; "internal" for a number without a name */
 const char *failure_reason_name(enum sdeistate_reason reason);
 
+/** failure_reason_find() - the reason of that name; internal if there is none */
+enum sdeistate_reason failure_reason_find(const char *name);
+
 /** failure_side_name() - "local", "source", "destination" */
 const char *failure_side_name(enum failure_side side);
 
