@@ -10,7 +10,28 @@
 #include "common/tool.h"
 
 /* clang-format off */
-#define SDEI_MIGRATE_VERBS(X)
+#define SDEI_MIGRATE_VERBS(X) \
+	X(keygen) \
+	X(snapshot) \
+	X(restore) \
+	X(verify) \
+	X(show) \
+	X(diff) \
+	X(check) \
+	X(host) \
+	X(vm_status) \
+	X(vm_pause) \
+	X(vm_resume) \
+	X(vm_call) \
+	X(vm_run) \
+	X(vm_regs) \
+	X(vm_inject) \
+	X(vm_raise) \
+	X(vm_mmio) \
+	X(vm_mem) \
+	X(vm_attr) \
+	X(vm_reg) \
+	X(vm_ioctl)
 /* clang-format on */
 
 #define X(name) extern const struct verb verb_##name;

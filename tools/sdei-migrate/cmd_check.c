@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client.h"
+#include "issues.h"
+#include "sealed.h"
+#include "verbs.h"
+
+struct check_args {
+	const char *control, *file, *key;
+	struct option_list trust;
+};
+
+static int run_check(struct tool *tool, void *opaque)
+{
+	const struct check_args *args = opaque;
+	const struct sealed_options options = {
+		.path = args->file,
+		.trust = &args->trust,
+		.key = args->key,
+		.flags = SDEISTATE_OPEN_ANY_AUDIENCE |
+			 (args->trust.n ? 0 : SDEISTATE_OPEN_ANY_SIGNER),
+	};
+	OWNED_SEALED struct sealed sealed = { .fd = -1 };
+	OWNED_CONTROL struct transport_control *control = NULL;
+	struct transport_issues issues;
+	struct transport_error err;
+	struct transport_state records;
+	struct failure failure;
+
+	if (sealed_open(&options, &sealed, &failure))
+		return tool_fail(tool, &failure);
+	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
+	if (transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err) ||
+	    transport_control_check(control, &records, &issues, &err))
+		return client_fail(tool, &err);
+	if (issues.n_issues)
+		return issues_fail(tool, &issues);
+	return tool_result(tool,
+			   json_pack("{s:s, s:i, s:b, s:[], s:b}", "reason", "ok", "exit", 0,
+				     "can_take", 1, "obstacles", "verified", args->trust.n > 0));
+}
+
+#define AT(member) offsetof(struct check_args, member)
+
+static const struct option_row rows[] = {
+	CLIENT_CONTROL_ROW(struct check_args),
+	{ .name = "--trust",
+	  .argument = "PUB|DIR",
+	  .help = "believe only what these keys signed; without it the signature is not looked at",
+	  .offset = AT(trust),
+	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--key",
+	  .argument = "FILE",
+	  .help = "private key to decrypt with",
+	  .offset = AT(key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "FILE",
+	  .help = "sealed snapshot; - is stdin",
+	  .offset = AT(file),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE,
+	  .required = true },
+	OPTION_END,
+};
+
+const struct verb verb_check = {
+	.name = "check",
+	.summary = "Say whether a VMM could take a snapshot, and everything that stands in the way",
+	.about = "Changes nothing. Exit code 6 and the list of obstacles if it cannot.",
+	.options = rows,
+	.args_size = sizeof(struct check_args),
+	.run = run_check,
+};

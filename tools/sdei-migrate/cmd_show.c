@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sealed.h"
+#include "state_json.h"
+#include "verbs.h"
+
+#include <string.h>
+
+struct show_args {
+	const char *file, *key;
+	struct option_list trust;
+	bool events, vcpus, keys, schema;
+};
+
+static json_t *schema_json(const struct sealed *sealed)
+{
+	return json_pack("{s:o, s:o, s:o, s:b}", "id",
+			 hex_json(sealed->opened->manifest.schema_id, SDEISTATE_SCHEMA_SIZE),
+			 "ours", hex_json(sdeistate_schema_id(), SDEISTATE_SCHEMA_SIZE), "records",
+			 sealed_records_json(sealed), "same",
+			 memcmp(sealed->opened->manifest.schema_id, sdeistate_schema_id(),
+				SDEISTATE_SCHEMA_SIZE) == 0);
+}
+
+/* What is shown without a part being named: a summary, and with --json everything. */
+static json_t *everything(const struct sealed *sealed, const struct tool *tool)
+{
+	json_t *json = json_pack("{s:o, s:o}", "snapshot", sealed_manifest_json(sealed), "keys",
+				 sealed_keys_json(sealed));
+
+	if (!json || !sealed->state)
+		return json;
+	if (!tool->json) {
+		json_object_set_new(json, "vm", state_vm_json(sealed->state));
+		json_object_set_new(json, "events", json_integer(sealed->state->n_registered));
+		return json;
+	}
+	json_object_set_new(json, "schema", schema_json(sealed));
+	json_object_set_new(json, "state", state_json(sealed->state));
+	return json;
+}
+
+static json_t *parts(const struct sealed *sealed, const struct show_args *args)
+{
+	json_t *json = json_object();
+
+	if (args->events && sealed->state)
+		json_object_set_new(json, "events", state_events_json(sealed->state));
+	if (args->vcpus && sealed->state)
+		json_object_set_new(json, "vcpus", state_vcpus_json(sealed->state));
+	if (args->keys)
+		json_object_set_new(json, "keys", sealed_keys_json(sealed));
+	if (args->schema)
+		json_object_set_new(json, "schema", schema_json(sealed));
+	return json;
+}
+
+static int run_show(struct tool *tool, void *opaque)
+{
+	const struct show_args *args = opaque;
+	const struct sealed_options options = {
+		.path = args->file,
+		.trust = &args->trust,
+		.key = args->key,
+		.flags = SDEISTATE_OPEN_ANY_AUDIENCE | SDEISTATE_OPEN_ANY_TIME |
+			 (args->trust.n ? 0 : SDEISTATE_OPEN_ANY_SIGNER),
+	};
+	OWNED_SEALED struct sealed sealed = { .fd = -1 };
+	const bool some = args->events || args->vcpus || args->keys || args->schema;
+	struct failure failure;
+	json_t *json;
+
+	if (sealed_open(&options, &sealed, &failure))
+		return tool_fail(tool, &failure);
+	if (args->trust.n == 0)
+		tool_say(tool,
+			 "%s: nobody has vouched for what is shown; --trust checks the signature",
+			 args->file);
+	json = some ? parts(&sealed, args) : everything(&sealed, tool);
+	json_object_set_new(json, "verified", json_boolean(args->trust.n > 0));
+	return tool_result(tool, json);
+}
+
+#define AT(member) offsetof(struct show_args, member)
+#define FLAG(word, member, text)                                                          \
+	{                                                                                 \
+		.name = (word), .help = (text), .offset = AT(member), .type = OPTION_FLAG \
+	}
+
+static const struct option_row rows[] = {
+	FLAG("--events", events, "exposed and registered events with their handlers"),
+	FLAG("--vcpus", vcpus, "vCPUs: power, mask, handlers that run, queues, saved contexts"),
+	FLAG("--keys", keys, "who signed it and who may restore it"),
+	FLAG("--schema", schema, "the schema's id and the records of the file"),
+	{ .name = "--trust",
+	  .argument = "PUB|DIR",
+	  .help = "show only what these keys signed",
+	  .offset = AT(trust),
+	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--key",
+	  .argument = "FILE",
+	  .help = "private key to decrypt with",
+	  .offset = AT(key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "FILE",
+	  .help = "sealed snapshot; - is stdin",
+	  .offset = AT(file),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE,
+	  .required = true },
+	OPTION_END,
+};
+
+const struct verb verb_show = {
+	.name = "show",
+	.summary = "Say what is in a snapshot",
+	.about = "Without --trust the signature is not looked at, and the output says so "
+		 "(verified: false). "
+		 "The JSON form is described in docs/show.md and only grows.",
+	.options = rows,
+	.args_size = sizeof(struct show_args),
+	.run = run_show,
+};

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client.h"
+#include "common/file.h"
+#include "sealed.h"
+#include "state_json.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define MAX_PUBS SDEISTATE_MAX_AUDIENCE
+
+struct snapshot_args {
+	const char *control, *key, *out;
+	struct option_list audience, recipients;
+	struct option_number expires_in;
+	bool any_destination;
+};
+
+/* Public keys named on the command line. */
+struct pubs {
+	struct sdeistate_pub *pub[MAX_PUBS];
+	unsigned int n;
+};
+
+static void release_pubs(struct pubs *pubs)
+{
+	for (unsigned int i = 0; i < pubs->n; i++)
+		sdeistate_pub_free(pubs->pub[i]);
+}
+
+static int load_pubs(const struct option_list *paths, const char *option, struct pubs *pubs,
+		     struct failure *failure)
+{
+	struct sdeistate_error error;
+
+	if (paths->n > MAX_PUBS)
+		return failure_set(failure, SDEISTATE_OVER_LIMIT, -E2BIG, "command line", option,
+				   "at most 64 keys", "more");
+	for (size_t i = 0; i < paths->n; i++) {
+		if (sdeistate_pub_load(paths->item[i], &pubs->pub[i], &error))
+			return failure_from(failure, &error);
+		pubs->n++;
+	}
+	return 0;
+}
+
+/* Stops the VM, takes its state, lets it go on. @blackout in microseconds. */
+static int capture(const char *path, struct transport_vm_info *info,
+		   struct transport_buffer *records, uint64_t *blackout,
+		   struct transport_error *err)
+{
+	OWNED_CONTROL struct transport_control *control = NULL;
+	struct timespec began, ended;
+	struct transport_id session;
+	int ret;
+
+	ret = transport_control_open(path, CLIENT_TIMEOUT_MS, &control, err);
+	if (ret == 0)
+		ret = transport_control_info(control, info, err);
+	if (ret == 0 && transport_id_random(&session))
+		ret = transport_error_fill(err, -EIO, "internal", "session id", "", "|");
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	if (ret == 0)
+		ret = transport_control_pause(control, &session, err);
+	if (ret)
+		return ret;
+	ret = transport_control_capture(control, &session, TRANSPORT_CAPTURE_FINAL, NULL, records,
+					err);
+	/* If this fails, closing the connection lets it go on all the same. */
+	if (ret == 0)
+		ret = transport_control_resume(control, &session, err);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	*blackout = (uint64_t)(ended.tv_sec - began.tv_sec) * 1000000u +
+		    (uint64_t)((ended.tv_nsec - began.tv_nsec) / 1000);
+	return ret;
+}
+
+/* Grows with every seal of a key, on one host, without a record of its own. */
+static uint64_t next_sequence(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int seal(const struct snapshot_args *args, const struct transport_vm_info *info,
+		const struct transport_buffer *records, const struct sdeistate_key *key,
+		uint8_t id[SDEISTATE_ID_SIZE], struct sdeistate_buffer *file,
+		struct failure *failure)
+{
+	CLEANUP(release_pubs) struct pubs audience = { 0 };
+	CLEANUP(release_pubs) struct pubs recipients = { 0 };
+	struct sdeistate_seal_request request = {
+		.kind = SDEISTATE_KIND_FINAL,
+		.generation = info->generation,
+		.sequence = next_sequence(),
+		.any_destination = args->any_destination,
+		.profile = info->profile,
+		.kernel_profile = info->kernel,
+		.stream = records->data,
+		.stream_len = records->len,
+		.id = id,
+		.signer = &key,
+		.n_signers = 1,
+	};
+	struct sdeistate_error error;
+	int ret;
+
+	ret = load_pubs(&args->audience, "--to-audience", &audience, failure);
+	if (ret == 0)
+		ret = load_pubs(&args->recipients, "--encrypt-to", &recipients, failure);
+	if (ret)
+		return ret;
+	memcpy(request.vm_uuid, info->uuid.bytes, sizeof(request.vm_uuid));
+	request.audience = (const struct sdeistate_pub *const *)audience.pub;
+	request.n_audience = audience.n;
+	request.recipient = (const struct sdeistate_pub *const *)recipients.pub;
+	request.n_recipients = recipients.n;
+	if (args->expires_in.given)
+		request.expires = (uint64_t)time(NULL) + args->expires_in.value;
+	return sdeistate_seal(&request, file, &error) ? failure_from(failure, &error) : 0;
+}
+
+static json_t *result(const struct snapshot_args *args, const struct transport_vm_info *info,
+		      const uint8_t id[SDEISTATE_ID_SIZE], const struct sdeistate_buffer *file,
+		      size_t records, uint64_t blackout)
+{
+	char uuid[37], id_text[37];
+
+	uuid_text(info->uuid.bytes, uuid);
+	uuid_text(id, id_text);
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I}", "reason", "ok",
+			 "exit", 0, "file", args->out, "id", id_text, "vm", uuid, "profile",
+			 info->profile, "generation", number_json(info->generation),
+			 "records_bytes", (json_int_t)records, "file_bytes", (json_int_t)file->len,
+			 "blackout_us", (json_int_t)blackout);
+}
+
+static int check_args(struct tool *tool, const struct snapshot_args *args)
+{
+	if (args->audience.n == 0 && !args->any_destination)
+		return tool_usage(tool, "--to-audience",
+				  "--to-audience PUB for each destination, or --any-destination");
+	if (strcmp(args->out, "-") == 0 && isatty(STDOUT_FILENO))
+		return tool_usage(tool, "-o", "a file; a snapshot is not printed on a terminal");
+	if (strcmp(args->out, "-") == 0)
+		tool_stdout_is_data(tool);
+	return 0;
+}
+
+static int run_snapshot(struct tool *tool, void *opaque)
+{
+	const struct snapshot_args *args = opaque;
+	OWNED_KEY struct sdeistate_key *key = NULL;
+	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
+	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer file = { 0 };
+	struct transport_vm_info info;
+	struct transport_error err;
+	struct transport_id id;
+	struct failure failure;
+	uint64_t blackout;
+	int ret = check_args(tool, args);
+
+	if (ret)
+		return ret;
+	/* The key first: without it the VM need not be stopped. */
+	if (key_load(args->key, &key, &failure))
+		return tool_fail(tool, &failure);
+	if (capture(args->control, &info, &records, &blackout, &err))
+		return client_fail(tool, &err);
+	if (transport_id_random(&id)) {
+		failure_io(&failure, "random numbers", EIO);
+		return tool_fail(tool, &failure);
+	}
+	if (seal(args, &info, &records, key, id.bytes, &file, &failure) ||
+	    file_write(args->out, file.data, file.len, 0600, &failure))
+		return tool_fail(tool, &failure);
+	return tool_result(tool, result(args, &info, id.bytes, &file, records.len, blackout));
+}
+
+#define AT(member) offsetof(struct snapshot_args, member)
+
+static const struct option_row rows[] = {
+	CLIENT_CONTROL_ROW(struct snapshot_args),
+	{ .name = "--key",
+	  .argument = "FILE",
+	  .help = "private key to sign with",
+	  .offset = AT(key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE,
+	  .required = true },
+	{ .name = "--out",
+	  .argument = "FILE",
+	  .letter = 'o',
+	  .help = "where to write the snapshot; - is stdout",
+	  .offset = AT(out),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE,
+	  .fallback = "-" },
+	{ .name = "--to-audience",
+	  .argument = "PUB",
+	  .help = "public key of a destination that may restore it; may be repeated",
+	  .offset = AT(audience),
+	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--any-destination",
+	  .help = "whoever has it may restore it",
+	  .offset = AT(any_destination),
+	  .type = OPTION_FLAG },
+	{ .name = "--encrypt-to",
+	  .argument = "CRT",
+	  .help = "certificate or public key (p256, p384) of who can read it; may be repeated",
+	  .offset = AT(recipients),
+	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--expires-in",
+	  .argument = "SECONDS",
+	  .help = "refuse to restore it after that time",
+	  .offset = AT(expires_in),
+	  .type = OPTION_NUMBER,
+	  .min = 1,
+	  .max = 1ull << 32 },
+	OPTION_END,
+};
+
+const struct verb verb_snapshot = {
+	.name = "snapshot",
+	.summary = "Write a VM's state to a sealed file",
+	.about = "The VM is stopped for as long as its state is read, and goes on. The file is "
+		 "signed; "
+		 "who may restore it is part of what is signed.",
+	.options = rows,
+	.args_size = sizeof(struct snapshot_args),
+	.run = run_snapshot,
+};

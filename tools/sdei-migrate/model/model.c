@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model.h"
+
+#include "../vmm.h"
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const type_name[] = { "arm64", "realm", "s390" };
+
+static void free_state(struct sdeistate **state)
+{
+	sdeistate_free(*state);
+}
+
+static int op_info(void *vm, struct transport_vm_info *info, struct transport_error *err)
+{
+	struct model *model = vm;
+	struct kvmcore_vm_info core;
+	const int ret = machine_info(model->machine, &core);
+
+	if (ret)
+		return transport_error_fill(err, ret, "internal", "model VM", "info", "|");
+	*info = (struct transport_vm_info){ .n_vcpus = core.n_vcpus,
+					    .generation = core.generation,
+					    .model = true };
+	memcpy(info->uuid.bytes, core.uuid, sizeof(info->uuid.bytes));
+	snprintf(info->type, sizeof(info->type), "%s",
+		 core.type < ARRAY_SIZE(type_name) ? type_name[core.type] : "unknown");
+	snprintf(info->profile, sizeof(info->profile), "%s",
+		 kvmcore_profile_name((enum kvmcore_profile)core.profile));
+	snprintf(info->kernel, sizeof(info->kernel), "%.*s", (int)sizeof(core.kernel), core.kernel);
+	return 0;
+}
+
+static int op_pause(void *vm, struct transport_error *err)
+{
+	struct model *model = vm;
+	const int ret = kvmcore_pause(model->machine->core);
+
+	/* Already paused is what was asked for. */
+	return ret && ret != -EINVAL
+		       ? transport_error_fill(err, ret, "internal", "model VM", "pause", "|")
+		       : 0;
+}
+
+static int op_resume(void *vm, struct transport_error *err)
+{
+	struct model *model = vm;
+	const int ret = kvmcore_resume(model->machine->core);
+
+	return ret && ret != -EBUSY
+		       ? transport_error_fill(err, ret, "internal", "model VM", "resume", "|")
+		       : 0;
+}
+
+static int op_capture(void *vm, enum transport_capture_kind kind,
+		      const struct transport_state *base, struct transport_buffer *out,
+		      struct transport_error *err)
+{
+	struct model *model = vm;
+	struct sdeistate_region region[SDEISTATE_MAX_REGIONS];
+	const struct sdeistate_capture_options options = {
+		.kind = kind == TRANSPORT_CAPTURE_BASE ? SDEISTATE_BASE : SDEISTATE_FINAL,
+		.flags = SDEISTATE_CAPTURE_REGS,
+		.regions = region,
+		.n_regions = machine_written(model->machine, region),
+	};
+
+	if (base && base->len)
+		return transport_error_fill(err, -EOPNOTSUPP, "port-lacks", "capture", "base",
+					    "a full capture|a delta was asked for");
+	return vmm_capture(&model->machine->port, &options, out, err);
+}
+
+/* A VM that was described without a UUID becomes whoever moves in. */
+static struct machine_identity become(const struct model *model, const struct sdeistate *state,
+				      uint64_t generation)
+{
+	const struct model_description *description = model->description;
+	struct machine_identity identity = { .generation = generation };
+
+	memcpy(identity.uuid, description->has_uuid ? description->config.uuid : state->vm.uuid,
+	       sizeof(identity.uuid));
+	return identity;
+}
+
+static int op_check(void *vm, const struct transport_state *records,
+		    struct transport_issues *issues, struct transport_error *err)
+{
+	struct model *model = vm;
+	CLEANUP(free_state) struct sdeistate *state = NULL;
+	struct machine_identity identity;
+	struct machine *fresh;
+	int ret;
+
+	ret = vmm_decode(records, &state, err);
+	if (ret)
+		return ret;
+	/* What a move would put it into, whatever the VM of now has become. */
+	identity = become(model, state, state->vm.generation);
+	ret = machine_new(model->description, &identity, &fresh, err);
+	if (ret)
+		return ret;
+	ret = vmm_check(&fresh->port, state, issues, err);
+	machine_free(fresh);
+	return ret;
+}
+
+static bool is_fresh(struct model *model)
+{
+	struct kvmcore_vm_info info;
+
+	return !model->touched && machine_info(model->machine, &info) == 0 && !info.has_run;
+}
+
+static int op_reserve(void *vm, const struct transport_id *session, struct transport_error *err)
+{
+	struct model *model = vm;
+
+	(void)session;
+	if (model->status.state != TRANSPORT_VM_ENDED && !is_fresh(model))
+		return transport_error_fill(err, -EEXIST, "vm-not-fresh", "model VM", "",
+					    "a VM that has not run|it has state of its own");
+	return op_pause(vm, err);
+}
+
+static int op_stage(void *vm, const struct transport_stage *stage,
+		    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+{
+	struct model *model = vm;
+	CLEANUP(free_state) struct sdeistate *state = NULL;
+	struct machine_identity identity;
+	struct machine *fresh;
+	int ret;
+
+	if (stage->base.len)
+		return transport_error_fill(err, -EOPNOTSUPP, "port-lacks", "stage", "base",
+					    "a full state|a delta");
+	ret = vmm_decode(&stage->records, &state, err);
+	if (ret)
+		return ret;
+	identity = become(model, state, stage->generation);
+	ret = machine_new(model->description, &identity, &fresh, err);
+	if (ret)
+		return ret;
+	ret = vmm_stage(&fresh->port, state, digest, err);
+	if (ret) {
+		machine_free(fresh);
+		return ret;
+	}
+	machine_free(model->staged);
+	model->staged = fresh;
+	return 0;
+}
+
+static int op_commit(void *vm, bool stay_paused, struct transport_error *err)
+{
+	struct model *model = vm;
+
+	if (!model->staged)
+		return transport_error_fill(err, -EINVAL, "internal", "model VM", "commit",
+					    "a staged state|none");
+	machine_free(model->machine);
+	model->machine = model->staged;
+	model->staged = NULL;
+	model->touched = true;
+	return stay_paused ? 0 : op_resume(vm, err);
+}
+
+static void op_discard(void *vm)
+{
+	struct model *model = vm;
+
+	model->staged = machine_free(model->staged);
+}
+
+/* The state stays readable for a look back; the VM is stopped and can never be resumed. */
+static void op_end(void *vm)
+{
+	struct model *model = vm;
+
+	kvmcore_pause(model->machine->core);
+}
+
+static int op_model(void *vm, const char *request, size_t len, struct transport_buffer *out,
+		    struct transport_error *err)
+{
+	struct model *model = vm;
+	json_error_t error;
+	OWNED_JSON json_t *asked = json_loadb(request, len, JSON_REJECT_DUPLICATES, &error);
+	OWNED_JSON json_t *reply = NULL;
+	OWNED_MEMORY char *text = NULL;
+	int ret;
+
+	if (!asked)
+		return transport_error_fill(err, -EINVAL, "usage", "model request", "", "JSON|%s",
+					    error.text);
+	ret = model_request(model, asked, &reply, err);
+	if (ret)
+		return ret;
+	text = json_dumps(reply, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (!text)
+		return transport_error_fill(err, -ENOMEM, "no-memory", "model reply", "", "|");
+	ret = transport_buffer_append(out, text, strlen(text));
+	return ret ? transport_error_fill(err, ret, "over-limit", "model reply", "size",
+					  "at most %zu bytes|%zu", out->max, strlen(text))
+		   : 0;
+}
+
+static void op_changed(void *vm, const struct transport_vm_status *status)
+{
+	struct model *model = vm;
+
+	model->status = *status;
+}
+
+const struct transport_control_ops *model_ops(void)
+{
+	static const struct transport_control_ops ops = {
+		.info = op_info,
+		.pause = op_pause,
+		.resume = op_resume,
+		.capture = op_capture,
+		.check = op_check,
+		.reserve = op_reserve,
+		.stage = op_stage,
+		.commit = op_commit,
+		.discard = op_discard,
+		.end = op_end,
+		.model = op_model,
+		.changed = op_changed,
+	};
+
+	return &ops;
+}
+
+int model_new(struct model_description *description, struct model **model,
+	      struct transport_error *err)
+{
+	struct model *made = calloc(1, sizeof(*made));
+	int ret;
+
+	if (!made) {
+		description_free(description);
+		return transport_error_fill(err, -ENOMEM, "no-memory", "model VM", "", "|");
+	}
+	made->description = description;
+	ret = machine_new(description, NULL, &made->machine, err);
+	if (ret == 0)
+		ret = kvmcore_resume(made->machine->core);
+	if (ret)
+		made = model_free(made);
+	else
+		*model = made;
+	return ret;
+}
+
+struct model *model_free(struct model *model)
+{
+	if (!model)
+		return NULL;
+	machine_free(model->machine);
+	machine_free(model->staged);
+	description_free(model->description);
+	free(model);
+	return NULL;
+}

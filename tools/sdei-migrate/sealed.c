@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sealed.h"
+
+#include "state_json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+void release_key(struct sdeistate_key **key)
+{
+	*key = sdeistate_key_free(*key);
+}
+
+void release_trust(struct sdeistate_trust **trust)
+{
+	*trust = sdeistate_trust_free(*trust);
+}
+
+void release_state(struct sdeistate **state)
+{
+	*state = sdeistate_free(*state);
+}
+
+int key_load(const char *path, struct sdeistate_key **key, struct failure *failure)
+{
+	struct sdeistate_error error;
+
+	return sdeistate_key_load(path, key, &error) ? failure_from(failure, &error) : 0;
+}
+
+static int merge(struct sdeistate_trust *all, const struct sdeistate_trust *some,
+		 struct sdeistate_error *error)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < sdeistate_trust_count(some); i++)
+		/* A set shares its keys with another by reference; the key itself does not change. */
+		ret = sdeistate_trust_add(
+			all, (struct sdeistate_pub *)(uintptr_t)sdeistate_trust_get(some, i),
+			error);
+	return ret;
+}
+
+int trust_load_all(const struct option_list *paths, struct sdeistate_trust **trust,
+		   struct failure *failure)
+{
+	OWNED_TRUST struct sdeistate_trust *all = sdeistate_trust_new();
+	struct sdeistate_error error;
+	int ret = 0;
+
+	if (!all)
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, NULL, NULL, NULL, NULL);
+	for (size_t i = 0; ret == 0 && i < paths->n; i++) {
+		OWNED_TRUST struct sdeistate_trust *some = NULL;
+
+		ret = sdeistate_trust_load(paths->item[i], &some, &error);
+		if (ret == 0)
+			ret = merge(all, some, &error);
+	}
+	if (ret)
+		return failure_from(failure, &error);
+	*trust = all;
+	all = NULL;
+	return 0;
+}
+
+static int open_fd(const char *path, int *fd, struct failure *failure)
+{
+	*fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	return *fd < 0 ? failure_io(failure, path, errno) : 0;
+}
+
+static int load_keys(const struct sealed_options *options, struct sealed *sealed,
+		     struct failure *failure)
+{
+	int ret = 0;
+
+	if (options->trust && options->trust->n)
+		ret = trust_load_all(options->trust, &sealed->trust, failure);
+	else if (!(options->flags & (SDEISTATE_OPEN_ANY_SIGNER | SDEISTATE_OPEN_UNSIGNED)))
+		return failure_set(failure, SDEISTATE_NOTHING_TO_VERIFY, -ENOKEY, options->path,
+				   "--trust", "the public key of whoever signed it", "none");
+	if (ret == 0 && options->key)
+		ret = key_load(options->key, &sealed->key, failure);
+	return ret;
+}
+
+static int decode(struct sealed *sealed, struct failure *failure)
+{
+	const struct sdeistate_buffer *stream = &sealed->opened->stream;
+	struct sdeistate_error error;
+
+	if (stream->len == 0)
+		return 0;
+	if (sdeistate_decode(stream->data, stream->len, &sealed->state, &error) ||
+	    sdeistate_validate(sealed->state, &error))
+		return failure_from(failure, &error);
+	return 0;
+}
+
+int sealed_open(const struct sealed_options *options, struct sealed *sealed,
+		struct failure *failure)
+{
+	struct sdeistate_open_options open_options = { .flags = options->flags };
+	const struct sdeistate_pub *self;
+	const struct sdeistate_key *secret;
+	struct sdeistate_error error;
+	int ret;
+
+	*sealed = (struct sealed){ .fd = -1 };
+	ret = load_keys(options, sealed, failure);
+	if (ret == 0)
+		ret = open_fd(options->path, &sealed->fd, failure);
+	if (ret)
+		return ret;
+	if (sealed->key) {
+		secret = sealed->key;
+		self = sdeistate_key_pub(secret);
+		open_options.self = &self;
+		open_options.n_self = 1;
+		open_options.secret = &secret;
+		open_options.n_secrets = 1;
+	}
+	open_options.trust = sealed->trust;
+	if (sdeistate_open_fd(sealed->fd, &open_options, &sealed->opened, &error))
+		return failure_from(failure, &error);
+	return options->manifest_only ? 0 : decode(sealed, failure);
+}
+
+void sealed_close(struct sealed *sealed)
+{
+	sdeistate_free(sealed->state);
+	sdeistate_opened_free(sealed->opened);
+	sdeistate_key_free(sealed->key);
+	sdeistate_trust_free(sealed->trust);
+	if (sealed->fd >= 0)
+		close(sealed->fd);
+	*sealed = (struct sealed){ .fd = -1 };
+}
+
+/* --- JSON ------------------------------------------------------------------------------------------- */
+
+json_t *key_id_json(const uint8_t id[SDEISTATE_KEY_ID_SIZE])
+{
+	return hex_json(id, SDEISTATE_KEY_ID_SIZE);
+}
+
+static json_t *ids_json(const uint8_t (*id)[SDEISTATE_KEY_ID_SIZE], unsigned int n)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < n; i++)
+		json_array_append_new(list, key_id_json(id[i]));
+	return list;
+}
+
+json_t *sealed_manifest_json(const struct sealed *sealed)
+{
+	const struct sdeistate_manifest *manifest = &sealed->opened->manifest;
+	const char *kind = sdeistate_kind_name(manifest->kind);
+	char uuid[37], id[37];
+
+	uuid_text(manifest->vm_uuid, uuid);
+	uuid_text(manifest->id, id);
+	return json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:b}", "revision",
+			 (int)manifest->revision, "id", id, "kind", kind ? kind : "unknown", "vm",
+			 uuid, "generation", number_json(manifest->generation), "sequence",
+			 number_json(manifest->sequence), "created",
+			 json_integer((json_int_t)manifest->created), "expires",
+			 manifest->expires ? json_integer((json_int_t)manifest->expires)
+					   : json_null(),
+			 "profile", manifest->profile, "kernel", manifest->kernel_profile,
+			 "any_destination", manifest->any_destination);
+}
+
+json_t *sealed_keys_json(const struct sealed *sealed)
+{
+	const struct sdeistate_opened *opened = sealed->opened;
+
+	return json_pack("{s:o, s:o, s:i, s:o}", "source", key_id_json(opened->manifest.source),
+			 "signers", ids_json(opened->signer, opened->n_signers), "signatures",
+			 (int)opened->n_signatures, "audience",
+			 ids_json(opened->manifest.audience, opened->manifest.n_audience));
+}
+
+json_t *sealed_records_json(const struct sealed *sealed)
+{
+	const struct sdeistate_index *index = &sealed->opened->index;
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < index->n_records; i++) {
+		const struct sdeistate_record *record = &index->record[i];
+		const uint32_t number = record->type & ~SDEISTATE_RECORD_OPTIONAL;
+		const char *name = sdeistate_record_name(number);
+
+		json_array_append_new(list,
+				      json_pack("{s:i, s:o, s:b, s:I, s:o}", "number", (int)number,
+						"name", name ? json_string(name) : json_null(),
+						"optional", record->type != number, "size",
+						(json_int_t)record->len, "digest",
+						hex_json(record->digest, sizeof(record->digest))));
+	}
+	return list;
+}

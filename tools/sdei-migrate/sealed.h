@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sealed.h - a sealed file on its way from disk to a decoded state
+ */
+#ifndef SDEI_MIGRATE_SEALED_H
+#define SDEI_MIGRATE_SEALED_H
+
+#include "common/tool.h"
+
+#include <sdeistate/key.h>
+#include <sdeistate/sdeistate.h>
+#include <sdeistate/seal.h>
+
+/* How a command wants its file opened. */
+struct sealed_options {
+	const char *path;                /* or "-" */
+	const struct option_list *trust; /* files and folders; empty: nobody is trusted */
+	const char *key;                 /* to decrypt with, and for the audience; NULL: none */
+	unsigned int flags;              /* enum sdeistate_open_flags */
+	bool manifest_only;              /* do not decode */
+};
+
+/* All zero is empty. */
+struct sealed {
+	int fd;
+	struct sdeistate_trust *trust;
+	struct sdeistate_key *key;
+	struct sdeistate_opened *opened;
+	struct sdeistate *state; /* validated; NULL for kinds without one */
+};
+
+/**
+ * sealed_open() - verify, expand, decode, validate
+ *
+ * Without a trusted key and without SDEISTATE_OPEN_ANY_SIGNER it fails with nothing-to-verify.
+ * Return: 0; -errno with @failure. @sealed is to be closed in either case.
+ */
+int sealed_open(const struct sealed_options *options, struct sealed *sealed,
+		struct failure *failure);
+
+/** sealed_close() - give back everything; for owned locals too */
+void sealed_close(struct sealed *sealed);
+
+#define OWNED_SEALED CLEANUP(sealed_close)
+
+/** sealed_manifest_json() - what the signed manifest says; NULL: no memory */
+json_t *sealed_manifest_json(const struct sealed *sealed);
+
+/** sealed_keys_json() - who signed, who may open it; NULL: no memory */
+json_t *sealed_keys_json(const struct sealed *sealed);
+
+/** sealed_records_json() - the records of frame 0: number, name, size, digest; NULL: no memory */
+json_t *sealed_records_json(const struct sealed *sealed);
+
+/** key_load() - a private key for @path. Return: 0; -errno with @failure */
+int key_load(const char *path, struct sdeistate_key **key, struct failure *failure);
+
+/** trust_load_all() - one set from several files and folders. Return: 0; -errno with @failure */
+int trust_load_all(const struct option_list *paths, struct sdeistate_trust **trust,
+		   struct failure *failure);
+
+/** key_id_json() - an id as a JSON text; NULL: no memory */
+json_t *key_id_json(const uint8_t id[SDEISTATE_KEY_ID_SIZE]);
+
+/* For owned locals. */
+void release_key(struct sdeistate_key **key);
+void release_trust(struct sdeistate_trust **trust);
+void release_state(struct sdeistate **state);
+
+#define OWNED_KEY   CLEANUP(release_key)
+#define OWNED_TRUST CLEANUP(release_trust)
+#define OWNED_STATE CLEANUP(release_state)
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state_json.h - a state as JSON, for show, vm status and everything that compares them
+ *
+ * The shape is documented in docs/show.md and only grows.
+ */
+#ifndef SDEI_MIGRATE_STATE_JSON_H
+#define SDEI_MIGRATE_STATE_JSON_H
+
+#include <jansson.h>
+#include <sdeistate/sdeistate.h>
+
+/** state_vm_json() - {uuid, generation, type, profile, kernel, ...}; NULL: no memory */
+json_t *state_vm_json(const struct sdeistate *state);
+
+/** state_vcpus_json() - one object per vCPU: power, mask, handlers, queue, contexts; NULL: no memory */
+json_t *state_vcpus_json(const struct sdeistate *state);
+
+/** state_events_json() - one object per event that is exposed or registered; NULL: no memory */
+json_t *state_events_json(const struct sdeistate *state);
+
+/**
+ * state_json() - everything: vm, vcpus, events, bindings, handlers, pending, memory; NULL: no memory
+ *
+ * Memory is told by address and size: its bytes do not belong in a report.
+ */
+json_t *state_json(const struct sdeistate *state);
+
+/** uuid_text() - 8-4-4-4-12 lower-case digits; @text has room for 37 bytes */
+void uuid_text(const uint8_t uuid[16], char *text);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vmm.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+_Static_assert(TRANSPORT_DIGEST_SIZE == SDEISTATE_DIGEST_SIZE, "both speak of the same digest");
+
+static void free_state(struct sdeistate **state)
+{
+	sdeistate_free(*state);
+}
+
+int vmm_error(struct transport_error *err, const struct sdeistate_error *error)
+{
+	const char *reason = sdeistate_reason_name(error->reason);
+
+	if (!err)
+		return error->code;
+	*err = (struct transport_error){ .code = error->code };
+	snprintf(err->reason, sizeof(err->reason), "%s", reason ? reason : "internal");
+	snprintf(err->object, sizeof(err->object), "%s", error->object);
+	snprintf(err->field, sizeof(err->field), "%s", error->field);
+	snprintf(err->expected, sizeof(err->expected), "%s", error->expected);
+	snprintf(err->actual, sizeof(err->actual), "%s", error->actual);
+	return error->code;
+}
+
+int vmm_capture(const struct kvm_port *port, const struct sdeistate_capture_options *options,
+		struct transport_buffer *out, struct transport_error *err)
+{
+	__attribute__((cleanup(free_state))) struct sdeistate *state = NULL;
+	__attribute__((cleanup(sdeistate_buffer_free))) struct sdeistate_buffer stream = { 0 };
+	struct sdeistate_error error;
+
+	if (sdeistate_capture(port, options, &state, &error) || sdeistate_validate(state, &error) ||
+	    sdeistate_encode(state, &stream, &error))
+		return vmm_error(err, &error);
+	if (transport_buffer_append(out, stream.data, stream.len) == 0)
+		return 0;
+	return transport_error_fill(err, -E2BIG, "over-limit", "captured state", "size",
+				    "at most %zu bytes|%zu", out->max, stream.len);
+}
+
+int vmm_decode(const struct transport_state *records, struct sdeistate **state,
+	       struct transport_error *err)
+{
+	__attribute__((cleanup(free_state))) struct sdeistate *decoded = NULL;
+	struct sdeistate_error error;
+
+	if (sdeistate_decode(records->data, records->len, &decoded, &error) ||
+	    sdeistate_validate(decoded, &error))
+		return vmm_error(err, &error);
+	*state = decoded;
+	decoded = NULL;
+	return 0;
+}
+
+int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
+	      struct transport_issues *issues, struct transport_error *err)
+{
+	__attribute__((
+		cleanup(sdeistate_obstacles_free))) struct sdeistate_obstacles obstacles = { 0 };
+	struct sdeistate_error error;
+	int ret;
+
+	ret = sdeistate_check(state, port, &obstacles, &error);
+	if (ret && ret != -EOPNOTSUPP)
+		return vmm_error(err, &error);
+	issues->n_issues = 0;
+	for (unsigned int i = 0; i < obstacles.n && i < TRANSPORT_CONTROL_MAX_ISSUES; i++)
+		vmm_error(&issues->issue[issues->n_issues++], &obstacles.list[i]);
+	return 0;
+}
+
+int vmm_stage(const struct kvm_port *port, const struct sdeistate *state,
+	      uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+{
+	struct sdeistate_error error;
+
+	if (sdeistate_replay(state, port, &error) || sdeistate_prove(state, port, digest, &error))
+		return vmm_error(err, &error);
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmm.h - what a VMM needs between its port and the control server
+ *
+ * A VMM's control callbacks hand their work on to these: they know libsdeistate and the control
+ * protocol, but nothing of who runs the guest. The model host uses them, and so can any other VMM
+ * (docs/embedding.md).
+ */
+#ifndef SDEI_MIGRATE_VMM_H
+#define SDEI_MIGRATE_VMM_H
+
+#include <kvmcore/port.h>
+#include <sdeistate/sdeistate.h>
+#include <transport/control.h>
+
+/** vmm_error() - say in the control protocol's words what libsdeistate said. Return: its errno */
+int vmm_error(struct transport_error *err, const struct sdeistate_error *error);
+
+/**
+ * vmm_capture() - append the record stream of the VM behind @port
+ * @options: what to take; its kind is the caller's to set
+ *
+ * Return: 0; the errors of capture, validate and encode.
+ */
+int vmm_capture(const struct kvm_port *port, const struct sdeistate_capture_options *options,
+		struct transport_buffer *out, struct transport_error *err);
+
+/**
+ * vmm_decode() - a state from records that came over the control socket, validated
+ *
+ * Return: 0 with *@state owned by the caller; the errors of decode and validate.
+ */
+int vmm_decode(const struct transport_state *records, struct sdeistate **state,
+	       struct transport_error *err);
+
+/** vmm_check() - can the fresh VM behind @port take this state? All obstacles in @issues */
+int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
+	      struct transport_issues *issues, struct transport_error *err);
+
+/**
+ * vmm_stage() - give a state to the fresh VM behind @port and prove that it arrived
+ *
+ * After a failure the VM holds a part and must be destroyed.
+ * Return: 0 with @digest of what was captured again; the errors of replay and prove.
+ */
+int vmm_stage(const struct kvm_port *port, const struct sdeistate *state,
+	      uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+
+#endif
