@@ -60,6 +60,14 @@ int stream_wait(const struct transport_stream *stream, enum stream_way way, int6
 	return 0;
 }
 
+/* A peer that has gone is an error here, not a signal. */
+static ssize_t write_quietly(int fd, const void *data, size_t len)
+{
+	const ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+	return n < 0 && errno == ENOTSOCK ? write(fd, data, len) : n;
+}
+
 /* As tls_move(), on plain bytes. */
 static int plain_move(struct transport_stream *stream, enum stream_way *way, void *data, size_t len,
 		      size_t *moved, struct transport_error *err)
@@ -68,7 +76,7 @@ static int plain_move(struct transport_stream *stream, enum stream_way *way, voi
 
 	do
 		n = *way == STREAM_READ ? read(stream->in_fd, data, len)
-					: write(stream->out_fd, data, len);
+					: write_quietly(stream->out_fd, data, len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? -EAGAIN
@@ -201,6 +209,12 @@ static void end_child(pid_t child)
 		}
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	}
+}
+
+void transport_stream_cut(struct transport_stream *stream)
+{
+	if (stream->in_fd >= 0)
+		shutdown(stream->in_fd, SHUT_RDWR);
 }
 
 struct transport_stream *transport_stream_close(struct transport_stream *stream)

@@ -9,7 +9,8 @@
  *	file:/path	reads or writes a file; written whole under its name or not at all
  *	-		standard input or output
  *
- * Every wait has a deadline. A stream belongs to one thread.
+ * Every wait has a deadline. A stream belongs to one thread. A program that uses TLS ignores SIGPIPE: the
+ * TLS library writes with write(2).
  */
 #ifndef TRANSPORT_STREAM_H
 #define TRANSPORT_STREAM_H
@@ -135,6 +136,8 @@ TRANSPORT_API int transport_stream_write(struct transport_stream *stream, const 
  */
 TRANSPORT_API int transport_stream_finish(struct transport_stream *stream,
 					  struct transport_error *err);
+/** transport_stream_cut() - break it in both directions without a goodbye; close() is still needed */
+TRANSPORT_API void transport_stream_cut(struct transport_stream *stream);
 /** transport_stream_close() - an unfinished file is gone. Return: NULL */
 TRANSPORT_API struct transport_stream *transport_stream_close(struct transport_stream *stream);
 

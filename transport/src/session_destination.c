@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "session_link.h"
+
+#define OTHERS_WAIT_MS 10000 /* for a thread that answers a RESOLVE to settle this session */
+
+struct destination {
+	struct session_link link;
+	const struct transport_destination_ops *ops;
+	void *ctx;
+	struct transport_progress *progress;
+	struct transport_visit *visit;
+	bool recorded; /* outcome() is due */
+	bool mine;     /* ABORTING, and by this thread */
+};
+
+static int fault(struct destination *dest, enum transport_step step, struct transport_error *err)
+{
+	return dest->ops->fault ? dest->ops->fault(dest->ctx, step, err) : 0;
+}
+
+static int move(struct destination *dest, enum transport_session_event event,
+		struct transport_error *err)
+{
+	if (transport_session_move(dest->progress, event) == 0)
+		return 0;
+	return transport_error_fill(err, -ECANCELED, "cancelled", "session", "state",
+				    "%s allowed|%s", transport_session_event_name(event),
+				    transport_session_state_name(
+					    transport_session_state(dest->progress)));
+}
+
+static int expect(struct destination *dest, enum session_message type, int timeout_ms,
+		  struct session_in *in, struct transport_error *err)
+{
+	return session_link_expect(&dest->link, type, timeout_ms, in, err);
+}
+
+static int send_empty(struct destination *dest, enum session_message type,
+		      struct transport_error *err)
+{
+	const struct transport_buffer nothing = { .max = 0 };
+
+	return session_link_send(&dest->link, type, &nothing, err);
+}
+
+/* D8: a question, from whoever the session's peer was. */
+static int answer_resolve(struct destination *dest, const struct session_in *in,
+			  struct transport_error *err)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	enum transport_outcome outcome = TRANSPORT_OUTCOME_UNKNOWN;
+	int ret = session_link_verify(&dest->link, PURPOSE_RESOLVE, in, err);
+
+	if (ret)
+		return ret;
+	ret = dest->ops->resolve(dest->ctx, &dest->link.offer.session, &dest->link.peer, &outcome,
+				 err);
+	if (!ret && transport_wire_put_u32(&body, S_TAG_OUTCOME, (uint32_t)outcome))
+		ret = transport_error_fill(err, -ENOMEM, "no-memory", "session", "OUTCOME", "|");
+	if (!ret)
+		ret = session_link_outcome(&dest->link, outcome, &body, err);
+	if (!ret)
+		ret = session_link_send(&dest->link, MESSAGE_OUTCOME, &body, err);
+	transport_buffer_free(&body);
+	dest->visit->resolve = true;
+	dest->visit->answered = outcome;
+	return ret;
+}
+
+static void take_offer(struct destination *dest, const struct transport_fields *fields)
+{
+	struct transport_offer *offer = &dest->link.offer;
+
+	offer->snapshot = transport_fields_id(fields, S_TAG_SNAPSHOT);
+	offer->vm.generation = transport_fields_u64(fields, S_TAG_GENERATION, 0);
+	offer->vm.n_vcpus = transport_fields_u32(fields, S_TAG_VCPUS, 0);
+	transport_fields_text(fields, S_TAG_TYPE, offer->vm.type, sizeof(offer->vm.type));
+	transport_fields_text(fields, S_TAG_PROFILE, offer->vm.profile, sizeof(offer->vm.profile));
+	transport_fields_text(fields, S_TAG_KERNEL, offer->vm.kernel, sizeof(offer->vm.kernel));
+	dest->visit->offer = *offer;
+}
+
+/* PREFLIGHT or RESOLVE: the first message that says what the peer wants, signed either way. */
+static int take_purpose(struct destination *dest, struct transport_error *err)
+{
+	struct session_in in;
+	int ret = session_read(dest->link.stream, &dest->link.received, dest->link.max_blob,
+			       dest->link.wait.message_ms, &in, err);
+
+	if (ret)
+		return ret;
+	dest->visit->offer = dest->link.offer;
+	if (in.type == MESSAGE_RESOLVE) {
+		ret = answer_resolve(dest, &in, err);
+	} else if (in.type == MESSAGE_PREFLIGHT) {
+		take_offer(dest, &in.fields);
+		ret = session_link_verify(&dest->link, PURPOSE_PREFLIGHT, &in, err);
+		dest->link.known = !ret;
+		if (!ret)
+			ret = move(dest, TRANSPORT_EVENT_GREET, err);
+	} else {
+		ret = transport_error_fill(err, -EBADMSG, "protocol",
+					   session_message_name((uint16_t)in.type), "order",
+					   "PREFLIGHT or RESOLVE|this message");
+	}
+	session_in_release(&in);
+	return ret;
+}
+
+static int greet(struct destination *dest, struct transport_error *err)
+{
+	int ret = fault(dest, TRANSPORT_STEP_RECV_HELLO, err);
+
+	if (!ret)
+		ret = session_link_welcome(&dest->link, err);
+	return ret ? ret : take_purpose(dest, err);
+}
+
+static int record(struct destination *dest, struct transport_error *err)
+{
+	int ret = fault(dest, TRANSPORT_STEP_RECV_RESERVE, err);
+
+	if (!ret)
+		ret = dest->ops->record(dest->ctx, &dest->link.offer, &dest->link.peer,
+					dest->progress, err);
+	if (!ret)
+		dest->recorded = true;
+	if (!ret)
+		ret = move(dest, TRANSPORT_EVENT_RECORD, err);
+	if (!ret)
+		ret = fault(dest, TRANSPORT_STEP_RECV_READY, err);
+	return ret ? ret : send_empty(dest, MESSAGE_READY, err);
+}
+
+static int stage(struct destination *dest, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+		 struct transport_error *err)
+{
+	const struct transport_field *field;
+	struct session_in in = { .body.len = 0 };
+	struct transport_buffer blob = { .max = 0 };
+	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_BLOB, err);
+
+	if (!ret)
+		ret = expect(dest, MESSAGE_BLOB, dest->link.wait.commit_ms, &in, err);
+	if (!ret)
+		ret = fault(dest, TRANSPORT_STEP_RECV_OPEN, err);
+	if (!ret) {
+		field = transport_fields_find(&in.fields, S_TAG_BLOB);
+		blob.data = (uint8_t *)(uintptr_t)field->data;
+		blob.len = field->len;
+		dest->visit->times.blob_size = field->len;
+		ret = dest->ops->stage(dest->ctx, &blob, dest->link.nonce, digest, err);
+	}
+	session_in_release(&in);
+	return ret ? ret : move(dest, TRANSPORT_EVENT_STAGE, err);
+}
+
+static int prepare(struct destination *dest, const uint8_t digest[TRANSPORT_DIGEST_SIZE],
+		   struct transport_error *err)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	int ret = fault(dest, TRANSPORT_STEP_RECV_PREPARED, err);
+
+	if (!ret && transport_wire_put(&body, S_TAG_DIGEST, digest, TRANSPORT_DIGEST_SIZE))
+		ret = transport_error_fill(err, -ENOMEM, "no-memory", "session", "PREPARED", "|");
+	if (!ret)
+		ret = move(dest, TRANSPORT_EVENT_PREPARE, err);
+	if (!ret)
+		ret = session_link_send(&dest->link, MESSAGE_PREPARED, &body, err);
+	transport_buffer_free(&body);
+	return ret;
+}
+
+/* COMMIT is the source's word; without TLS or a known user behind it, only its signature counts. */
+static int wait_commit(struct destination *dest, struct transport_error *err)
+{
+	struct session_in in = { .body.len = 0 };
+	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_COMMIT, err);
+
+	if (!ret)
+		ret = expect(dest, MESSAGE_COMMIT, dest->link.wait.commit_ms, &in, err);
+	if (!ret && !transport_stream_is_authenticated(dest->link.stream))
+		ret = session_link_verify(&dest->link, PURPOSE_COMMIT, &in, err);
+	session_in_release(&in);
+	return ret ? ret : move(dest, TRANSPORT_EVENT_COMMIT, err);
+}
+
+static int commit(struct destination *dest, struct transport_error *err)
+{
+	bool refused = true;
+	int ret = fault(dest, TRANSPORT_STEP_RECV_COMMIT, err);
+
+	if (!ret)
+		ret = dest->ops->commit(dest->ctx, &refused, err);
+	if (ret && refused)
+		dest->mine = !transport_session_move(dest->progress, TRANSPORT_EVENT_REFUSE);
+	return ret ? ret : move(dest, TRANSPORT_EVENT_DONE, err);
+}
+
+/* The VM runs; whether the source hears of it now or by RESOLVE changes nothing. */
+static void tell_done(struct destination *dest)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+
+	if (fault(dest, TRANSPORT_STEP_RECV_DONE, NULL) == 0 &&
+	    session_link_outcome(&dest->link, TRANSPORT_OUTCOME_COMMITTED, &body, NULL) == 0)
+		session_link_send(&dest->link, MESSAGE_DONE, &body, NULL);
+	transport_buffer_free(&body);
+}
+
+static int take_over(struct destination *dest, struct transport_error *err)
+{
+	uint8_t digest[TRANSPORT_DIGEST_SIZE];
+	int ret = record(dest, err);
+
+	if (!ret)
+		ret = stage(dest, digest, err);
+	if (!ret)
+		ret = prepare(dest, digest, err);
+	if (!ret)
+		ret = wait_commit(dest, err);
+	if (!ret)
+		ret = commit(dest, err);
+	if (!ret)
+		tell_done(dest);
+	return ret;
+}
+
+static bool is_moving(const struct transport_progress *progress)
+{
+	const enum transport_session_state state = transport_session_state(progress);
+
+	return state == TRANSPORT_SESSION_ABORTING || state == TRANSPORT_SESSION_COMMITTING;
+}
+
+/* Another thread took the session away to answer a RESOLVE; it also sees it to its end. */
+static void wait_for_others(const struct destination *dest)
+{
+	const int64_t deadline = clock_now_ms() + OTHERS_WAIT_MS;
+
+	while (is_moving(dest->progress) && clock_left_ms(deadline))
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+}
+
+/* D8: first durably, then the VMM, then the answer. */
+static void withdraw(struct destination *dest, const struct transport_error *why)
+{
+	struct transport_error ignored;
+
+	transport_session_move(dest->progress, dest->ops->withdraw(dest->ctx, &ignored)
+						       ? TRANSPORT_EVENT_FAIL
+						       : TRANSPORT_EVENT_WITHDRAW);
+	if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTED)
+		session_link_abort(&dest->link, why);
+}
+
+static void fail(struct destination *dest, const struct transport_error *why)
+{
+	if (!dest->mine && transport_session_move(dest->progress, TRANSPORT_EVENT_FAIL))
+		wait_for_others(dest);
+	else if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTING)
+		withdraw(dest, why);
+	else if (!dest->recorded)
+		session_link_abort(&dest->link, why);
+}
+
+static int finish(struct destination *dest, int ret, struct transport_error *err)
+{
+	const enum transport_session_state state = transport_session_state(dest->progress);
+	int wrote;
+
+	if (!dest->recorded)
+		return ret;
+	wrote = fault(dest, TRANSPORT_STEP_RECV_OUTCOME, ret ? NULL : err);
+	if (!wrote)
+		wrote = dest->ops->outcome(dest->ctx, state, ret ? NULL : err);
+	return ret ? ret : wrote;
+}
+
+int transport_session_receive(struct transport_stream *stream,
+			      const struct transport_signer *signer,
+			      const struct transport_deadlines *deadlines,
+			      const struct transport_destination_ops *ops, void *ctx,
+			      struct transport_progress *progress, struct transport_visit *visit,
+			      struct transport_error *err)
+{
+	struct destination dest = { .ops = ops, .ctx = ctx, .progress = progress, .visit = visit };
+	struct transport_error why = { .code = 0 };
+	int ret;
+
+	*visit = (struct transport_visit){ .resolve = false };
+	ret = session_link_init(&dest.link, TRANSPORT_DESTINATION, stream, signer, deadlines, &why);
+	if (!ret)
+		ret = greet(&dest, &why);
+	if (!ret && !visit->resolve)
+		ret = take_over(&dest, &why);
+	if (ret && !visit->resolve)
+		fail(&dest, &why);
+	ret = finish(&dest, ret, &why);
+	if (ret && err)
+		*err = why;
+	return ret;
+}

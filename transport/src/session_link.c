@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session_link.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "verbs.h"
+
+#define TRANSCRIPT_MAX 512u
+#define OUTCOME_TYPE   "sdei-migrate/session/outcome"
+
+static const struct transport_deadlines defaults = {
+	.message_ms = 10000,
+	.prepared_ms = 20000,
+	.commit_ms = 20000,
+	.done_ms = 20000,
+};
+
+static int pick(int given, int otherwise)
+{
+	return given > 0 ? given : otherwise;
+}
+
+int session_link_init(struct session_link *link, enum transport_role role,
+		      struct transport_stream *stream, const struct transport_signer *signer,
+		      const struct transport_deadlines *deadlines, struct transport_error *err)
+{
+	const struct transport_deadlines *given = deadlines ? deadlines : &defaults;
+
+	*link = (struct session_link){
+		.stream = stream,
+		.signer = signer,
+		.role = role,
+		.max_blob = TRANSPORT_SESSION_MAX_BLOB,
+		.wait = { pick(given->message_ms, defaults.message_ms),
+			  pick(given->prepared_ms, defaults.prepared_ms),
+			  pick(given->commit_ms, defaults.commit_ms),
+			  pick(given->done_ms, defaults.done_ms) },
+	};
+	transport_stream_exporter(stream, link->exporter);
+	if (RAND_bytes(link->nonce, sizeof(link->nonce)) != 1)
+		return transport_error_fill(err, -EIO, "internal", "session", "nonce",
+					    "random bytes|none");
+	return 0;
+}
+
+static int no_room(int code, struct transport_error *err)
+{
+	return transport_error_fill(err, code, code == -ENOMEM ? "no-memory" : "over-limit",
+				    "session message", "body", "%s|", strerror(-code));
+}
+
+/*
+ * Everything both ends must agree on, in the order of docs/protocol.md, "Signatures": version, exporter
+ * value, source's and destination's nonce, session, VM, source's and destination's key; PREFLIGHT's also
+ * covers what it offers.
+ */
+static int write_transcript(const struct session_link *link, enum session_purpose purpose,
+			    struct transport_buffer *out)
+{
+	const bool from_source = link->role == TRANSPORT_SOURCE;
+	const uint8_t *ours = link->signer->key_id, *theirs = link->peer.key_id;
+	uint8_t number[8];
+	int ret = 0;
+
+	bytes_put(number, TRANSPORT_SESSION_VERSION, 4);
+	ret |= transport_buffer_append(out, number, 4);
+	ret |= transport_buffer_append(out, link->exporter, sizeof(link->exporter));
+	ret |= transport_buffer_append(out, from_source ? link->nonce : link->peer.nonce,
+				       TRANSPORT_NONCE_SIZE);
+	ret |= transport_buffer_append(out, from_source ? link->peer.nonce : link->nonce,
+				       TRANSPORT_NONCE_SIZE);
+	ret |= transport_buffer_append(out, link->offer.session.bytes, TRANSPORT_ID_SIZE);
+	ret |= transport_buffer_append(out, link->offer.vm.uuid.bytes, TRANSPORT_ID_SIZE);
+	ret |= transport_buffer_append(out, from_source ? ours : theirs, TRANSPORT_KEY_ID_SIZE);
+	ret |= transport_buffer_append(out, from_source ? theirs : ours, TRANSPORT_KEY_ID_SIZE);
+	if (purpose == PURPOSE_PREFLIGHT) {
+		bytes_put(number, link->offer.vm.generation, 8);
+		ret |= transport_buffer_append(out, link->offer.snapshot.bytes, TRANSPORT_ID_SIZE);
+		ret |= transport_buffer_append(out, number, 8);
+	}
+	return ret ? -ENOMEM : 0;
+}
+
+static const char *purpose_type(enum session_purpose purpose)
+{
+	static const char *const type[] = {
+		[PURPOSE_WELCOME] = "sdei-migrate/session/welcome",
+		[PURPOSE_PREFLIGHT] = "sdei-migrate/session/preflight",
+		[PURPOSE_RESOLVE] = "sdei-migrate/session/resolve",
+		[PURPOSE_COMMIT] = "sdei-migrate/session/commit",
+	};
+
+	return type[purpose];
+}
+
+static int sign(struct session_link *link, const char *type, const struct transport_buffer *message,
+		struct transport_buffer *body, struct transport_error *err)
+{
+	struct transport_buffer signature = { .max = TRANSPORT_MAX_SIGNATURE };
+	int ret = link->signer->sign(link->signer->ctx, type, message->data, message->len,
+				     &signature, err);
+
+	if (!ret) {
+		ret = transport_wire_put(body, S_TAG_SIGNATURE, signature.data, signature.len);
+		if (ret)
+			no_room(ret, err);
+	}
+	transport_buffer_free(&signature);
+	return ret;
+}
+
+static int verify(struct session_link *link, const char *type,
+		  const struct transport_buffer *message, const struct session_in *in,
+		  struct transport_error *err)
+{
+	const struct transport_field *signature =
+		transport_fields_find(&in->fields, S_TAG_SIGNATURE);
+
+	if (!signature)
+		return transport_error_fill(
+			err, -EKEYREJECTED, "bad-signature",
+			session_message_name((uint16_t)in->type), "signature",
+			"one, because nothing vouches for this connection|none");
+	return link->signer->verify(link->signer->ctx, link->peer.key_id, type, message->data,
+				    message->len, signature->data, signature->len, err);
+}
+
+int session_link_sign(struct session_link *link, enum session_purpose purpose,
+		      struct transport_buffer *body, struct transport_error *err)
+{
+	struct transport_buffer transcript = { .max = TRANSCRIPT_MAX };
+	int ret = write_transcript(link, purpose, &transcript);
+
+	ret = ret ? no_room(ret, err) : sign(link, purpose_type(purpose), &transcript, body, err);
+	transport_buffer_free(&transcript);
+	return ret;
+}
+
+/* The peer signed what it saw, with the roles as they are: the same bytes as ours. */
+int session_link_verify(struct session_link *link, enum session_purpose purpose,
+			const struct session_in *in, struct transport_error *err)
+{
+	struct transport_buffer transcript = { .max = TRANSCRIPT_MAX };
+	int ret = write_transcript(link, purpose, &transcript);
+
+	ret = ret ? no_room(ret, err) : verify(link, purpose_type(purpose), &transcript, in, err);
+	transport_buffer_free(&transcript);
+	return ret;
+}
+
+/* The key that HELLO names must be the one that TLS saw. */
+static int check_key(struct session_link *link, struct transport_error *err)
+{
+	uint8_t shown[TRANSPORT_FINGERPRINT_SIZE];
+
+	if (transport_stream_peer(link->stream, shown))
+		return 0;
+	if (memcmp(shown, link->peer.key_id, sizeof(shown)) != 0)
+		return transport_error_fill(err, -EACCES, "peer-untrusted", "session", "key id",
+					    "the key of the TLS certificate|another");
+	return 0;
+}
+
+static void read_peer(struct session_link *link, const struct session_in *in)
+{
+	const uint64_t limit = transport_fields_u64(&in->fields, S_TAG_LIMIT, 0);
+
+	memcpy(link->peer.nonce, transport_fields_find(&in->fields, S_TAG_NONCE)->data,
+	       TRANSPORT_NONCE_SIZE);
+	memcpy(link->peer.key_id, transport_fields_find(&in->fields, S_TAG_KEY)->data,
+	       TRANSPORT_KEY_ID_SIZE);
+	if (limit < link->max_blob)
+		link->max_blob = (size_t)limit;
+}
+
+static int put_common(struct session_link *link, struct transport_buffer *body)
+{
+	int ret = transport_wire_put_u64(body, S_TAG_LIMIT, TRANSPORT_SESSION_MAX_BLOB);
+
+	ret |= transport_wire_put_u64(body, S_TAG_FEATURES, 0);
+	ret |= transport_wire_put(body, S_TAG_NONCE, link->nonce, sizeof(link->nonce));
+	ret |= transport_wire_put(body, S_TAG_KEY, link->signer->key_id, TRANSPORT_KEY_ID_SIZE);
+	return ret ? -ENOMEM : 0;
+}
+
+static int send_hello(struct session_link *link, struct transport_error *err)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	int ret = put_common(link, &body);
+
+	ret |= transport_wire_put_u32(&body, S_TAG_VERSION_MIN, TRANSPORT_SESSION_VERSION);
+	ret |= transport_wire_put_u32(&body, S_TAG_VERSION_MAX, TRANSPORT_SESSION_VERSION);
+	ret |= transport_wire_put_id(&body, S_TAG_SESSION, &link->offer.session);
+	ret |= transport_wire_put_id(&body, S_TAG_VM, &link->offer.vm.uuid);
+	ret = ret ? no_room(-ENOMEM, err) : session_link_send(link, MESSAGE_HELLO, &body, err);
+	transport_buffer_free(&body);
+	return ret;
+}
+
+int session_link_greet(struct session_link *link, struct transport_error *err)
+{
+	__attribute__((cleanup(session_in_release))) struct session_in in = { .body.len = 0 };
+	uint32_t version;
+	int ret = send_hello(link, err);
+
+	if (!ret)
+		ret = session_link_expect(link, MESSAGE_WELCOME, link->wait.message_ms, &in, err);
+	if (ret)
+		return ret;
+	version = transport_fields_u32(&in.fields, S_TAG_VERSION, 0);
+	if (version != TRANSPORT_SESSION_VERSION)
+		return transport_error_fill(err, -EPROTONOSUPPORT, "newer", "session", "version",
+					    "%u|%u", TRANSPORT_SESSION_VERSION, version);
+	read_peer(link, &in);
+	ret = check_key(link, err);
+	return ret ? ret : session_link_verify(link, PURPOSE_WELCOME, &in, err);
+}
+
+static int send_welcome(struct session_link *link, struct transport_error *err)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	int ret = put_common(link, &body);
+
+	ret |= transport_wire_put_u32(&body, S_TAG_VERSION, TRANSPORT_SESSION_VERSION);
+	ret = ret ? no_room(-ENOMEM, err) : session_link_sign(link, PURPOSE_WELCOME, &body, err);
+	if (!ret)
+		ret = session_link_send(link, MESSAGE_WELCOME, &body, err);
+	transport_buffer_free(&body);
+	return ret;
+}
+
+int session_link_welcome(struct session_link *link, struct transport_error *err)
+{
+	__attribute__((cleanup(session_in_release))) struct session_in in = { .body.len = 0 };
+	uint32_t min, max;
+	int ret = session_link_expect(link, MESSAGE_HELLO, link->wait.message_ms, &in, err);
+
+	if (ret)
+		return ret;
+	min = transport_fields_u32(&in.fields, S_TAG_VERSION_MIN, 0);
+	max = transport_fields_u32(&in.fields, S_TAG_VERSION_MAX, 0);
+	if (min > TRANSPORT_SESSION_VERSION || max < TRANSPORT_SESSION_VERSION)
+		return transport_error_fill(err, -EPROTONOSUPPORT, "newer", "session", "version",
+					    "%u|%u to %u", TRANSPORT_SESSION_VERSION, min, max);
+	read_peer(link, &in);
+	link->offer.session = transport_fields_id(&in.fields, S_TAG_SESSION);
+	link->offer.vm.uuid = transport_fields_id(&in.fields, S_TAG_VM);
+	memcpy(link->offer.source_key, link->peer.key_id, TRANSPORT_KEY_ID_SIZE);
+	if (transport_id_is_zero(&link->offer.session))
+		return transport_error_fill(err, -EBADMSG, "protocol", "session", "id",
+					    "not zero|zero");
+	ret = check_key(link, err);
+	return ret ? ret : send_welcome(link, err);
+}
+
+int session_link_send(struct session_link *link, enum session_message type,
+		      const struct transport_buffer *body, struct transport_error *err)
+{
+	return session_write(link->stream, type, &link->sent, body, link->wait.message_ms, err);
+}
+
+/* What the peer says of its failure, as ours. */
+static int take_error(const struct session_in *in, struct transport_error *err)
+{
+	const struct transport_field *field = transport_fields_find(&in->fields, S_TAG_ERROR);
+	struct transport_error said;
+
+	if (!field || verb_get_error(field->data, field->len, &said, NULL))
+		return transport_error_fill(err, -ECANCELED, "peer", "session", "",
+					    "the peer to go on|it gave up without a reason");
+	if (err)
+		*err = said;
+	return said.code;
+}
+
+static int hear_aborted(struct session_link *link, const struct session_in *in,
+			struct transport_error *err)
+{
+	int ret;
+
+	if (in->type == MESSAGE_ABORT)
+		return take_error(in, err);
+	ret = session_link_read_outcome(link, TRANSPORT_OUTCOME_ABORTED, in, &link->proof, err);
+	if (ret)
+		return ret;
+	link->peer_aborted = true;
+	return take_error(in, err);
+}
+
+int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,
+			struct session_in *in, struct transport_error *err)
+{
+	struct session_in got;
+	int ret =
+		session_read(link->stream, &link->received, link->max_blob, timeout_ms, &got, err);
+
+	if (ret)
+		return ret;
+	if (got.type == type) {
+		*in = got;
+		return 0;
+	}
+	if (got.type == MESSAGE_ABORT ||
+	    (got.type == MESSAGE_ABORTED && link->role == TRANSPORT_SOURCE))
+		ret = hear_aborted(link, &got, err);
+	else
+		ret = transport_error_fill(err, -EBADMSG, "protocol",
+					   session_message_name((uint16_t)type), "order",
+					   "this message|%s",
+					   session_message_name((uint16_t)got.type));
+	session_in_release(&got);
+	return ret;
+}
+
+void session_link_abort(struct session_link *link, const struct transport_error *why)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	struct transport_buffer error = { .max = 1024 };
+	const bool signs = link->role == TRANSPORT_DESTINATION && link->known;
+	int ret = verb_put_error(&error, why);
+
+	if (!ret)
+		ret = transport_wire_put(&body, S_TAG_ERROR, error.data, error.len);
+	if (!ret && signs)
+		ret = session_link_outcome(link, TRANSPORT_OUTCOME_ABORTED, &body, NULL);
+	if (!ret)
+		session_link_send(link, signs ? MESSAGE_ABORTED : MESSAGE_ABORT, &body, NULL);
+	transport_buffer_free(&error);
+	transport_buffer_free(&body);
+}
+
+/* session, VM, outcome, the key that vouches for it: docs/protocol.md, "Outcomes". */
+static int write_outcome(const struct session_link *link, enum transport_outcome outcome,
+			 const uint8_t *key_id, struct transport_buffer *out)
+{
+	uint8_t number[4];
+	int ret = 0;
+
+	bytes_put(number, (uint64_t)outcome, 4);
+	ret |= transport_buffer_append(out, link->offer.session.bytes, TRANSPORT_ID_SIZE);
+	ret |= transport_buffer_append(out, link->offer.vm.uuid.bytes, TRANSPORT_ID_SIZE);
+	ret |= transport_buffer_append(out, number, sizeof(number));
+	ret |= transport_buffer_append(out, key_id, TRANSPORT_KEY_ID_SIZE);
+	return ret ? -ENOMEM : 0;
+}
+
+int session_link_outcome(struct session_link *link, enum transport_outcome outcome,
+			 struct transport_buffer *body, struct transport_error *err)
+{
+	struct transport_buffer message = { .max = TRANSCRIPT_MAX };
+	int ret = write_outcome(link, outcome, link->signer->key_id, &message);
+
+	ret = ret ? no_room(ret, err) : sign(link, OUTCOME_TYPE, &message, body, err);
+	transport_buffer_free(&message);
+	return ret;
+}
+
+int session_link_read_outcome(struct session_link *link, enum transport_outcome outcome,
+			      const struct session_in *in, struct transport_proof *proof,
+			      struct transport_error *err)
+{
+	struct transport_buffer message = { .max = TRANSCRIPT_MAX };
+	const struct transport_field *signature;
+	int ret = write_outcome(link, outcome, link->peer.key_id, &message);
+
+	ret = ret ? no_room(ret, err) : verify(link, OUTCOME_TYPE, &message, in, err);
+	if (!ret) {
+		signature = transport_fields_find(&in->fields, S_TAG_SIGNATURE);
+		memcpy(proof->bytes, message.data, message.len);
+		memcpy(proof->bytes + message.len, signature->data, signature->len);
+		proof->len = message.len + signature->len;
+	}
+	transport_buffer_free(&message);
+	return ret;
+}
+
+int transport_proof_check(const struct transport_proof *proof, const struct transport_id *session,
+			  const struct transport_signer *signer, struct transport_error *err)
+{
+	const size_t head = TRANSPORT_PROOF_SIZE - TRANSPORT_MAX_SIGNATURE;
+
+	if (proof->len <= head || memcmp(proof->bytes, session->bytes, TRANSPORT_ID_SIZE) != 0 ||
+	    bytes_get(proof->bytes + 2 * TRANSPORT_ID_SIZE, 4) != TRANSPORT_OUTCOME_ABORTED)
+		return transport_error_fill(err, -EBADMSG, "protocol", "proof", "outcome",
+					    "ABORTED of this session|another");
+	return signer->verify(signer->ctx, proof->bytes + head - TRANSPORT_KEY_ID_SIZE,
+			      OUTCOME_TYPE, proof->bytes, head, proof->bytes + head,
+			      proof->len - head, err);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session_link.h - one end of a session's connection: greeting, signatures, messages in order
+ */
+#ifndef TRANSPORT_SESSION_LINK_H
+#define TRANSPORT_SESSION_LINK_H
+
+#include "session_wire.h"
+
+struct session_link {
+	struct transport_stream *stream;
+	const struct transport_signer *signer;
+	struct transport_deadlines wait;
+	enum transport_role role;
+	struct transport_offer offer;
+	struct transport_peer peer;
+	uint8_t nonce[TRANSPORT_NONCE_SIZE]; /* ours */
+	uint8_t exporter[TRANSPORT_EXPORTER_SIZE];
+	uint64_t sent, received; /* messages */
+	size_t max_blob;
+	bool known;        /* the destination: the source has proved who it is */
+	bool peer_aborted; /* the peer said ABORTED, signed: proof holds it */
+	struct transport_proof proof;
+};
+
+/* What a signature of the session is about; the type string that goes with it. */
+enum session_purpose {
+	PURPOSE_WELCOME,
+	PURPOSE_PREFLIGHT,
+	PURPOSE_RESOLVE,
+	PURPOSE_COMMIT,
+};
+
+/** session_link_init() - a fresh nonce, the defaults of the deadlines. Return: 0; -EIO */
+int session_link_init(struct session_link *link, enum transport_role role,
+		      struct transport_stream *stream, const struct transport_signer *signer,
+		      const struct transport_deadlines *deadlines, struct transport_error *err);
+
+/** session_link_greet() - the source: HELLO out, WELCOME in and verified */
+int session_link_greet(struct session_link *link, struct transport_error *err);
+
+/** session_link_welcome() - the destination: HELLO in, WELCOME out; the source is verified later */
+int session_link_welcome(struct session_link *link, struct transport_error *err);
+
+/** session_link_sign() - append our signature for a purpose */
+int session_link_sign(struct session_link *link, enum session_purpose purpose,
+		      struct transport_buffer *body, struct transport_error *err);
+
+/** session_link_verify() - the peer's signature for a purpose, in @in */
+int session_link_verify(struct session_link *link, enum session_purpose purpose,
+			const struct session_in *in, struct transport_error *err);
+
+/** session_link_send() - one message */
+int session_link_send(struct session_link *link, enum session_message type,
+		      const struct transport_buffer *body, struct transport_error *err);
+
+/**
+ * session_link_expect() - the next message must be of this type
+ *
+ * The peer's ABORT or ABORTED is its error object, as our error; a signed ABORTED is kept as proof.
+ */
+int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,
+			struct session_in *in, struct transport_error *err);
+
+/** session_link_abort() - tell the peer why we give up, signed if it is known, if it still listens */
+void session_link_abort(struct session_link *link, const struct transport_error *why);
+
+/** session_link_outcome() - append a signed outcome of this session */
+int session_link_outcome(struct session_link *link, enum transport_outcome outcome,
+			 struct transport_buffer *body, struct transport_error *err);
+
+/** session_link_read_outcome() - verify the peer's signed outcome and keep it as @proof */
+int session_link_read_outcome(struct session_link *link, enum transport_outcome outcome,
+			      const struct session_in *in, struct transport_proof *proof,
+			      struct transport_error *err);
+
+#endif

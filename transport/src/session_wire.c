@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session_wire.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define CHUNK    65536u
+
+#define U32(tag, name)                                               \
+	{                                                            \
+		(tag), TRANSPORT_WIRE_U32, 0, 0, true, false, (name) \
+	}
+#define U64(tag, name)                                               \
+	{                                                            \
+		(tag), TRANSPORT_WIRE_U64, 0, 0, true, false, (name) \
+	}
+#define ID(tag, name)                                               \
+	{                                                           \
+		(tag), TRANSPORT_WIRE_ID, 0, 0, true, false, (name) \
+	}
+#define TEXT(tag, max, name)                                              \
+	{                                                                 \
+		(tag), TRANSPORT_WIRE_TEXT, 0, (max), true, false, (name) \
+	}
+#define BYTES(tag, lo, hi, name)                                             \
+	{                                                                    \
+		(tag), TRANSPORT_WIRE_BYTES, (lo), (hi), true, false, (name) \
+	}
+#define SIGNATURE BYTES(S_TAG_SIGNATURE, 1, TRANSPORT_MAX_SIGNATURE, "signature")
+
+static const struct transport_rule hello[] = {
+	U32(S_TAG_VERSION_MIN, "version min"),
+	U32(S_TAG_VERSION_MAX, "version max"),
+	U64(S_TAG_LIMIT, "limit"),
+	U64(S_TAG_FEATURES, "features"),
+	BYTES(S_TAG_NONCE, TRANSPORT_NONCE_SIZE, TRANSPORT_NONCE_SIZE, "nonce"),
+	ID(S_TAG_SESSION, "session"),
+	ID(S_TAG_VM, "vm"),
+	BYTES(S_TAG_KEY, TRANSPORT_KEY_ID_SIZE, TRANSPORT_KEY_ID_SIZE, "key id"),
+};
+static const struct transport_rule welcome[] = {
+	U32(S_TAG_VERSION, "version"),
+	U64(S_TAG_LIMIT, "limit"),
+	U64(S_TAG_FEATURES, "features"),
+	BYTES(S_TAG_NONCE, TRANSPORT_NONCE_SIZE, TRANSPORT_NONCE_SIZE, "nonce"),
+	BYTES(S_TAG_KEY, TRANSPORT_KEY_ID_SIZE, TRANSPORT_KEY_ID_SIZE, "key id"),
+	SIGNATURE,
+};
+static const struct transport_rule preflight[] = {
+	SIGNATURE,
+	ID(S_TAG_SNAPSHOT, "snapshot"),
+	U64(S_TAG_GENERATION, "generation"),
+	TEXT(S_TAG_TYPE, 15, "type"),
+	TEXT(S_TAG_PROFILE, 15, "profile"),
+	TEXT(S_TAG_KERNEL, 31, "kernel"),
+	U32(S_TAG_VCPUS, "vcpus"),
+};
+static const struct transport_rule blob[] = {
+	BYTES(S_TAG_BLOB, 1, TRANSPORT_SESSION_MAX_BLOB, "blob"),
+};
+static const struct transport_rule prepared[] = {
+	BYTES(S_TAG_DIGEST, TRANSPORT_DIGEST_SIZE, TRANSPORT_DIGEST_SIZE, "digest"),
+};
+static const struct transport_rule commit[] = {
+	{ S_TAG_SIGNATURE, TRANSPORT_WIRE_BYTES, 1, TRANSPORT_MAX_SIGNATURE, false, false,
+	  "signature" },
+};
+static const struct transport_rule only_signature[] = { SIGNATURE };
+static const struct transport_rule abort_rules[] = {
+	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
+};
+static const struct transport_rule aborted[] = {
+	SIGNATURE,
+	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
+};
+static const struct transport_rule outcome[] = { U32(S_TAG_OUTCOME, "outcome"), SIGNATURE };
+
+#define ROW(symbol, rules)                            \
+	{                                             \
+		MESSAGE_##symbol, rules, COUNT(rules) \
+	}
+
+static const struct {
+	uint16_t type;
+	const struct transport_rule *rule;
+	size_t n_rules;
+} messages[] = {
+	ROW(HELLO, hello),
+	ROW(WELCOME, welcome),
+	ROW(PREFLIGHT, preflight),
+	{ MESSAGE_READY, NULL, 0 },
+	ROW(BLOB, blob),
+	ROW(PREPARED, prepared),
+	ROW(COMMIT, commit),
+	ROW(DONE, only_signature),
+	ROW(ABORT, abort_rules),
+	ROW(ABORTED, aborted),
+	ROW(RESOLVE, only_signature),
+	ROW(OUTCOME, outcome),
+	{ MESSAGE_HEARTBEAT, NULL, 0 },
+};
+
+const char *session_message_name(uint16_t type)
+{
+	switch (type) {
+#define X(symbol, number, name) \
+	case number:            \
+		return name;
+		SESSION_MESSAGES(X)
+#undef X
+	default:
+		return "session message";
+	}
+}
+
+void session_in_release(struct session_in *in)
+{
+	transport_buffer_free(&in->body);
+}
+
+int session_write(struct transport_stream *stream, enum session_message type, uint64_t *number,
+		  const struct transport_buffer *body, int timeout_ms, struct transport_error *err)
+{
+	const struct transport_header header = { (uint32_t)body->len, (uint16_t)type, 0,
+						 ++*number };
+	struct transport_buffer whole = { .max = body->len + TRANSPORT_WIRE_HEADER_SIZE };
+	uint8_t head[TRANSPORT_WIRE_HEADER_SIZE];
+	int ret;
+
+	transport_wire_put_header(&header, head);
+	/* One write, so that a small message is one packet. */
+	ret = transport_buffer_append(&whole, head, sizeof(head));
+	if (!ret)
+		ret = transport_buffer_append(&whole, body->data, body->len);
+	if (ret)
+		ret = transport_error_fill(err, ret, "no-memory", session_message_name(header.type),
+					   "", "|");
+	else
+		ret = transport_stream_write(stream, whole.data, whole.len, timeout_ms, err);
+	transport_buffer_free(&whole);
+	return ret;
+}
+
+static int check_header(const struct transport_header *header, uint64_t number, size_t max_blob,
+			struct transport_error *err)
+{
+	const char *name = session_message_name(header->type);
+	const size_t max = header->type == MESSAGE_BLOB ? max_blob + TRANSPORT_WIRE_FIELD_SIZE
+							: SESSION_SMALL_BODY;
+
+	if (header->length > max)
+		return transport_error_fill(err, -E2BIG, "over-limit", name, "length",
+					    "at most %zu bytes|%u bytes", max, header->length);
+	if (header->flags)
+		return transport_error_fill(err, -EBADMSG, "protocol", name, "flags", "0|0x%x",
+					    header->flags);
+	if (header->id != number)
+		return transport_error_fill(err, -EBADMSG, "protocol", name, "number", "%llu|%llu",
+					    (unsigned long long)number,
+					    (unsigned long long)header->id);
+	return 0;
+}
+
+static int read_body(struct transport_stream *stream, size_t len, int64_t deadline,
+		     struct transport_buffer *body, struct transport_error *err)
+{
+	uint8_t chunk[CHUNK];
+	int ret = 0;
+
+	while (!ret && len) {
+		const size_t part = len < sizeof(chunk) ? len : sizeof(chunk);
+
+		ret = transport_stream_read(stream, chunk, part, clock_left_ms(deadline), err);
+		if (!ret && transport_buffer_append(body, chunk, part))
+			ret = transport_error_fill(err, -ENOMEM, "no-memory", "session message",
+						   "body", "|");
+		len -= part;
+	}
+	return ret == -ENODATA ? -ECONNRESET : ret;
+}
+
+static int parse(struct session_in *in, struct transport_error *err)
+{
+	const char *name = session_message_name((uint16_t)in->type);
+
+	for (size_t i = 0; i < COUNT(messages); i++)
+		if (messages[i].type == in->type)
+			return transport_wire_parse(in->body.data, in->body.len, messages[i].rule,
+						    messages[i].n_rules, name, &in->fields, err);
+	return transport_error_fill(err, -EBADMSG, "protocol", name, "type",
+				    "a message of version 1|%d", (int)in->type);
+}
+
+static int read_one(struct transport_stream *stream, uint64_t *number, size_t max_blob,
+		    int64_t deadline, struct session_in *in, struct transport_error *err)
+{
+	uint8_t head[TRANSPORT_WIRE_HEADER_SIZE];
+	struct transport_header header;
+	int ret = transport_stream_read(stream, head, sizeof(head), clock_left_ms(deadline), err);
+
+	if (ret)
+		return ret;
+	transport_wire_get_header(head, &header);
+	ret = check_header(&header, ++*number, max_blob, err);
+	if (ret)
+		return ret;
+	in->type = (enum session_message)header.type;
+	in->body = (struct transport_buffer){ .max = header.length };
+	ret = read_body(stream, header.length, deadline, &in->body, err);
+	if (!ret)
+		ret = parse(in, err);
+	if (ret)
+		session_in_release(in);
+	return ret;
+}
+
+int session_read(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
+		 struct session_in *in, struct transport_error *err)
+{
+	const int64_t deadline = clock_now_ms() + timeout_ms;
+	int ret;
+
+	for (;;) {
+		ret = read_one(stream, number, max_blob, deadline, in, err);
+		if (ret || in->type != MESSAGE_HEARTBEAT)
+			return ret;
+		session_in_release(in);
+	}
+}
