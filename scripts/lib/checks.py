@@ -1,15 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the source itself: formatting, and the scripts of scripts/house."""
+import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 
+import building
 from result import FAILED, PASSED, SKIPPED, Result
 from tree import ROOT, c_files
 
 SKIP_CODE = 77
+
+
+def look_at_format(paths):
+    """(path, first complaint) of those that clang-format would change."""
+    told = subprocess.run(["clang-format", "--dry-run", "--Werror", *paths], cwd=ROOT,
+                          stderr=subprocess.PIPE, text=True)
+    complaints = re.findall(r"^((\S+?):\d+:\d+: .*)$", told.stderr, re.M)
+    wrong = {path: line for line, path in reversed(complaints)}
+    if told.returncode != 0 and not wrong:
+        wrong = {paths[0]: told.stderr.strip() or "clang-format failed"}
+    return wrong
 
 
 def run_format(_long):
@@ -17,16 +31,13 @@ def run_format(_long):
     if not shutil.which("clang-format"):
         return [Result("format/clang-format", SKIPPED, 0, "clang-format is not installed")]
     began = time.monotonic()
-    wrong = []
-    for path in c_files():
-        told = subprocess.run(["clang-format", "--dry-run", "--Werror", path], cwd=ROOT,
-                              stderr=subprocess.PIPE, text=True)
-        if told.returncode != 0:
-            first = told.stderr.splitlines()[:1]
-            wrong.append((path, first[0] if first else "clang-format failed"))
-    detail = "\n".join(line for _, line in wrong)
+    files, jobs, wrong = c_files(), int(building.JOBS), {}
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for found in pool.map(look_at_format, [files[job::jobs] for job in range(jobs)]):
+            wrong.update(found)
+    detail = "\n".join(wrong[path] for path in sorted(wrong))
     if wrong:
-        detail += "\nmend: clang-format -i " + " ".join(path for path, _ in wrong)
+        detail += "\nmend: clang-format -i " + " ".join(sorted(wrong))
     return [Result("format/clang-format", FAILED if wrong else PASSED,
                    time.monotonic() - began, detail)]
 
