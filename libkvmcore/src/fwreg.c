@@ -163,5 +163,5 @@ int fwreg_set(struct vcpu *vcpu, uint64_t id, const void *value)
 		return assert_level_2(v, fw->workaround_2);
 	if (id == KVMCORE_REG_FW(3))
 		return assert_level(v, fw->workaround_3);
-	return set_bmap(vcpu->vm, id - KVMCORE_REG_FW_BMAP(0), v);
+	return set_bmap(vcpu->vm, (enum fwreg_bmap)(id - KVMCORE_REG_FW_BMAP(0)), v);
 }

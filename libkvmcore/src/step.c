@@ -67,7 +67,8 @@ int kvmcore_inject(struct kvmcore_vm *vm, int index, uint64_t num, struct kvmcor
 	if (vcpu) {
 		reply_start(reply);
 		ret = sdei_inject(vcpu, num, reply);
-		vm_changed(vm);
+		if (!ret)
+			vm_changed(vm);
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return ret;
@@ -80,7 +81,8 @@ int kvmcore_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu, struct kvmcor
 	pthread_mutex_lock(&vm->lock);
 	reply_start(reply);
 	ret = sdei_raise(vm, intid, vcpu, reply);
-	vm_changed(vm);
+	if (!ret)
+		vm_changed(vm);
 	pthread_mutex_unlock(&vm->lock);
 	return ret;
 }
