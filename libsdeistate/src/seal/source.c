@@ -32,7 +32,7 @@ int source_some(struct source *source, void *buf, size_t len, size_t *got,
 int source_exactly(struct source *source, void *buf, size_t len, const char *what,
 		   struct sdeistate_error *err)
 {
-	size_t got;
+	size_t got = 0;
 	int ret = source_some(source, buf, len, &got, err);
 
 	if (!ret && got != len)
