@@ -3,6 +3,8 @@
 #include "plan/parts.h"
 #include "state/events.h"
 
+#define NAME(event) OBJECT("exposed event 0x%" PRIx64, (uint64_t)(event)->num)
+
 int capture_exposed(struct capture *capture)
 {
 	struct sdeistate *state = capture->state;
@@ -16,7 +18,6 @@ int capture_exposed(struct capture *capture)
 	state->exposed = array;
 	for (unsigned int i = 0; i < state->n_exposed; i++) {
 		struct kvm_sdei_exposed_event_state *event = &state->exposed[i];
-		const char *object = OBJECT("exposed event 0x%" PRIx64, (uint64_t)event->num);
 
 		memset(event->padding, 0, sizeof(event->padding));
 		if (!event->notifier)
@@ -24,9 +25,9 @@ int capture_exposed(struct capture *capture)
 		/* A kernel pointer (KVM SDEI v5, patch 02/22): meaningless elsewhere, and
 		 * dangerous. */
 		if (!(capture->options->flags & SDEISTATE_CAPTURE_DROP_NOTIFIERS))
-			return inconsistent(capture->err, object, "notifier", "0|not 0");
+			return inconsistent(capture->err, NAME(event), "notifier", "0|not 0");
 		event->notifier = 0;
-		capture_note(capture, object, "notifier",
+		capture_note(capture, NAME(event), "notifier",
 			     "a notifier was installed; it stays behind");
 	}
 	sort_entries(&exposed_layout, state->exposed, state->n_exposed);
@@ -37,27 +38,26 @@ static int validate_event(const struct sdeistate *state, unsigned int i,
 			  struct sdeistate_error *err)
 {
 	const struct kvm_sdei_exposed_event_state *event = &state->exposed[i];
-	const char *object = OBJECT("exposed event 0x%" PRIx64, (uint64_t)event->num);
 
 	if (!event_is_supported(state->vm.profile, event->num))
-		return inconsistent(err, object, "num", "a number of the profile|0x%" PRIx64,
+		return inconsistent(err, NAME(event), "num", "a number of the profile|0x%" PRIx64,
 				    (uint64_t)event->num);
 	if (i > 0 && state->exposed[i - 1].num >= event->num)
-		return inconsistent(err, object, "num", "above 0x%" PRIx64 "|0x%" PRIx64,
+		return inconsistent(err, NAME(event), "num", "above 0x%" PRIx64 "|0x%" PRIx64,
 				    (uint64_t)state->exposed[i - 1].num, (uint64_t)event->num);
 	if (event->type > 1)
-		return inconsistent(err, object, "type", "0 or 1|%u", event->type);
+		return inconsistent(err, NAME(event), "type", "0 or 1|%u", event->type);
 	if (event->priority > 1)
-		return inconsistent(err, object, "priority", "0 or 1|%u", event->priority);
+		return inconsistent(err, NAME(event), "priority", "0 or 1|%u", event->priority);
 	if (event->notifier)
-		return inconsistent(err, object, "notifier", "0|not 0");
+		return inconsistent(err, NAME(event), "notifier", "0|not 0");
 	for (size_t j = 0; j < sizeof(event->padding); j++)
 		if (event->padding[j])
-			return inconsistent(err, object, "padding", "0|%u", event->padding[j]);
+			return inconsistent(err, NAME(event), "padding", "0|%u", event->padding[j]);
 	/* DEN0054 §4.1: event 0 is private and normal. */
 	if (state->vm.profile == KVMCORE_PROFILE_SPEC && event->num == KVM_SDEI_DEFAULT_EVENT &&
 	    (event->type || event->priority))
-		return inconsistent(err, object, "type", "private and normal|another");
+		return inconsistent(err, NAME(event), "type", "private and normal|another");
 	return 0;
 }
 

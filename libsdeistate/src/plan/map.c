@@ -27,11 +27,12 @@ static void map_created(struct target *target)
 	}
 }
 
+#define NAME(i, vcpu) OBJECT("vcpu %u (id %u)", (i), (vcpu)->vcpu_id)
+
 static void map_vcpu(struct target *target, unsigned int i)
 {
 	const struct sdeistate_vcpu *want = &target->state->vcpu[i];
 	const struct kvm_port *port = target->port;
-	const char *object = OBJECT("vcpu %u (id %u)", i, want->vcpu_id);
 
 	for (unsigned int j = 0; j < port->n_vcpus; j++) {
 		unsigned int at = (i + j) % port->n_vcpus; /* most often the same index */
@@ -40,14 +41,14 @@ static void map_vcpu(struct target *target, unsigned int i)
 		if (have->mpidr != want->mpidr)
 			continue;
 		if (have->vcpu_id != want->vcpu_id)
-			obstacle(target, SDEISTATE_INCOMPATIBLE, object, "vcpu_id",
+			obstacle(target, SDEISTATE_INCOMPATIBLE, NAME(i, want), "vcpu_id",
 				 "%u at MPIDR 0x%" PRIx64 "|%u", want->vcpu_id, want->mpidr,
 				 have->vcpu_id);
 		target->map[i] = at;
 		return;
 	}
-	obstacle(target, SDEISTATE_INCOMPATIBLE, object, "mpidr", "0x%" PRIx64 "|no such vCPU",
-		 want->mpidr);
+	obstacle(target, SDEISTATE_INCOMPATIBLE, NAME(i, want), "mpidr",
+		 "0x%" PRIx64 "|no such vCPU", want->mpidr);
 }
 
 void map_vcpus(struct target *target)

@@ -4,6 +4,8 @@
 #include "plan/parts.h"
 #include "state/events.h"
 
+#define NAME(event) OBJECT("registered event 0x%" PRIx64, (uint64_t)(event)->num)
+
 /* How many slots of an event's arrays mean something. */
 static unsigned int count_slots(const struct sdeistate *state, uint64_t num)
 {
@@ -84,7 +86,7 @@ static bool is_mpidr(const struct sdeistate *state, uint64_t mpidr)
 
 /* Bits of handlers that run on a PE without being registered there, or the other way round. */
 static int validate_bits(const struct sdeistate *state,
-			 const struct kvm_sdei_registered_event_state *event, const char *object,
+			 const struct kvm_sdei_registered_event_state *event,
 			 struct sdeistate_error *err)
 {
 	unsigned int n_slots = count_slots(state, event->num);
@@ -97,67 +99,68 @@ static int validate_bits(const struct sdeistate *state,
 						       : 0;
 
 		if (slots_used(event, word) & ~valid)
-			return inconsistent(err, object, "registered",
+			return inconsistent(err, NAME(event), "registered",
 					    "slots below %u only|a bit above", n_slots);
 		/* DEN0054 table 13: enabled without registered does not exist. */
 		if (event->enabled[word] & ~event->registered[word])
-			return inconsistent(err, object, "enabled",
+			return inconsistent(err, NAME(event), "enabled",
 					    "only where registered|0x%" PRIx64 " in word %u",
 					    (uint64_t)event->enabled[word], word);
 		if (state->vm.profile == KVMCORE_PROFILE_SPEC && n_slots == 1 &&
 		    event->unregister_pending[word] && event_kind(state, event->num).shared)
-			return inconsistent(err, object, "unregister_pending",
+			return inconsistent(err, NAME(event), "unregister_pending",
 					    "0 for a shared event|not 0");
 		/* Derived in profile spec: it runs and is not registered any more. */
 		if (state->vm.profile == KVMCORE_PROFILE_SPEC &&
 		    event->unregister_pending[word] & event->registered[word])
-			return inconsistent(err, object, "unregister_pending",
+			return inconsistent(err, NAME(event), "unregister_pending",
 					    "not where registered|0x%" PRIx64 " in word %u",
 					    (uint64_t)event->unregister_pending[word], word);
 		any |= event->registered[word];
 	}
 	if (!any)
-		return inconsistent(err, object, "registered", "on one vCPU at least|on none");
+		return inconsistent(err, NAME(event), "registered", "on one vCPU at least|on none");
 	return 0;
 }
 
 /* Private events go to their own PE and keep no routing; RM_PE names a PE that exists. */
 static int validate_route(const struct sdeistate *state,
 			  const struct kvm_sdei_registered_event_state *event, bool shared,
-			  const char *object, struct sdeistate_error *err)
+			  struct sdeistate_error *err)
 {
 	const uint64_t affinity = event->route_affinity;
 
 	if (!shared && event->route_mode)
-		return inconsistent(err, object, "route_mode", "0 for a private event|%u",
+		return inconsistent(err, NAME(event), "route_mode", "0 for a private event|%u",
 				    event->route_mode);
 	if (event->route_mode == 0 && affinity)
-		return inconsistent(err, object, "route_affinity", "0 for any PE|0x%" PRIx64,
+		return inconsistent(err, NAME(event), "route_affinity", "0 for any PE|0x%" PRIx64,
 				    affinity);
 	if (event->route_mode && !is_mpidr(state, affinity))
-		return inconsistent(err, object, "route_affinity", "the MPIDR of a vCPU|0x%" PRIx64,
-				    affinity);
+		return inconsistent(err, NAME(event), "route_affinity",
+				    "the MPIDR of a vCPU|0x%" PRIx64, affinity);
 	return 0;
 }
 
 /* An address and argument where a handler is, and nothing where none is. */
 static int validate_slots(const struct sdeistate *state,
-			  const struct kvm_sdei_registered_event_state *event, const char *object,
+			  const struct kvm_sdei_registered_event_state *event,
 			  struct sdeistate_error *err)
 {
 	static const uint8_t zero[sizeof(event->padding) + sizeof(event->hole)];
 	const bool spec = state->vm.profile == KVMCORE_PROFILE_SPEC;
 
 	if (memcmp(event->padding, zero, sizeof(zero)))
-		return inconsistent(err, object, "padding", "0|not 0");
+		return inconsistent(err, NAME(event), "padding", "0|not 0");
 	for (unsigned int slot = 0; slot < KVM_SDEI_MAX_VCPUS; slot++) {
 		bool used = slots_used(event, slot / 64) >> (slot % 64) & 1;
 
 		if (!used && (event->ep_address[slot] | event->ep_arg[slot]))
-			return inconsistent(err, object, "ep_address",
+			return inconsistent(err, NAME(event), "ep_address",
 					    "0 in slot %u, which has no handler|not 0", slot);
 		if (spec && bit_test(event->registered, slot) && !event->ep_address[slot])
-			return inconsistent(err, object, "ep_address", "not 0 in slot %u|0", slot);
+			return inconsistent(err, NAME(event), "ep_address", "not 0 in slot %u|0",
+					    slot);
 	}
 	return 0;
 }
@@ -166,24 +169,23 @@ static int validate_event(const struct sdeistate *state, unsigned int i,
 			  struct sdeistate_error *err)
 {
 	const struct kvm_sdei_registered_event_state *event = &state->registered[i];
-	const char *object = OBJECT("registered event 0x%" PRIx64, (uint64_t)event->num);
 	struct event_kind kind = event_kind(state, event->num);
 	int ret;
 
 	if (i > 0 && state->registered[i - 1].num >= event->num)
-		return inconsistent(err, object, "num", "above 0x%" PRIx64 "|0x%" PRIx64,
+		return inconsistent(err, NAME(event), "num", "above 0x%" PRIx64 "|0x%" PRIx64,
 				    (uint64_t)state->registered[i - 1].num, (uint64_t)event->num);
 	if (!kind.known)
-		return inconsistent(err, object, "num", "exposed or bound|neither");
+		return inconsistent(err, NAME(event), "num", "exposed or bound|neither");
 	if (event->route_mode > 1)
-		return inconsistent(err, object, "route_mode", "0 or 1|%u", event->route_mode);
+		return inconsistent(err, NAME(event), "route_mode", "0 or 1|%u", event->route_mode);
 	if (state->vm.profile == KVMCORE_PROFILE_SPEC) {
-		ret = validate_route(state, event, kind.shared, object, err);
+		ret = validate_route(state, event, kind.shared, err);
 		if (ret)
 			return ret;
 	}
-	ret = validate_bits(state, event, object, err);
-	return ret ? ret : validate_slots(state, event, object, err);
+	ret = validate_bits(state, event, err);
+	return ret ? ret : validate_slots(state, event, err);
 }
 
 int validate_registered(const struct sdeistate *state, struct sdeistate_error *err)

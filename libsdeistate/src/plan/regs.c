@@ -115,8 +115,10 @@ int replay_regs(struct target *target)
 		for (unsigned int r = 0; r < SDEISTATE_N_REGS && !ret; r++) {
 			ret = access_reg_set(target->port, (int)target->map[i],
 					     general_register[r].id, &state->regs[i].value[r]);
-			ret = replayed(target, ret, OBJECT("register of vcpu %u", i),
-				       general_register[r].name);
+			if (ret < 0)
+				return replayed(target, ret, OBJECT("register of vcpu %u", i),
+						general_register[r].name);
+			ret = 0;
 		}
 	return ret;
 }

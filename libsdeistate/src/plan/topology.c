@@ -101,22 +101,22 @@ static int validate_vcpu(const struct sdeistate *state, unsigned int i, bool asc
 			 struct sdeistate_error *err)
 {
 	const struct sdeistate_vcpu *vcpu = &state->vcpu[i];
-	const char *object = OBJECT("vcpu %u", i);
 
 	if (vcpu->mpidr & ~MPIDR_AFFINITY)
-		return inconsistent(err, object, "mpidr", "affinity fields only|0x%" PRIx64,
-				    (uint64_t)vcpu->mpidr);
+		return inconsistent(err, OBJECT("vcpu %u", i), "mpidr",
+				    "affinity fields only|0x%" PRIx64, (uint64_t)vcpu->mpidr);
 	if (!is_mp_state(vcpu->mp_state))
-		return inconsistent(err, object, "mp_state", "0, 5 or 9|%u", vcpu->mp_state);
+		return inconsistent(err, OBJECT("vcpu %u", i), "mp_state", "0, 5 or 9|%u",
+				    vcpu->mp_state);
 	if (ascends)
 		return 0;
 	for (unsigned int j = 0; j < i; j++) {
 		if (state->vcpu[j].mpidr == vcpu->mpidr)
-			return inconsistent(err, object, "mpidr",
+			return inconsistent(err, OBJECT("vcpu %u", i), "mpidr",
 					    "another than vcpu %u's|0x%" PRIx64, j, vcpu->mpidr);
 		if (state->vcpu[j].vcpu_id == vcpu->vcpu_id)
-			return inconsistent(err, object, "vcpu_id", "another than vcpu %u's|%u", j,
-					    vcpu->vcpu_id);
+			return inconsistent(err, OBJECT("vcpu %u", i), "vcpu_id",
+					    "another than vcpu %u's|%u", j, vcpu->vcpu_id);
 	}
 	return 0;
 }
@@ -264,7 +264,9 @@ int replay_topology(struct target *target)
 
 		ret = target->port->ioctl(target->port->vm, (int)target->map[i], KVM_SET_MP_STATE,
 					  &mp);
-		ret = replayed(target, ret, OBJECT("vcpu %u", i), "mp_state");
+		if (ret < 0)
+			return replayed(target, ret, OBJECT("vcpu %u", i), "mp_state");
+		ret = 0;
 	}
 	return ret;
 }

@@ -6,7 +6,8 @@
 #include "plan/fields.h"
 #include "plan/parts.h"
 
-#define EVENTS 3u /* bits of events 0 and 1, the only ones */
+#define NAME(vcpu) OBJECT("pseudo-registers of vcpu %u", (vcpu))
+#define EVENTS     3u /* bits of events 0 and 1, the only ones */
 
 static const struct {
 	uint64_t id;
@@ -69,25 +70,24 @@ int capture_v7(struct capture *capture)
 static int validate_vcpu(const struct sdeistate_v7 *v7, unsigned int i, struct sdeistate_error *err)
 {
 	static const struct sdeistate_v7 zero;
-	const char *object = OBJECT("pseudo-registers of vcpu %u", i);
 	uint64_t all = v7->registered | v7->enabled | v7->running | v7->pending;
 
 	if (all & ~(uint64_t)EVENTS)
-		return inconsistent(err, object, "events", "bits 0 and 1|0x%" PRIx64, all);
+		return inconsistent(err, NAME(i), "events", "bits 0 and 1|0x%" PRIx64, all);
 	if (v7->enabled & ~v7->registered)
-		return inconsistent(err, object, "enabled", "only where registered|0x%" PRIx64,
+		return inconsistent(err, NAME(i), "enabled", "only where registered|0x%" PRIx64,
 				    v7->enabled);
 	if (v7->running == EVENTS)
-		return inconsistent(err, object, "running", "one event at most|both");
+		return inconsistent(err, NAME(i), "running", "one event at most|both");
 	if (v7->pe_state > 1)
-		return inconsistent(err, object, "pe_state", "0 or 1|%" PRIu64, v7->pe_state);
+		return inconsistent(err, NAME(i), "pe_state", "0 or 1|%" PRIu64, v7->pe_state);
 	if (memcmp(v7->context.reserved, zero.context.reserved, sizeof(zero.context.reserved)) ||
 	    (!v7->running && memcmp(&v7->context, &zero.context, sizeof(zero.context))))
-		return inconsistent(err, object, "context", "zero where unused|not zero");
+		return inconsistent(err, NAME(i), "context", "zero where unused|not zero");
 	for (unsigned int n = 0; n < ARRAY_SIZE(v7->handler); n++)
 		if (!((v7->registered | v7->running) >> n & 1) &&
 		    memcmp(&v7->handler[n], &zero.handler[n], sizeof(zero.handler[n])))
-			return inconsistent(err, object, "handler", "zero where unused|not zero");
+			return inconsistent(err, NAME(i), "handler", "zero where unused|not zero");
 	return 0;
 }
 
@@ -124,8 +124,9 @@ int replay_v7(struct target *target)
 		for (size_t r = 0; r < ARRAY_SIZE(v7_register) && !ret; r++) {
 			ret = access_reg_set(target->port, (int)target->map[i], v7_register[r].id,
 					     base + v7_register[r].offset);
-			ret = replayed(target, ret, OBJECT("pseudo-registers of vcpu %u", i),
-				       v7_register[r].name);
+			if (ret < 0)
+				return replayed(target, ret, NAME(i), v7_register[r].name);
+			ret = 0;
 		}
 	}
 	return ret;

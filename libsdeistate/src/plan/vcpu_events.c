@@ -77,16 +77,6 @@ int capture_vcpu_events(struct capture *capture)
 	return ret;
 }
 
-static bool has_handler(const struct sdeistate *state, uint64_t num)
-{
-	if (find_registered(state, num))
-		return true;
-	for (unsigned int i = 0; i < state->n_handlers; i++)
-		if (state->handlers[i].num == num)
-			return true;
-	return false;
-}
-
 static bool is_running(const struct sdeistate *state, unsigned int vcpu, uint64_t num)
 {
 	return state->vcpu_state[vcpu].critical_num == num ||
@@ -94,95 +84,95 @@ static bool is_running(const struct sdeistate *state, unsigned int vcpu, uint64_
 }
 
 /*
- * Profile spec has edge semantics (DEN0054 §5.1.16.1): one run that waits beside the one in
- * progress. kvm-v5 counts every trigger.
+ * Profile spec has edge semantics (DEN0054 §5.1.16.1): one trigger that waits beside the run in
+ * progress, and for a shared event of any PE it waits outside the queues. kvm-v5 counts every trigger.
  */
-static uint32_t max_count(const struct sdeistate *state, unsigned int vcpu, uint64_t num)
+static uint32_t max_count(const struct sdeistate *state, unsigned int vcpu,
+			  const struct event_facts *event)
 {
-	const struct kvm_sdei_registered_event_state *event = find_registered(state, num);
-
 	if (state->vm.profile != KVMCORE_PROFILE_SPEC)
 		return UINT32_MAX;
-	if (!event || (event_kind(state, num).shared && event->route_mode == 0))
-		return 1; /* no second run; or the trigger waits for any PE, outside the queues */
-	return is_running(state, vcpu, num) ? 2 : 1;
+	if (!event->registered || (event->kind.shared && event->registered->route_mode == 0))
+		return 1;
+	return is_running(state, vcpu, event->num) ? 2 : 1;
+}
+
+#define NAME(num, vcpu) OBJECT("queued event 0x%" PRIx64 " of vcpu %u", (uint64_t)(num), (vcpu))
+
+/* Profile spec: a trigger of a shared event waits at the PE it is routed to, or at none. */
+static int validate_place(const struct sdeistate *state, unsigned int vcpu,
+			  const struct event_facts *event, struct sdeistate_error *err)
+{
+	const struct kvm_sdei_registered_event_state *registered = event->registered;
+	uint64_t mpidr = state->vcpu[vcpu].mpidr;
+
+	if (registered && registered->route_mode && registered->route_affinity != mpidr)
+		return inconsistent(err, NAME(event->num, vcpu), "vcpu",
+				    "the one with MPIDR 0x%" PRIx64 "|0x%" PRIx64,
+				    (uint64_t)registered->route_affinity, mpidr);
+	if ((!registered || !registered->route_mode) && !is_running(state, vcpu, event->num))
+		return inconsistent(err, NAME(event->num, vcpu), "vcpu",
+				    "one it runs on|one it waits at");
+	return 0;
 }
 
 static int validate_entry(const struct sdeistate *state, unsigned int vcpu,
 			  const struct kvm_sdei_vcpu_event_state *entry,
-			  struct sdeistate_error *err)
+			  const struct event_facts *event, struct sdeistate_error *err)
 {
-	const char *object =
-		OBJECT("queued event 0x%" PRIx64 " of vcpu %u", (uint64_t)entry->num, vcpu);
-
-	if (!event_kind(state, entry->num).known)
-		return inconsistent(err, object, "num", "exposed or bound|neither");
-	if (!has_handler(state, entry->num))
-		return inconsistent(err, object, "num", "registered|not registered");
-	if (entry->event_count == 0 || entry->event_count > max_count(state, vcpu, entry->num))
-		return inconsistent(err, object, "event_count", "1 to %u|%u",
-				    max_count(state, vcpu, entry->num), entry->event_count);
+	if (!event)
+		return inconsistent(err, NAME(entry->num, vcpu), "num", "exposed or bound|neither");
+	if (!event->registered && !event->runs_unregistered)
+		return inconsistent(err, NAME(entry->num, vcpu), "num",
+				    "registered|not registered");
+	if (entry->event_count == 0 || entry->event_count > max_count(state, vcpu, event))
+		return inconsistent(err, NAME(entry->num, vcpu), "event_count", "1 to %u|%u",
+				    max_count(state, vcpu, event), entry->event_count);
 	if (entry->padding)
-		return inconsistent(err, object, "padding", "0|%u", entry->padding);
+		return inconsistent(err, NAME(entry->num, vcpu), "padding", "0|%u", entry->padding);
+	if (state->vm.profile == KVMCORE_PROFILE_SPEC && event->kind.shared)
+		return validate_place(state, vcpu, event, err);
 	return 0;
 }
 
-/* Profile spec: a trigger of a shared event waits at the PE it is routed to, or at none. */
-static int validate_place(const struct sdeistate *state, unsigned int vcpu, uint64_t num,
-			  struct sdeistate_error *err)
-{
-	const struct kvm_sdei_registered_event_state *event = find_registered(state, num);
-	const char *object = OBJECT("queued event 0x%" PRIx64 " of vcpu %u", num, vcpu);
-
-	if (state->vm.profile != KVMCORE_PROFILE_SPEC || !event_kind(state, num).shared)
-		return 0;
-	if (event && event->route_mode && event->route_affinity != state->vcpu[vcpu].mpidr)
-		return inconsistent(err, object, "vcpu",
-				    "the one with MPIDR 0x%" PRIx64 "|0x%" PRIx64,
-				    (uint64_t)event->route_affinity, state->vcpu[vcpu].mpidr);
-	if ((!event || !event->route_mode) && !is_running(state, vcpu, num))
-		return inconsistent(err, object, "vcpu", "one it runs on|one it waits at");
-	return 0;
-}
-
-/* GET lists the critical queue first; what is not in that order cannot come out of a replay again.
- */
+/* GET lists the critical queue first; what is not in that order cannot come out of a replay again. */
 static int validate_queue(const struct sdeistate *state, unsigned int vcpu,
-			  struct sdeistate_error *err)
+			  struct event_index *index, struct sdeistate_error *err)
 {
 	const struct sdeistate_vcpu *of = &state->vcpu[vcpu];
-	const struct kvm_sdei_vcpu_event_state *queue = &state->vcpu_events[of->first_event];
 	bool normal = false;
-	int ret = 0;
 
-	for (unsigned int i = 0; i < of->n_events && !ret; i++) {
-		const char *object = OBJECT("queued event 0x%" PRIx64 " of vcpu %u",
-					    (uint64_t)queue[i].num, vcpu);
-		bool critical = event_kind(state, queue[i].num).critical;
+	for (unsigned int i = 0; i < of->n_events; i++) {
+		const struct kvm_sdei_vcpu_event_state *entry =
+			&state->vcpu_events[of->first_event + i];
+		struct event_facts *event = event_index_find(index, entry->num);
+		int ret = validate_entry(state, vcpu, entry, event, err);
 
-		ret = validate_entry(state, vcpu, &queue[i], err);
-		if (!ret)
-			ret = validate_place(state, vcpu, queue[i].num, err);
-		if (!ret && normal && critical)
-			return inconsistent(err, object, "position",
+		if (ret)
+			return ret;
+		if (normal && event->kind.critical)
+			return inconsistent(err, NAME(entry->num, vcpu), "position",
 					    "critical events before normal ones|behind");
-		normal |= !critical;
-		for (unsigned int j = 0; j < i && !ret; j++)
-			if (queue[j].num == queue[i].num)
-				return inconsistent(err, object, "num", "once in a queue|twice");
+		if (event->seen_on == vcpu + 1)
+			return inconsistent(err, NAME(entry->num, vcpu), "num",
+					    "once in a queue|twice");
+		normal |= !event->kind.critical;
+		event->seen_on = vcpu + 1;
 	}
-	return ret;
+	return 0;
 }
 
 int validate_vcpu_events(const struct sdeistate *state, struct sdeistate_error *err)
 {
+	struct event_index index;
 	int ret = 0;
 
+	event_index_fill(&index, state);
 	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
 		if (state->vcpu[i].n_events > MAX_QUEUE)
 			return inconsistent(err, OBJECT("vcpu %u", i), "events", "at most %u|%u",
 					    MAX_QUEUE, state->vcpu[i].n_events);
-		ret = validate_queue(state, i, err);
+		ret = validate_queue(state, i, &index, err);
 	}
 	return ret;
 }
@@ -208,8 +198,9 @@ int replay_vcpu_events(struct target *target)
 			continue;
 		ret = access_command(target->port, (int)target->map[i], KVM_SDEI_CMD_SET_VCPU_EVENT,
 				     vcpu->n_events, &state->vcpu_events[vcpu->first_event]);
-		ret = replayed(target, ret, OBJECT("queued events of vcpu %u", i),
-			       "KVM_SDEI_CMD_SET_VCPU_EVENT");
+		if (ret < 0)
+			return replayed(target, ret, OBJECT("queued events of vcpu %u", i),
+					"KVM_SDEI_CMD_SET_VCPU_EVENT");
 	}
 	return ret;
 }

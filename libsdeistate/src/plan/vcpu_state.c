@@ -3,7 +3,8 @@
 #include "plan/parts.h"
 #include "state/events.h"
 
-#define NONE KVM_SDEI_INVALID_EVENT
+#define NAME(vcpu) OBJECT("vcpu %u", (vcpu))
+#define NONE       KVM_SDEI_INVALID_EVENT
 
 /*
  * One context, canonical. kvm-v5 keeps any unsupported number verbatim and takes it for "none" (KVM
@@ -73,44 +74,44 @@ static int validate_context(const struct sdeistate *state, unsigned int vcpu, ui
 			    struct sdeistate_error *err)
 {
 	static const struct kvm_sdei_vcpu_regs_state zero;
-	const char *object = OBJECT("vcpu %u", vcpu);
 	const char *field = critical ? "critical_num" : "normal_num";
 
 	if (num == NONE) {
 		if (memcmp(regs, &zero, sizeof(zero)))
-			return inconsistent(err, object, critical ? "critical_regs" : "normal_regs",
+			return inconsistent(err, NAME(vcpu),
+					    critical ? "critical_regs" : "normal_regs",
 					    "zero while nothing runs|not zero");
 		return 0;
 	}
 	if (!event_kind(state, num).known)
-		return inconsistent(err, object, field, "none, or an event that exists|0x%" PRIx64,
-				    num);
+		return inconsistent(err, NAME(vcpu), field,
+				    "none, or an event that exists|0x%" PRIx64, num);
 	if (event_kind(state, num).critical != critical)
-		return inconsistent(err, object, field, "an event of this priority|0x%" PRIx64,
+		return inconsistent(err, NAME(vcpu), field, "an event of this priority|0x%" PRIx64,
 				    num);
 	if (!is_queued(state, vcpu, num))
-		return inconsistent(err, object, field,
+		return inconsistent(err, NAME(vcpu), field,
 				    "an event of its queue, which counts the run|0x%" PRIx64, num);
 	if (!is_handled(state, vcpu, num))
-		return inconsistent(err, object, field, "an event with a handler here|0x%" PRIx64,
-				    num);
+		return inconsistent(err, NAME(vcpu), field,
+				    "an event with a handler here|0x%" PRIx64, num);
 	if (state->vm.profile == KVMCORE_PROFILE_SPEC &&
 	    state->vcpu[vcpu].mp_state == KVM_MP_STATE_STOPPED)
-		return inconsistent(err, object, field, "none on a PE that is off|0x%" PRIx64, num);
+		return inconsistent(err, NAME(vcpu), field, "none on a PE that is off|0x%" PRIx64,
+				    num);
 	return 0;
 }
 
 static int validate_vcpu(const struct sdeistate *state, unsigned int i, struct sdeistate_error *err)
 {
 	const struct kvm_sdei_vcpu_state *vcpu = &state->vcpu_state[i];
-	const char *object = OBJECT("vcpu %u", i);
 	int ret;
 
 	if (vcpu->masked > 1)
-		return inconsistent(err, object, "masked", "0 or 1|%u", vcpu->masked);
+		return inconsistent(err, NAME(i), "masked", "0 or 1|%u", vcpu->masked);
 	for (size_t j = 0; j < sizeof(vcpu->padding); j++)
 		if (vcpu->padding[j])
-			return inconsistent(err, object, "padding", "0|%u", vcpu->padding[j]);
+			return inconsistent(err, NAME(i), "padding", "0|%u", vcpu->padding[j]);
 	ret = validate_context(state, i, vcpu->critical_num, true, &vcpu->critical_regs, err);
 	return ret ? ret
 		   : validate_context(state, i, vcpu->normal_num, false, &vcpu->normal_regs, err);
@@ -186,7 +187,8 @@ int replay_vcpu_state(struct target *target)
 	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
 		ret = access_command(target->port, (int)target->map[i], KVM_SDEI_CMD_SET_VCPU_STATE,
 				     1, &state->vcpu_state[i]);
-		ret = replayed(target, ret, OBJECT("vcpu %u", i), "KVM_SDEI_CMD_SET_VCPU_STATE");
+		if (ret < 0)
+			return replayed(target, ret, NAME(i), "KVM_SDEI_CMD_SET_VCPU_STATE");
 	}
 	return ret;
 }

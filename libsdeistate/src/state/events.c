@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/events.h"
 
+#include <string.h>
+
 /* First entry of a sorted array whose number is @num; entries begin with their number. */
 static const void *find_num(const void *array, unsigned int n, size_t size, uint64_t num)
 {
@@ -69,4 +71,52 @@ bool event_is_supported(enum kvmcore_profile profile, uint64_t num)
 	default:
 		return false;
 	}
+}
+
+static unsigned int find_slot(const struct event_index *index, uint64_t num)
+{
+	unsigned int at = (unsigned int)((num * 0x9e3779b97f4a7c15u) >> 54);
+
+	while (index->slot[at] && index->facts[index->slot[at] - 1].num != num)
+		at = (at + 1) % EVENT_INDEX_SLOTS;
+	return at;
+}
+
+static void index_event(struct event_index *index, const struct sdeistate *state, uint64_t num)
+{
+	unsigned int at = find_slot(index, num);
+
+	if (index->slot[at])
+		return;
+	index->facts[index->n] = (struct event_facts){
+		.num = num,
+		.kind = event_kind(state, num),
+		.registered = find_registered(state, num),
+	};
+	index->slot[at] = (uint16_t)++index->n;
+}
+
+void event_index_fill(struct event_index *index, const struct sdeistate *state)
+{
+	index->n = 0;
+	memset(index->slot, 0, sizeof(index->slot));
+	if (state->vm.profile == KVMCORE_PROFILE_SPEC)
+		index_event(index, state, KVM_SDEI_DEFAULT_EVENT);
+	for (unsigned int i = 0; i < state->n_exposed; i++)
+		index_event(index, state, state->exposed[i].num);
+	for (unsigned int i = 0; i < state->n_bindings; i++)
+		index_event(index, state, state->bindings[i].num);
+	for (unsigned int i = 0; i < state->n_handlers; i++) {
+		struct event_facts *event = event_index_find(index, state->handlers[i].num);
+
+		if (event)
+			event->runs_unregistered = true;
+	}
+}
+
+struct event_facts *event_index_find(struct event_index *index, uint64_t num)
+{
+	unsigned int at = find_slot(index, num);
+
+	return index->slot[at] ? &index->facts[index->slot[at] - 1] : NULL;
 }

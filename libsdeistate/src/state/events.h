@@ -28,6 +28,29 @@ const struct kvmcore_sdei_binding *find_binding(const struct sdeistate *state, u
 const struct kvm_sdei_registered_event_state *find_registered(const struct sdeistate *state,
 							      uint64_t num);
 
+/* One event of the index: what it is, and where it stands. */
+struct event_facts {
+	uint64_t num;
+	struct event_kind kind;
+	const struct kvm_sdei_registered_event_state *registered; /* NULL: nowhere */
+	bool runs_unregistered;
+	uint32_t seen_on; /* for whoever walks the queues: last vCPU + 1 */
+};
+
+/* All events of a state by number, for those who ask once per queue entry. */
+#define EVENT_INDEX_SLOTS 1024u /* more than twice as many as there can be events */
+struct event_index {
+	struct event_facts facts[1 + KVM_SDEI_MAX_EVENTS + SDEISTATE_MAX_BINDINGS];
+	unsigned int n;
+	uint16_t slot[EVENT_INDEX_SLOTS];
+};
+
+/** event_index_fill() - the index borrows from @state, whose lists are within their limits */
+void event_index_fill(struct event_index *index, const struct sdeistate *state);
+
+/** event_index_find() - NULL for a number that names no event */
+struct event_facts *event_index_find(struct event_index *index, uint64_t num);
+
 /** event_is_supported() - the number rule of a profile (KVM SDEI v5, patch 02/22; DEN0054 §4.1) */
 bool event_is_supported(enum kvmcore_profile profile, uint64_t num);
 

@@ -7,16 +7,38 @@
 #include <errno.h>
 
 /* A run takes about 17 bytes, a plain number 8, an index 1. */
-#define RUN_COST 17u
+#define RUN_COST   17u
+#define FIRST_RUNS 32u
+
+static void *grow(struct scratch *scratch, const void *from, size_t n, size_t room, size_t size)
+{
+	void *to = scratch_alloc(scratch, room, size);
+
+	if (to && n)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+/* Room for four times as many runs; most columns never need the second time. */
+static int grow_runs(struct column *column)
+{
+	size_t room = column->room ? 4 * column->room : FIRST_RUNS;
+
+	column->length = grow(column->scratch, column->length, column->n_runs, room,
+			      sizeof(*column->length));
+	column->first =
+		grow(column->scratch, column->first, column->n_runs, room, sizeof(*column->first));
+	column->step =
+		grow(column->scratch, column->step, column->n_runs, room, sizeof(*column->step));
+	column->room = room;
+	return column->length && column->first && column->step ? 0 : -ENOMEM;
+}
 
 int column_begin(struct column *column, struct scratch *scratch, size_t n)
 {
 	*column = (struct column){ .scratch = scratch, .n = n };
 	column->max_runs = n * 8 / RUN_COST + 1;
-	column->length = scratch_alloc(scratch, column->max_runs, sizeof(*column->length));
-	column->first = scratch_alloc(scratch, column->max_runs, sizeof(*column->first));
-	column->step = scratch_alloc(scratch, column->max_runs, sizeof(*column->step));
-	return column->length && column->first && column->step ? 0 : -ENOMEM;
+	return grow_runs(column);
 }
 
 static uint64_t *expand_run(uint64_t *to, uint64_t first, uint64_t step, size_t length)
@@ -47,13 +69,16 @@ static int spread(struct column *column)
 	return 0;
 }
 
-static void end_run(struct column *column)
+static int end_run(struct column *column)
 {
+	if (column->n_runs == column->room && grow_runs(column))
+		return -ENOMEM;
 	column->length[column->n_runs] = (uint32_t)column->run_length;
 	column->first[column->n_runs] = column->run_first;
 	column->step[column->n_runs] = column->run_length > 1 ? column->run_step : 0;
 	column->n_runs++;
 	column->run_length = 0;
+	return 0;
 }
 
 static uint64_t number_at(const unsigned char *number, size_t i)
@@ -80,8 +105,8 @@ static size_t extend_run(struct column *column, const unsigned char *number, siz
 	return i - from;
 }
 
-/* Push numbers until they are used up or the runs are. Return: how many went in. */
-static size_t push_runs(struct column *column, const unsigned char *number, size_t n)
+/* Push numbers until they are used up or the runs are. Return: 0 with how many went in; -ENOMEM */
+static int push_runs(struct column *column, const unsigned char *number, size_t n, size_t *taken)
 {
 	size_t i = 0;
 
@@ -96,7 +121,8 @@ static size_t push_runs(struct column *column, const unsigned char *number, size
 			i += extend_run(column, number, i, n);
 			continue;
 		} else if (column->n_runs + 1 < column->max_runs) {
-			end_run(column);
+			if (end_run(column))
+				return -ENOMEM;
 			continue;
 		} else {
 			break;
@@ -105,7 +131,8 @@ static size_t push_runs(struct column *column, const unsigned char *number, size
 		column->run_length++;
 		i++;
 	}
-	return i;
+	*taken = i;
+	return 0;
 }
 
 int column_push(struct column *column, const void *numbers, size_t n)
@@ -113,8 +140,10 @@ int column_push(struct column *column, const void *numbers, size_t n)
 	const unsigned char *number = numbers;
 
 	if (!column->plain) {
-		size_t taken = push_runs(column, number, n);
+		size_t taken;
 
+		if (push_runs(column, number, n, &taken))
+			return -ENOMEM;
 		column->n_pushed += taken;
 		number += taken * sizeof(uint64_t);
 		n -= taken;
@@ -186,8 +215,8 @@ Sdeistate__Column *column_finish(struct column *column)
 	sdeistate__column__init(message);
 	message->has_count = true;
 	message->count = (uint32_t)column->n;
-	if (!column->plain && column->run_length)
-		end_run(column);
+	if (!column->plain && column->run_length && end_run(column))
+		return NULL;
 	if (column->plain || column->n_runs * RUN_COST > column->n) {
 		if (column->n > 1 && try_table(column, message))
 			return NULL;

@@ -24,7 +24,7 @@ struct column {
 	size_t n_pushed;
 	uint32_t *length; /* finished runs */
 	uint64_t *first, *step;
-	size_t n_runs, max_runs;
+	size_t n_runs, room, max_runs;
 	uint64_t run_first, run_step, run_last; /* the run that grows */
 	size_t run_length;
 	bool plain; /* there were too many runs: value holds all numbers */
