@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,10 +14,10 @@
 /*
  * What copy_from_user() and copy_to_user() are to the ioctls that this library models: a wrong address
  * gives EFAULT and not the end of the process. Only the kernel can tell, and there are two ways to ask:
- *   - short copies: a system call that takes a pointer to eight bytes and does nothing else looks at
- *     each page, then memcpy() does the work;
+ *   - short copies: a system call that reads or writes a few bytes at an address and does nothing else
+ *     is tried on each page, then memcpy() does the work;
  *   - long ones: process_vm_readv() and process_vm_writev() on ourselves, which cost eight times as
- *     much to begin with.
+ *     much to begin with. Where a sandbox forbids them the short way serves any length.
  * Memory that another thread unmaps in between is beyond both this and the promise.
  */
 #define PAGE        4096u
@@ -33,9 +34,17 @@ static bool can_read(uintptr_t at)
 }
 
 /* Stores this thread's signal set, which the copy overwrites. */
-static bool can_write(uintptr_t at)
+static bool can_write_word(uintptr_t at)
 {
 	return syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, at, WORD) == 0;
+}
+
+/* Stores less than a word: random bytes, which the copy overwrites. */
+static bool can_write_bytes(uintptr_t at, size_t len)
+{
+	const long n = syscall(SYS_getrandom, at, len, GRND_NONBLOCK);
+
+	return n < 0 ? errno != EFAULT : (size_t)n == len;
 }
 
 /* The first byte of the page behind @at. */
@@ -55,8 +64,10 @@ static bool is_readable(uintptr_t from, size_t len)
 /* Every word that is tried lies inside the range, the last one perhaps moved back a little. */
 static bool is_writable(uintptr_t to, size_t len)
 {
+	if (len < WORD)
+		return can_write_bytes(to, len);
 	for (uintptr_t at = to; at - to < len; at = next_page(at))
-		if (!can_write(at - to > len - WORD ? to + len - WORD : at))
+		if (!can_write_word(at - to > len - WORD ? to + len - WORD : at))
 			return false;
 	return true;
 }
@@ -64,14 +75,17 @@ static bool is_writable(uintptr_t to, size_t len)
 typedef ssize_t copy_fn(pid_t pid, const struct iovec *local, unsigned long n_local,
 			const struct iovec *remote, unsigned long n_remote, unsigned long flags);
 
+/* Return: 0; -EFAULT; -EPERM if this way is closed */
 static int copy_long(copy_fn *move, void *here, uint64_t there, size_t len)
 {
 	struct iovec local = { here, len }, remote = { (void *)(uintptr_t)there, len };
 	const pid_t self = getpid();
 
 	while (remote.iov_len) {
-		ssize_t n = move(self, &local, 1, &remote, 1, 0);
+		const ssize_t n = move(self, &local, 1, &remote, 1, 0);
 
+		if (n < 0 && errno != EFAULT)
+			return -EPERM;
 		if (n <= 0)
 			return -EFAULT;
 		local.iov_base = (char *)local.iov_base + n;
@@ -82,14 +96,23 @@ static int copy_long(copy_fn *move, void *here, uint64_t there, size_t len)
 	return 0;
 }
 
+static bool is_address(uint64_t at, size_t len)
+{
+	return at >= PAGE && at + len >= at;
+}
+
 int user_read(void *to, uint64_t from, size_t len)
 {
+	int ret = -EPERM;
+
 	if (len == 0)
 		return 0;
-	if (from < PAGE || from + len < from)
+	if (!is_address(from, len))
 		return -EFAULT;
 	if (len > SHORT_PAGES * PAGE)
-		return copy_long(process_vm_readv, to, from, len);
+		ret = copy_long(process_vm_readv, to, from, len);
+	if (ret != -EPERM)
+		return ret;
 	if (!is_readable((uintptr_t)from, len))
 		return -EFAULT;
 	memcpy(to, (const void *)(uintptr_t)from, len);
@@ -98,12 +121,16 @@ int user_read(void *to, uint64_t from, size_t len)
 
 int user_write(uint64_t to, const void *from, size_t len)
 {
+	int ret = -EPERM;
+
 	if (len == 0)
 		return 0;
-	if (to < PAGE || to + len < to)
+	if (!is_address(to, len))
 		return -EFAULT;
-	if (len > SHORT_PAGES * PAGE || len < WORD)
-		return copy_long(process_vm_writev, (void *)(uintptr_t)from, to, len);
+	if (len > SHORT_PAGES * PAGE)
+		ret = copy_long(process_vm_writev, (void *)(uintptr_t)from, to, len);
+	if (ret != -EPERM)
+		return ret;
 	if (!is_writable((uintptr_t)to, len))
 		return -EFAULT;
 	memcpy((void *)(uintptr_t)to, from, len);
