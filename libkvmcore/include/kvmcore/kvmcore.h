@@ -159,8 +159,8 @@ struct kvmcore_reply {
 	uint32_t power_vcpu;                 /* creation index */
 	uint64_t power_entry, power_context; /* POWER_ON: pc and x0 of the PE switched on */
 	bool any_kick;
-	uint64_t kick[KVMCORE_MAX_VCPUS /
-		      64]; /* vCPUs that have to leave the guest and enter again */
+	/* By creation index, written only with any_kick: they have to leave the guest and enter again. */
+	uint64_t kick[KVMCORE_MAX_VCPUS / 64];
 };
 
 /* A model vCPU's whole register file. */
