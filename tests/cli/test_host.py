@@ -52,6 +52,32 @@ def test_sockets(directory):
           "a file that is no socket is left alone", done.stdout)
 
 
+def as_nobody(*args):
+    """Run the program as a user who is neither root nor ours. Returns (exit code, its JSON)."""
+    done = subprocess.run([cli.PROGRAM, *args, "--json"], capture_output=True, text=True, user=65534,
+                          group=65534, extra_groups=[], cwd="/", env=environment(), check=False)
+    return done.returncode, json.loads(done.stdout or "{}")
+
+
+def test_other_users(directory):
+    if os.geteuid() != 0:
+        print("other users: not checked, it takes root to become one")
+        return
+    os.chmod(directory, 0o755)
+    line = ["vm", "status", "--control", os.path.join(directory, "vm.sock")]
+    with host(directory):
+        code, told = as_nobody(*line)
+        check(code in (4, 5), "another user is not let in", json.dumps(told))
+    with host(directory, args=["--control-allow", "1"]):
+        code, told = as_nobody(*line)
+        check(code == 4 and told["reason"] == "refused", "nor if a third one is allowed",
+              json.dumps(told))
+    with host(directory, args=["--control-allow", "65534"]):
+        code, told = as_nobody(*line)
+        check(code == 0 and told["state"] == "running", "but if it is allowed itself",
+              json.dumps(told))
+
+
 def test_many(directory):
     process = subprocess.Popen(
         [cli.PROGRAM, "host", "--vm", f"{cli.MODELS}/minimal.json", "--many", "5", "--dir",

@@ -124,6 +124,8 @@ def test_attributes(directory):
         told = vm.vm("attr set", 0, 0, sdei)
         check(told["ret"] == 0, "SDEI can be forwarded", json.dumps(told))
         check(vm.vm("attr set", 0, 0, sdei)["errno"] == "EEXIST", "only once")
+        check(vm.vm("status")["filter"]["ranges"] ==
+              [{"base": "0xc4000020", "count": 32, "action": "forward"}], "status shows the filter")
         check(vm.vm("attr set", 0, 0, "null")["errno"] == "EFAULT", "a null pointer is EFAULT")
         check(vm.vm("attr has", 0x7777, 0)["errno"] == "ENXIO", "an unknown group is ENXIO")
         told = vm.vm("call", "--vcpu", 0, "SDEI_VERSION")

@@ -4,6 +4,7 @@
 #include "../state_json.h"
 #include "common/cleanup.h"
 #include "common/number.h"
+#include "status.h"
 #include "window.h"
 
 #include <errno.h>
@@ -304,6 +305,8 @@ static int run_status(struct step *step, json_t **json)
 	*json = state_json(state);
 	json_object_set_new(*json, "state", json_string(transport_vm_state_name(status->state)));
 	json_object_set_new(*json, "may_run", json_boolean(status->state == TRANSPORT_VM_RUNNING));
+	json_object_set_new(*json, "filter", status_filter_json(step->machine));
+	json_object_set_new(*json, "guard", status_guard_json(step->machine));
 	json_object_set_new(*json, "epoch", number_json(kvmcore_epoch(step->machine->core)));
 	return 0;
 }
