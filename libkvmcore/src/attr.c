@@ -23,8 +23,8 @@ struct vm_group {
 };
 
 static const struct vm_group vm_group[] = {
-	{ KVM_ARM_VM_SMCCC_CTRL, TYPE(ARM64) | TYPE(REALM), false, filter_attr_set, NULL,
-	  filter_attr_has },
+	{ KVM_ARM_VM_SMCCC_CTRL, TYPE(ARM64) | TYPE(REALM) | TYPE(PROTECTED), false,
+	  filter_attr_set, NULL, filter_attr_has },
 	{ KVMCORE_GROUP_SDEI, ANY_TYPE, false, sdei_attr_set, sdei_attr_get, sdei_attr_has },
 	{ KVMCORE_GROUP_FILTER, ANY_TYPE, false, NULL, filter_state_get, filter_state_has },
 	{ KVMCORE_GROUP_VM, ANY_TYPE, false, NULL, vm_info_get, vm_info_has },
@@ -73,7 +73,7 @@ static bool has_vm_attributes(const struct kvmcore_vm *vm)
 {
 	if (vm->config.type == KVMCORE_VM_S390)
 		return true;
-	return vm->kernel->has_filter && vm->config.type != KVMCORE_VM_PROTECTED;
+	return vm->kernel->reserved[vm->config.type];
 }
 
 static int find(const struct kvmcore_vm *vm, const struct kvm_device_attr *attr,

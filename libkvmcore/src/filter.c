@@ -7,47 +7,80 @@
 #include <string.h>
 
 /*
- * Two levels of sorted arrays: a table of chunks, found by its low ends, and inside a chunk the
- * ranges by their first id. A look-up is two short binary searches over contiguous 32-bit words; an
- * insert moves at most one chunk's worth of them.
+ * Two levels of sorted arrays: a table of chunks, found by its low ends, and inside a chunk the ranges
+ * by their first id. A look-up is a binary search that ends in short runs which are simply counted;
+ * an insert moves at most one chunk's worth of words.
  */
 #define CHUNK_RANGES 256u
+#define RUN          16u /* keys counted at once */
+#define N_RUNS       (CHUNK_RANGES / RUN)
+#define FREE_KEY     UINT32_MAX
 
 struct filter_chunk {
 	uint32_t n;
-	uint32_t first[CHUNK_RANGES];
-	uint32_t last[CHUNK_RANGES];
-	uint8_t action[CHUNK_RANGES];
+	uint32_t head[N_RUNS];        /* first[0], first[16], ... */
+	uint32_t first[CHUNK_RANGES]; /* FREE_KEY behind the last */
+	struct {
+		uint32_t last;
+		uint32_t action;
+	} rest[CHUNK_RANGES];
 };
 
-/* Index of the last element <= @key, or -1. Written so that the compiler needs no branch in the
- * loop. */
-static ptrdiff_t last_not_above(const uint32_t *key_of, size_t n, uint32_t key)
+_Static_assert(N_RUNS == RUN, "a chunk's heads are one run themselves");
+
+/* How many of 16 sorted keys are <= @key; no branch depends on the data. */
+static uint32_t count_run(const uint32_t *key_of, uint32_t key)
 {
-	const uint32_t *base = key_of;
+	uint32_t n = 0;
 
-	if (n == 0 || key < key_of[0])
-		return -1;
-	while (n > 1) {
-		size_t half = n / 2;
+	for (uint32_t i = 0; i < RUN; i++)
+		n += key_of[i] <= key;
+	return n;
+}
 
-		base += base[half] <= key ? half : 0;
+/* Index of the last chunk that begins at @id or below, or -1. */
+static ptrdiff_t find_chunk(const struct filter *f, uint32_t id)
+{
+	const uint32_t *base = f->low;
+	size_t n = f->n_chunks, count = 0;
+
+	while (n > RUN) {
+		const size_t half = n / 2;
+
+		base += base[half] <= id ? half : 0;
 		n -= half;
 	}
-	return base - key_of;
+	for (size_t i = 0; i < n; i++)
+		count += base[i] <= id;
+	return base - f->low + (ptrdiff_t)count - 1;
+}
+
+/* Index of the last range of @chunk that begins at @id or below, or -1. */
+static ptrdiff_t find_range(const struct filter_chunk *chunk, uint32_t id)
+{
+	const uint32_t runs = chunk->n > RUN ? count_run(chunk->head, id) : chunk->head[0] <= id;
+	uint32_t count;
+
+	if (runs == 0)
+		return -1;
+	count = (runs - 1) * RUN + count_run(&chunk->first[(runs - 1) * RUN], id);
+	/* only the id FREE_KEY itself meets free keys */
+	return (ptrdiff_t)(count < chunk->n ? count : chunk->n) - 1;
 }
 
 uint8_t filter_lookup(const struct filter *f, uint32_t id)
 {
-	const ptrdiff_t c = last_not_above(f->low, f->n_chunks, id);
 	const struct filter_chunk *chunk;
-	ptrdiff_t i;
+	ptrdiff_t c, i;
 
+	if (f->n_chunks == 0)
+		return KVM_SMCCC_FILTER_HANDLE;
+	c = find_chunk(f, id);
 	if (c < 0)
 		return KVM_SMCCC_FILTER_HANDLE;
 	chunk = f->chunk[c];
-	i = last_not_above(chunk->first, chunk->n, id);
-	return id <= chunk->last[i] ? chunk->action[i] : KVM_SMCCC_FILTER_HANDLE;
+	i = find_range(chunk, id);
+	return id <= chunk->rest[i].last ? (uint8_t)chunk->rest[i].action : KVM_SMCCC_FILTER_HANDLE;
 }
 
 static bool is_reserved(const struct reserved_set *reserved, uint32_t first, uint32_t last)
@@ -65,7 +98,7 @@ static bool is_decided(const struct filter *f, ptrdiff_t c, ptrdiff_t i, uint32_
 {
 	const struct filter_chunk *chunk = f->chunk[c];
 
-	if (i >= 0 && chunk->last[i] >= first)
+	if (i >= 0 && chunk->rest[i].last >= first)
 		return true;
 	if ((uint32_t)(i + 1) < chunk->n)
 		return chunk->first[i + 1] <= last;
@@ -95,12 +128,20 @@ static int insert_chunk(struct filter *f, size_t at)
 	if (!fresh)
 		return -ENOMEM;
 	fresh->n = 0;
+	memset(fresh->first, 0xff, sizeof(fresh->first));
+	memset(fresh->head, 0xff, sizeof(fresh->head));
 	memmove(&f->low[at + 1], &f->low[at], (f->n_chunks - at) * sizeof(*f->low));
 	memmove(&f->chunk[at + 1], &f->chunk[at],
 		(f->n_chunks - at) * sizeof(struct filter_chunk *));
 	f->chunk[at] = fresh;
 	f->n_chunks++;
 	return 0;
+}
+
+static void set_heads(struct filter_chunk *chunk, size_t from)
+{
+	for (size_t run = from / RUN; run < N_RUNS; run++)
+		chunk->head[run] = chunk->first[run * RUN];
 }
 
 /* The upper half of a full chunk moves to a new one behind it. */
@@ -115,10 +156,12 @@ static int split(struct filter *f, size_t c)
 	from = f->chunk[c];
 	to = f->chunk[c + 1];
 	memcpy(to->first, &from->first[keep], move * sizeof(to->first[0]));
-	memcpy(to->last, &from->last[keep], move * sizeof(to->last[0]));
-	memcpy(to->action, &from->action[keep], move);
+	memcpy(to->rest, &from->rest[keep], move * sizeof(to->rest[0]));
+	memset(&from->first[keep], 0xff, move * sizeof(from->first[0]));
 	to->n = move;
 	from->n = keep;
+	set_heads(from, 0);
+	set_heads(to, 0);
 	f->low[c + 1] = to->first[0];
 	return 0;
 }
@@ -129,12 +172,12 @@ static void place(struct filter *f, size_t c, size_t at, const struct kvm_smccc_
 	const size_t tail = chunk->n - at;
 
 	memmove(&chunk->first[at + 1], &chunk->first[at], tail * sizeof(chunk->first[0]));
-	memmove(&chunk->last[at + 1], &chunk->last[at], tail * sizeof(chunk->last[0]));
-	memmove(&chunk->action[at + 1], &chunk->action[at], tail);
+	memmove(&chunk->rest[at + 1], &chunk->rest[at], tail * sizeof(chunk->rest[0]));
 	chunk->first[at] = range->base;
-	chunk->last[at] = range->base + range->nr_functions - 1;
-	chunk->action[at] = range->action;
+	chunk->rest[at].last = range->base + range->nr_functions - 1;
+	chunk->rest[at].action = range->action;
 	chunk->n++;
+	set_heads(chunk, at);
 	f->low[c] = chunk->first[0];
 	f->n_ranges++;
 }
@@ -155,11 +198,11 @@ int filter_add(struct filter *f, const struct kvm_smccc_filter *range,
 		place(f, 0, 0, range);
 		return 0;
 	}
-	c = last_not_above(f->low, f->n_chunks, first);
+	c = find_chunk(f, first);
 	if (c < 0)
 		c = 0; /* below everything: it goes to the front of the first chunk */
 	else
-		i = last_not_above(f->chunk[c]->first, f->chunk[c]->n, first);
+		i = find_range(f->chunk[c], first);
 	if (is_decided(f, c, i, first, last))
 		return -EEXIST;
 	if (f->n_ranges == FILTER_MAX_RANGES)
@@ -187,8 +230,8 @@ void filter_read(const struct filter *f, struct kvm_smccc_filter *range, uint32_
 				return;
 			*range = (struct kvm_smccc_filter){
 				.base = chunk->first[i],
-				.nr_functions = chunk->last[i] - chunk->first[i] + 1,
-				.action = chunk->action[i],
+				.nr_functions = chunk->rest[i].last - chunk->first[i] + 1,
+				.action = (uint8_t)chunk->rest[i].action,
 			};
 		}
 	}

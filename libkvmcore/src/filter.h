@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILTER_MAX_RANGES (1u << 20) /* more give -ENOMEM; 9 bytes each */
+#define FILTER_MAX_RANGES (1u << 20) /* more give -ENOMEM; 12 to 24 bytes each */
 
 struct kvmcore_vm;
 struct reserved_set;

@@ -50,8 +50,7 @@ int filter_attr_set(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)
 		return ret;
 	if (vm->has_run_once)
 		return -EBUSY;
-	return ret ? ret
-		   : filter_add(&vm->filter, &filter, kernel_reserved(vm->kernel, vm->config.type));
+	return ret ? ret : filter_add(&vm->filter, &filter, vm->kernel->reserved[vm->config.type]);
 }
 
 int filter_attr_has(struct kvmcore_vm *vm, uint64_t attr)
@@ -68,9 +67,10 @@ int filter_state_has(struct kvmcore_vm *vm, uint64_t attr)
 
 static int get_info(const struct kvmcore_vm *vm, uint64_t addr)
 {
+	const struct reserved_set *reserved = vm->kernel->reserved[vm->config.type];
 	const struct kvmcore_filter_info info = {
 		.n_ranges = vm->filter.n_ranges,
-		.reserved_set = kernel_reserved(vm->kernel, vm->config.type)->number,
+		.reserved_set = reserved ? reserved->number : 0,
 		.has_run = vm->has_run_once,
 	};
 

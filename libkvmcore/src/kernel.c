@@ -51,15 +51,33 @@ static const struct id_range arch_calls[] = {
 
 static const struct reserved_set arch_reserved = { 0, arch_calls, ARRAY_SIZE(arch_calls) };
 
+/*
+ * What pKVM answers at EL2 would never reach a filter: "KVM: arm64: Prevent FWD_TO_USER of SMCCC to
+ * pKVM", v2 (posted December 2025).
+ */
+static const struct id_range pkvm_calls[] = {
+	{ 0x80000000u, 0x8000ffffu },
+	{ 0x8600ff01u, 0x8600ff01u },
+	{ 0xc0000000u, 0xc000ffffu },
+	{ 0xc6000002u, 0xc600003fu },
+};
+
+static const struct reserved_set pkvm_reserved = { 1, pkvm_calls, ARRAY_SIZE(pkvm_calls) };
+
 #define PROFILE(text, list, psci)                                                   \
 	.name = text, .psci_latest = psci, .cap = list, .n_caps = ARRAY_SIZE(list), \
 	.host = { LEVEL_NOT_REQUIRED, LEVEL2_NOT_AVAILABLE, LEVEL_AVAILABLE }
 
+#define ARCH_RESERVED [KVMCORE_VM_ARM64] = &arch_reserved, [KVMCORE_VM_REALM] = &arch_reserved
+
 static const struct kernel_profile profile[] = {
 	{ PROFILE("6.1", caps_6_1, PSCI_1_1) },
-	{ PROFILE("6.12", caps_6_12, PSCI_1_1), .has_filter = true },
-	{ PROFILE("7.2", caps_7_2, PSCI_1_3), .has_filter = true, .filter_zero_is_invalid = true,
-	  .has_vendor_bmap_2 = true, .has_protected_vms = true },
+	{ PROFILE("6.12", caps_6_12, PSCI_1_1), .reserved = { ARCH_RESERVED } },
+	{ PROFILE("7.2", caps_7_2, PSCI_1_3), .reserved = { ARCH_RESERVED },
+	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true },
+	{ PROFILE("7.2-pkvm", caps_7_2, PSCI_1_3),
+	  .reserved = { ARCH_RESERVED, [KVMCORE_VM_PROTECTED] = &pkvm_reserved },
+	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true },
 };
 
 const struct kernel_profile *kernel_find(const char *name)
@@ -70,14 +88,6 @@ const struct kernel_profile *kernel_find(const char *name)
 		if (!strcmp(profile[i].name, name))
 			return &profile[i];
 	return NULL;
-}
-
-const struct reserved_set *kernel_reserved(const struct kernel_profile *kernel,
-					   enum kvmcore_vm_type type)
-{
-	(void)kernel;
-	(void)type;
-	return &arch_reserved;
 }
 
 int kernel_cap(const struct kernel_profile *kernel, uint32_t cap, bool on_vm)

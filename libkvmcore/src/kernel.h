@@ -27,7 +27,8 @@ struct kernel_cap {
 struct kernel_profile {
 	const char *name;
 	uint32_t psci_latest;
-	bool has_filter;
+	/* What the filter keeps for itself, by VM type; NULL: such a VM has no filter attribute. */
+	const struct reserved_set *reserved[KVMCORE_NR_VM_TYPES];
 	bool filter_zero_is_invalid; /* base 0, count 0: -EINVAL instead of -EEXIST */
 	bool has_vendor_bmap_2;
 	bool has_protected_vms;
@@ -41,10 +42,6 @@ struct kernel_profile {
 /** kernel_find() - the profile of that name ("6.1", ...); NULL gives the default. NULL if unknown
  */
 const struct kernel_profile *kernel_find(const char *name);
-
-/** kernel_reserved() - what the filter keeps for itself in a VM of @type */
-const struct reserved_set *kernel_reserved(const struct kernel_profile *kernel,
-					   enum kvmcore_vm_type type);
 
 /** kernel_cap() - what KVM_CHECK_EXTENSION answers on the system's or a VM's descriptor; 0 if
  * unknown */

@@ -153,7 +153,7 @@ void vcpu_inject_abort(struct vcpu *vcpu, uint64_t va)
 	const uint64_t ec = from_el0 ? ESR_EC_DABT_LOWER : ESR_EC_DABT_SAME;
 	uint64_t vector = VECTOR_LOWER_EL64;
 
-	vcpu->pending = PENDING_NONE;	/* the access that was to be finished has failed */
+	vcpu->pending = PENDING_NONE; /* the access that was to be finished has failed */
 	if (!from_el0)
 		vector = r->pstate & PSTATE_SP_SEL ? VECTOR_EL1_SPX : VECTOR_EL1_SP0;
 	r->esr_el1 = ec << 26 | ESR_IL | ESR_FSC_EXTABT;

@@ -29,8 +29,8 @@ static int check_type(const struct kvmcore_config *c, struct kvmcore_error *err)
 	const struct kernel_profile *kernel = kernel_find(c->kernel);
 
 	if (!kernel)
-		return error_fill(err, -EINVAL, "configuration", "kernel", "6.1, 6.12 or 7.2|%.32s",
-				  c->kernel);
+		return error_fill(err, -EINVAL, "configuration", "kernel",
+				  "6.1, 6.12, 7.2 or 7.2-pkvm|%.32s", c->kernel);
 	if (c->type >= KVMCORE_NR_VM_TYPES || !type_exists[c->type])
 		return bad(err, "type", "a type this library has", c->type);
 	if (c->type == KVMCORE_VM_PROTECTED && !kernel->has_protected_vms)

@@ -8,6 +8,7 @@ from house import Check
 from tree import read, tracked
 
 LIBRARIES = ("libkvmcore/", "libsdeistate/", "transport/")
+PRODUCT = LIBRARIES + ("tools/",)
 OURS = LIBRARIES + ("tools/", "tests/", "fuzz/", "bench/", "examples/")
 
 # where, pattern (of code without comments and strings), what is wrong with it
@@ -16,6 +17,7 @@ TABLE = (
     (OURS, r"\b(?:sprintf|vsprintf|strcpy|strcat|gets|strtok|alloca|tmpnam|mktemp)\s*\(",
      "an unbounded or unsafe function"),
     (OURS, r"\b(?:atoi|atol|atoll|atof)\s*\(", "a conversion that cannot report an error"),
+    (PRODUCT, r"\b[fsv]*scanf\s*\(", "a conversion that cannot report an error"),
     (LIBRARIES, r"\b(?:printf|vprintf|puts|putchar|perror|warn|warnx|err|errx|syslog)\s*\(",
      "a library prints nothing"),
     (LIBRARIES, r"\bstd(?:out|err)\b", "a library prints nothing"),

@@ -90,7 +90,7 @@ struct kvmcore_config {
 	uint8_t uuid[16];
 	uint64_t generation;
 	enum kvmcore_profile profile;
-	const char *kernel; /* kernel profile: "6.1", "6.12", "7.2"; NULL: "6.12" */
+	const char *kernel; /* kernel profile: "6.1", "6.12", "7.2", "7.2-pkvm"; NULL: "6.12" */
 	enum kvmcore_vm_type type;
 	uint32_t ipa_bits;            /* 32..52; 0: 40 */
 	uint32_t dialects;            /* enum kvmcore_dialect */

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 set(SDEISTATE_STATE_SOURCES
 	src/access.c
+	src/convert/convert.c
+	src/convert/edit.c
+	src/convert/spec.c
+	src/convert/v7.c
 	src/plan/capture_common.c
 	src/plan/exposed.c
 	src/plan/fields.c

@@ -19,7 +19,7 @@ static int add(struct filter *f, uint32_t base, uint32_t nr, uint8_t action)
 						.nr_functions = nr,
 						.action = action };
 
-	return filter_add(f, &range, kernel_reserved(kernel_find(NULL), KVMCORE_VM_ARM64));
+	return filter_add(f, &range, kernel_find(NULL)->reserved[KVMCORE_VM_ARM64]);
 }
 
 static void test_filter_add_keeps_its_promises(void)

@@ -178,6 +178,46 @@ static void test_the_filter_reads_back(void)
 	model_free(&m);
 }
 
+/* Which kernel keeps what for itself in which VM. */
+static void test_reserved_ids_differ_by_vm_type(void)
+{
+	static const struct {
+		const char *promise, *kernel;
+		enum kvmcore_vm_type type;
+		uint32_t id;
+		int want;
+		uint32_t set;
+	} row[] = {
+		{ "6.1 has no filter", "6.1", KVMCORE_VM_ARM64, 0xc4000020, -EINVAL, 0 },
+		{ "an ordinary VM may forward pKVM's", "7.2", KVMCORE_VM_ARM64, 0xc6000002, 0, 0 },
+		{ "a protected one has no filter", "7.2", KVMCORE_VM_PROTECTED, 0xc4000020, -EINVAL,
+		  0 },
+		{ "or keeps those", "7.2-pkvm", KVMCORE_VM_PROTECTED, 0xc6000002, -EEXIST, 1 },
+		{ "to their last", "7.2-pkvm", KVMCORE_VM_PROTECTED, 0xc600003f, -EEXIST, 1 },
+		{ "and no further", "7.2-pkvm", KVMCORE_VM_PROTECTED, 0xc6000040, 0, 1 },
+		{ "and the UID", "7.2-pkvm", KVMCORE_VM_PROTECTED, 0x8600ff01, -EEXIST, 1 },
+		{ "beside the architecture's", "7.2-pkvm", KVMCORE_VM_PROTECTED, 0xc0000000,
+		  -EEXIST, 1 },
+		{ "others not", "7.2-pkvm", KVMCORE_VM_PROTECTED, 0xc4000020, 0, 1 },
+		{ "nor in its ordinary VMs", "7.2-pkvm", KVMCORE_VM_ARM64, 0xc6000002, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct kvmcore_config config = { .kernel = row[i].kernel,
+						       .type = row[i].type };
+		struct model m = model_new(&config, 0);
+		struct kvmcore_filter_info info;
+
+		CHECK(model_filter(&m, row[i].id, 1, KVM_SMCCC_FILTER_FWD_TO_USER) == row[i].want,
+		      row[i].promise);
+		CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_FILTER,
+				 KVMCORE_FILTER_INFO, &info) == 0 &&
+			      info.reserved_set == row[i].set,
+		      row[i].promise);
+		model_free(&m);
+	}
+}
+
 /* Each thread is a vCPU; the sanitizer is the judge of what they do to each other. */
 static void *be_a_vcpu(void *arg)
 {
@@ -216,5 +256,6 @@ int main(void)
 	return RUN_TESTS(test_a_bad_configuration_is_named, test_vcpus_have_one_name_each,
 			 test_there_is_room_for_all, test_the_epoch_tells_of_changes,
 			 test_a_paused_vm_does_not_move, test_a_vm_says_who_it_is,
-			 test_the_filter_reads_back, test_vcpus_run_in_parallel);
+			 test_the_filter_reads_back, test_reserved_ids_differ_by_vm_type,
+			 test_vcpus_run_in_parallel);
 }
