@@ -11,7 +11,8 @@
 #include <string.h>
 #include <transport/wire.h>
 
-#define PAGE 4096u
+#define PAGE           4096u
+#define MPIDR_AFFINITY 0xff00ffffffu /* Aff3, Aff2, Aff1, Aff0 */
 
 static const struct model_memory default_memory = { 0x80000000u, 2u << 20 };
 
@@ -111,6 +112,9 @@ static int read_vcpus(struct fields *fields, const json_t *json, void *out)
 			vcpu->mpidr = (vcpu->vcpu_id & 15) |
 				      (uint64_t)(vcpu->vcpu_id >> 4 & 255) << 8 |
 				      (uint64_t)(vcpu->vcpu_id >> 12 & 255) << 16;
+		if (ret == 0 && vcpu->mpidr & ~MPIDR_AFFINITY)
+			ret = fields_refuse_item(fields, i, "an MPIDR of affinity bits alone",
+						 json_array_get(json, i));
 		if (!vcpu->on)
 			vcpu->features |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	}
