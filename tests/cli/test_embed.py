@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A VMM that is no model, behind the same control socket: examples/embed."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import cli
+from cli import ask, check, environment, fails, key
+
+EMBED = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else "embed"
+
+
+def test_it_can_be_moved_from(directory):
+    control = os.path.join(directory, "vmm.sock")
+    vmm = subprocess.Popen([EMBED, control], stdout=subprocess.PIPE, text=True, env=environment())
+    try:
+        check(cli.wait_for_line(vmm) == {"event": "ready", "control": control}, "it gets ready")
+        told = ask("vm", "status", "--control", control)
+        check(told["state"] == "running" and told["info"]["profile"] == "spec", "it says what it is",
+              json.dumps(told))
+        fails(6, "port-lacks", "vm", "run", "--control", control, "--vcpu", 0)
+        prefix = key(directory, "k")
+        seen = set()
+        for number in range(40):
+            path = os.path.join(directory, f"{number}.snap")
+            ask("snapshot", "--control", control, "--key", prefix + ".key", "--any-destination", "-o",
+                path)
+            ask("verify", path, "--trust", prefix + ".pub")
+            state = ask("show", path)["state"]
+            seen.add(state["vcpus"][0]["running"]["normal"])
+            instance = state["events"][0].get("instances", [{}])[0]
+            if number > 10:
+                check(instance.get("address") == "0xffff800010080000", "its guest registered a handler",
+                      json.dumps(state["events"]))
+            if seen == {None, "0x400000"} and number > 10:
+                break
+            time.sleep(0.005)
+        check(seen == {None, "0x400000"}, "it is caught in its handler, and outside", str(seen))
+        check(ask("vm", "pause", "--control", control)["may_run"] is False, "it can be paused")
+        check(ask("vm", "resume", "--control", control)["may_run"] is True, "and goes on")
+    finally:
+        vmm.terminate()
+        check(vmm.wait(timeout=20) == 0, "SIGTERM ends it")
+
+
+if __name__ == "__main__":
+    cli.main(__name__)
