@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger_db.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SCHEMA_VERSION 1
+#define BUSY_MS        10000
+
+static const char schema[] =
+	"CREATE TABLE IF NOT EXISTS sessions("
+	" id TEXT PRIMARY KEY, role INTEGER NOT NULL, vm TEXT NOT NULL, snapshot TEXT NOT NULL,"
+	" generation INTEGER NOT NULL, former INTEGER, state TEXT NOT NULL, control TEXT NOT NULL,"
+	" peer TEXT NOT NULL, key TEXT NOT NULL, peer_crt TEXT NOT NULL, insecure INTEGER NOT NULL,"
+	" peer_key BLOB NOT NULL, note TEXT NOT NULL, overridden INTEGER NOT NULL, proof BLOB,"
+	" began INTEGER NOT NULL, changed INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS consumed("
+	" snapshot TEXT PRIMARY KEY, vm TEXT NOT NULL, generation INTEGER NOT NULL,"
+	" session TEXT, at INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS generations(vm TEXT PRIMARY KEY, generation INTEGER NOT NULL);";
+
+int ledger_fail(const struct ledger *ledger, struct failure *failure)
+{
+	const int code = sqlite3_errcode(ledger->db);
+	const bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+
+	return failure_set(failure, damaged ? SDEISTATE_DAMAGED : SDEISTATE_IO,
+			   damaged ? -EBADMSG : -EIO, ledger->path, "ledger", NULL,
+			   sqlite3_errmsg(ledger->db));
+}
+
+static int run(struct ledger *ledger, const char *sql, struct failure *failure)
+{
+	return sqlite3_exec(ledger->db, sql, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : ledger_fail(ledger, failure);
+}
+
+void ledger_finalize(sqlite3_stmt **statement)
+{
+	sqlite3_finalize(*statement);
+}
+
+int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **statement,
+		   struct failure *failure)
+{
+	return sqlite3_prepare_v2(ledger->db, sql, -1, statement, NULL) == SQLITE_OK
+		       ? 0
+		       : ledger_fail(ledger, failure);
+}
+
+/* A statement without rows. */
+static int finish(struct ledger *ledger, sqlite3_stmt *statement, struct failure *failure)
+{
+	return sqlite3_step(statement) == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
+}
+
+static int check_version(struct ledger *ledger, struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	char found[16];
+	int version, ret = ledger_prepare(ledger, "PRAGMA user_version", &statement, failure);
+
+	if (ret)
+		return ret;
+	if (sqlite3_step(statement) != SQLITE_ROW)
+		return ledger_fail(ledger, failure);
+	version = sqlite3_column_int(statement, 0);
+	if (version <= SCHEMA_VERSION)
+		return 0;
+	snprintf(found, sizeof(found), "%d", version);
+	return failure_set(failure, SDEISTATE_NEWER, -EPROTONOSUPPORT, ledger->path,
+			   "schema version", "1", found);
+}
+
+static int set_up(struct ledger *ledger, struct failure *failure)
+{
+	int ret;
+
+	sqlite3_busy_timeout(ledger->db, BUSY_MS);
+	ret = run(ledger, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", failure);
+	if (!ret)
+		ret = check_version(ledger, failure);
+	if (!ret)
+		ret = run(ledger, "BEGIN IMMEDIATE", failure);
+	if (ret)
+		return ret;
+	ret = run(ledger, schema, failure);
+	if (!ret)
+		ret = run(ledger, "PRAGMA user_version=1", failure);
+	sqlite3_exec(ledger->db, ret ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL);
+	return ret;
+}
+
+int ledger_open(const char *given, struct ledger **ledger, struct failure *failure)
+{
+	OWNED_LEDGER struct ledger *made = calloc(1, sizeof(*made));
+	OWNED_MEMORY char *dir = NULL;
+	mode_t mask;
+	int ret = tool_state_dir(given, &dir, failure);
+
+	if (ret)
+		return ret;
+	if (!made || asprintf(&made->path, "%s/ledger.db", dir) < 0)
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "ledger", NULL, NULL,
+				   NULL);
+	mask = umask(077);
+	ret = sqlite3_open_v2(made->path, &made->db,
+			      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
+			      NULL);
+	ret = ret == SQLITE_OK ? set_up(made, failure) : ledger_fail(made, failure);
+	umask(mask);
+	if (ret)
+		return ret;
+	*ledger = made;
+	made = NULL;
+	return 0;
+}
+
+struct ledger *ledger_close(struct ledger *ledger)
+{
+	if (ledger) {
+		sqlite3_close(ledger->db);
+		free(ledger->path);
+		free(ledger);
+	}
+	return NULL;
+}
+
+void ledger_release(struct ledger **ledger)
+{
+	*ledger = ledger_close(*ledger);
+}
+
+static void bind_id(sqlite3_stmt *statement, const char *name, const struct transport_id *id)
+{
+	char text[TRANSPORT_ID_TEXT_SIZE];
+
+	transport_id_print(id, text);
+	sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, name), text, -1,
+			  SQLITE_TRANSIENT);
+}
+
+static void bind_text(sqlite3_stmt *statement, const char *name, const char *text)
+{
+	sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, name), text, -1,
+			  SQLITE_TRANSIENT);
+}
+
+static void bind_number(sqlite3_stmt *statement, const char *name, int64_t number)
+{
+	sqlite3_bind_int64(statement, sqlite3_bind_parameter_index(statement, name), number);
+}
+
+static void bind_bytes(sqlite3_stmt *statement, const char *name, const void *bytes, size_t len)
+{
+	sqlite3_bind_blob64(statement, sqlite3_bind_parameter_index(statement, name), bytes, len,
+			    SQLITE_TRANSIENT);
+}
+
+/* The highest generation this host knows of a VM; 0 if it knows none. */
+static int read_generation(struct ledger *ledger, const struct transport_id *vm,
+			   uint64_t *generation, struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	int step, ret = ledger_prepare(ledger, "SELECT generation FROM generations WHERE vm=:vm",
+				       &statement, failure);
+
+	if (ret)
+		return ret;
+	bind_id(statement, ":vm", vm);
+	step = sqlite3_step(statement);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		return ledger_fail(ledger, failure);
+	*generation = step == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+	return 0;
+}
+
+static int write_generation(struct ledger *ledger, const struct transport_id *vm,
+			    uint64_t generation, struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	int ret = ledger_prepare(ledger,
+				 "INSERT INTO generations(vm, generation) VALUES(:vm, :generation)"
+				 " ON CONFLICT(vm) DO UPDATE SET generation=:generation",
+				 &statement, failure);
+
+	if (ret)
+		return ret;
+	bind_id(statement, ":vm", vm);
+	bind_number(statement, ":generation", (int64_t)generation);
+	return finish(ledger, statement, failure);
+}
+
+static int check_generation(struct ledger *ledger, const struct transport_id *vm,
+			    uint64_t generation, uint64_t *former, struct failure *failure)
+{
+	char expected[48], actual[32];
+	int ret = read_generation(ledger, vm, former, failure);
+
+	if (ret)
+		return ret;
+	if (generation >= INT64_MAX)
+		return failure_set(failure, SDEISTATE_OVER_LIMIT, -E2BIG, "VM", "generation",
+				   "below 2^63 - 1", "more");
+	if (generation >= *former)
+		return 0;
+	snprintf(expected, sizeof(expected), "%llu or more", (unsigned long long)*former);
+	snprintf(actual, sizeof(actual), "%llu", (unsigned long long)generation);
+	return failure_set(failure, SDEISTATE_ROLLBACK, -ESTALE, "VM", "generation", expected,
+			   actual);
+}
+
+/* D9: an id is used once. @session may be NULL. */
+static int consume(struct ledger *ledger, const struct transport_id *snapshot,
+		   const struct transport_id *vm, uint64_t generation,
+		   const struct transport_id *session, struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	char text[TRANSPORT_ID_TEXT_SIZE];
+	int step, ret = ledger_prepare(ledger,
+				       "INSERT INTO consumed(snapshot, vm, generation, session, at)"
+				       " VALUES(:snapshot, :vm, :generation, :session, :at)",
+				       &statement, failure);
+
+	if (ret)
+		return ret;
+	bind_id(statement, ":snapshot", snapshot);
+	bind_id(statement, ":vm", vm);
+	bind_number(statement, ":generation", (int64_t)generation);
+	if (session)
+		bind_id(statement, ":session", session);
+	bind_number(statement, ":at", time(NULL));
+	step = sqlite3_step(statement);
+	transport_id_print(snapshot, text);
+	if (step == SQLITE_CONSTRAINT)
+		return failure_set(failure, SDEISTATE_ALREADY_USED, -EEXIST, "snapshot", "id",
+				   "one that was never used here", text);
+	return step == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
+}
+
+static int insert_session(struct ledger *ledger, const struct ledger_session *session,
+			  uint64_t former, struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	char text[TRANSPORT_ID_TEXT_SIZE];
+	int step, ret = ledger_prepare(
+			  ledger,
+			  "INSERT INTO sessions VALUES(:id, :role, :vm, :snapshot, "
+			  ":generation, :former, :state, :control, :peer, :key, :peer_crt, "
+			  ":insecure, :peer_key, :note, 0, NULL, :now, :now)",
+			  &statement, failure);
+
+	if (ret)
+		return ret;
+	bind_id(statement, ":id", &session->offer.session);
+	bind_number(statement, ":role", session->role);
+	bind_id(statement, ":vm", &session->offer.vm.uuid);
+	bind_id(statement, ":snapshot", &session->offer.snapshot);
+	bind_number(statement, ":generation", (int64_t)session->offer.vm.generation);
+	bind_number(statement, ":former", (int64_t)former);
+	bind_text(statement, ":state", transport_session_state_name(session->state));
+	bind_text(statement, ":control", session->control);
+	bind_text(statement, ":peer", session->peer);
+	bind_text(statement, ":key", session->key);
+	bind_text(statement, ":peer_crt", session->peer_crt);
+	bind_number(statement, ":insecure", session->insecure);
+	bind_bytes(statement, ":peer_key", session->peer_key, sizeof(session->peer_key));
+	bind_text(statement, ":note", session->note);
+	bind_number(statement, ":now", time(NULL));
+	step = sqlite3_step(statement);
+	transport_id_print(&session->offer.session, text);
+	if (step == SQLITE_CONSTRAINT)
+		return failure_set(failure, SDEISTATE_ALREADY_USED, -EEXIST, "session", "id",
+				   "a new one", text);
+	return step == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
+}
+
+static int end_transaction(struct ledger *ledger, int ret, struct failure *failure)
+{
+	if (!ret)
+		ret = run(ledger, "COMMIT", failure);
+	if (ret)
+		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+	return ret;
+}
+
+static int begin(struct ledger *ledger, const struct ledger_session *session,
+		 struct failure *failure)
+{
+	const struct transport_offer *offer = &session->offer;
+	uint64_t former = 0;
+	int ret = 0;
+
+	if (session->role == TRANSPORT_DESTINATION) {
+		ret = check_generation(ledger, &offer->vm.uuid, offer->vm.generation, &former,
+				       failure);
+		if (!ret)
+			ret = consume(ledger, &offer->snapshot, &offer->vm.uuid,
+				      offer->vm.generation, &offer->session, failure);
+		if (!ret)
+			ret = write_generation(ledger, &offer->vm.uuid, offer->vm.generation + 1,
+					       failure);
+	}
+	return ret ? ret : insert_session(ledger, session, former, failure);
+}
+
+int ledger_begin(struct ledger *ledger, const struct ledger_session *session,
+		 struct failure *failure)
+{
+	int ret = run(ledger, "BEGIN IMMEDIATE", failure);
+
+	if (ret)
+		return ret;
+	return end_transaction(ledger, begin(ledger, session, failure), failure);
+}
+
+static int update_session(struct ledger *ledger, const struct ledger_session *session,
+			  struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	int ret = ledger_prepare(
+		ledger,
+		"UPDATE sessions SET state=:state, note=:note, overridden=:overridden,"
+		" proof=:proof, changed=:now WHERE id=:id",
+		&statement, failure);
+
+	if (ret)
+		return ret;
+	bind_text(statement, ":state", transport_session_state_name(session->state));
+	bind_text(statement, ":note", session->note);
+	bind_number(statement, ":overridden", session->overridden);
+	if (session->proof.len)
+		bind_bytes(statement, ":proof", session->proof.bytes, session->proof.len);
+	bind_number(statement, ":now", time(NULL));
+	bind_id(statement, ":id", &session->offer.session);
+	ret = finish(ledger, statement, failure);
+	if (!ret && sqlite3_changes(ledger->db) == 0)
+		ret = failure_set(failure, SDEISTATE_USAGE, -ENOENT, "session", "id",
+				  "one of the ledger", "another");
+	return ret;
+}
+
+/* A session that came to nothing gives the generation back, unless the VM has moved on since. */
+static int restore_generation(struct ledger *ledger, const struct ledger_session *session,
+			      struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	int ret = ledger_prepare(ledger,
+				 "UPDATE generations SET generation="
+				 "(SELECT former FROM sessions WHERE id=:id)"
+				 " WHERE vm=:vm AND generation=:raised",
+				 &statement, failure);
+
+	if (ret)
+		return ret;
+	bind_id(statement, ":id", &session->offer.session);
+	bind_id(statement, ":vm", &session->offer.vm.uuid);
+	bind_number(statement, ":raised", (int64_t)session->offer.vm.generation + 1);
+	return finish(ledger, statement, failure);
+}
+
+static int settle_generation(struct ledger *ledger, const struct ledger_session *session,
+			     struct failure *failure)
+{
+	const struct transport_vm_info *vm = &session->offer.vm;
+	uint64_t known;
+	int ret = 0;
+
+	if (session->role == TRANSPORT_DESTINATION && session->state == TRANSPORT_SESSION_ABORTED)
+		return restore_generation(ledger, session, failure);
+	if (session->role == TRANSPORT_SOURCE && session->state == TRANSPORT_SESSION_COMMITTED) {
+		ret = read_generation(ledger, &vm->uuid, &known, failure);
+		if (!ret && known < vm->generation + 1)
+			ret = write_generation(ledger, &vm->uuid, vm->generation + 1, failure);
+	}
+	return ret;
+}
+
+int ledger_settle(struct ledger *ledger, const struct ledger_session *session,
+		  struct failure *failure)
+{
+	int ret = run(ledger, "BEGIN IMMEDIATE", failure);
+
+	if (ret)
+		return ret;
+	ret = update_session(ledger, session, failure);
+	if (!ret)
+		ret = settle_generation(ledger, session, failure);
+	return end_transaction(ledger, ret, failure);
+}
+
+int ledger_consume(struct ledger *ledger, const struct transport_id *snapshot,
+		   const struct transport_id *vm, uint64_t generation, struct failure *failure)
+{
+	uint64_t former;
+	int ret = run(ledger, "BEGIN IMMEDIATE", failure);
+
+	if (ret)
+		return ret;
+	/* First the id: who restores twice is to hear that, not that a generation passed. */
+	ret = consume(ledger, snapshot, vm, generation, NULL, failure);
+	if (!ret)
+		ret = check_generation(ledger, vm, generation, &former, failure);
+	if (!ret)
+		ret = write_generation(ledger, vm, generation + 1, failure);
+	return end_transaction(ledger, ret, failure);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ledger.h - what this host must not forget: used snapshots, VM generations, sessions
+ *
+ * One SQLite database, DIR/ledger.db, in WAL mode with synchronous=FULL: what a call has returned from
+ * is on the disk. Two hosts never share one. Any number of processes and threads of one host may. See
+ * docs/ledger.md.
+ */
+#ifndef SDEI_MIGRATE_LEDGER_H
+#define SDEI_MIGRATE_LEDGER_H
+
+#include "common/tool.h"
+
+#include <transport/session.h>
+
+#define LEDGER_PATH_SIZE 512u
+
+struct ledger;
+
+/**
+ * ledger_open() - open or create the ledger of a state directory
+ * @given: --state, or NULL for the default
+ *
+ * Return: 0; -errno with @failure: io, newer (made by a later version), damaged.
+ */
+int ledger_open(const char *given, struct ledger **ledger, struct failure *failure);
+
+/** ledger_close() - Return: NULL */
+struct ledger *ledger_close(struct ledger *ledger);
+
+/** ledger_release() - for owned locals */
+void ledger_release(struct ledger **ledger);
+
+#define OWNED_LEDGER CLEANUP(ledger_release)
+
+/* One side of one session. Texts that do not fit are refused, not cut. */
+struct ledger_session {
+	enum transport_role role;
+	struct transport_offer offer;
+	uint8_t peer_key[TRANSPORT_KEY_ID_SIZE];
+	enum transport_session_state state;
+	char control[LEDGER_PATH_SIZE]; /* socket of the VMM here */
+	char peer[TRANSPORT_MAX_URI];   /* source: where the destination listens */
+	char key[LEDGER_PATH_SIZE];     /* source: as it was named on the command line */
+	char peer_crt[LEDGER_PATH_SIZE];
+	bool insecure;   /* no TLS, on purpose */
+	char note[256];  /* why it ended so; the operator's reason */
+	bool overridden; /* the operator decided, not the peer */
+	struct transport_proof proof;
+	int64_t began, changed; /* seconds since 1970 */
+};
+
+/**
+ * ledger_begin() - write down a session before the VM stops; on disk when it returns
+ *
+ * A destination consumes the snapshot id and raises the VM's generation in the same transaction.
+ * Return: 0; -EEXIST already-used: this session, or this snapshot; -ESTALE rollback: a newer generation
+ * of this VM was here; -EIO io.
+ */
+int ledger_begin(struct ledger *ledger, const struct ledger_session *session,
+		 struct failure *failure);
+
+/**
+ * ledger_settle() - where the session stands now
+ *
+ * Writes state, note, overridden and proof of @session. ABORTED gives a destination its VM's former
+ * generation back, but never the snapshot id; COMMITTED raises a source's.
+ * Return: 0; -ENOENT usage: no such session; -EIO io.
+ */
+int ledger_settle(struct ledger *ledger, const struct ledger_session *session,
+		  struct failure *failure);
+
+/** ledger_find() - one session. Return: 0; -ENOENT usage; -EIO io; -EBADMSG damaged */
+int ledger_find(struct ledger *ledger, const struct transport_id *id,
+		struct ledger_session *session, struct failure *failure);
+
+/**
+ * ledger_each() - every session, oldest first, until @visit returns other than 0
+ *
+ * Return: 0; what @visit returned; -EIO io; -ENOMEM.
+ */
+int ledger_each(struct ledger *ledger,
+		int (*visit)(void *ctx, const struct ledger_session *session), void *ctx,
+		struct failure *failure);
+
+/**
+ * ledger_consume() - use a snapshot that did not come in a session, once
+ * @generation: the one it was taken at; the VM has the next from now on
+ *
+ * On disk when it returns. Return: 0; -EEXIST already-used; -ESTALE rollback; -EIO io.
+ */
+int ledger_consume(struct ledger *ledger, const struct transport_id *snapshot,
+		   const struct transport_id *vm, uint64_t generation, struct failure *failure);
+
+#endif
