@@ -18,6 +18,11 @@
 	X(show) \
 	X(diff) \
 	X(check) \
+	X(send) \
+	X(recv) \
+	X(status) \
+	X(cancel) \
+	X(resolve) \
 	X(host) \
 	X(vm_status) \
 	X(vm_pause) \

@@ -239,12 +239,14 @@ static bool is_moving(const struct transport_progress *progress)
 }
 
 /* Another thread took the session away to answer a RESOLVE; it also sees it to its end. */
-static void wait_for_others(const struct destination *dest)
+static void wait_for_others(struct destination *dest, const struct transport_error *why)
 {
 	const int64_t deadline = clock_now_ms() + OTHERS_WAIT_MS;
 
 	while (is_moving(dest->progress) && clock_left_ms(deadline))
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTED)
+		session_link_abort(&dest->link, why);
 }
 
 /* D8: first durably, then the VMM, then the answer. */
@@ -262,7 +264,7 @@ static void withdraw(struct destination *dest, const struct transport_error *why
 static void fail(struct destination *dest, const struct transport_error *why)
 {
 	if (!dest->mine && transport_session_move(dest->progress, TRANSPORT_EVENT_FAIL))
-		wait_for_others(dest);
+		wait_for_others(dest, why);
 	else if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTING)
 		withdraw(dest, why);
 	else if (!dest->recorded)

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client.h"
+#include "fault.h"
+#include "receive.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#define MAX_CONNECTIONS 64u
+
+struct recv_args {
+	const char *control, *vms, *state;
+	bool once, stay_paused;
+	struct mover_options mover;
+};
+
+/* The accepting thread's own; the others only tell it that they are done. */
+struct service {
+	struct tool *tool;
+	const struct recv_args *args;
+	struct receiver receiver;
+	struct transport_listener *listener;
+	int signal_fd, done_fd;
+	struct guest {
+		pthread_t thread;
+		bool used;
+		_Atomic bool done;
+		struct service *service;
+		struct transport_stream *stream;
+		struct visit_result result;
+	} guest[MAX_CONNECTIONS];
+	unsigned int n_guests;
+	bool stopping, ended; /* ended: --once, and its one session is over */
+	int code;
+};
+
+static void close_service(struct service *service)
+{
+	transport_listener_close(service->listener);
+	if (service->signal_fd >= 0)
+		close(service->signal_fd);
+	if (service->done_fd >= 0)
+		close(service->done_fd);
+	mover_close(&service->receiver.mover);
+	ledger_close(service->receiver.ledger);
+	pthread_mutex_destroy(&service->receiver.lock);
+}
+
+static void *serve_guest(void *arg)
+{
+	struct guest *guest = arg;
+	const uint64_t one = 1;
+
+	receive_one(&guest->service->receiver, guest->stream, &guest->result);
+	guest->done = true;
+	if (write(guest->service->done_fd, &one, sizeof(one)) < 0)
+		guest->done = true; /* the accepting thread looks once a second, too */
+	return NULL;
+}
+
+static struct guest *free_guest(struct service *service)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		if (!service->guest[i].used)
+			return &service->guest[i];
+	return NULL;
+}
+
+static void accept_guest(struct service *service)
+{
+	struct guest *guest = free_guest(service);
+	struct transport_error err;
+
+	if (!guest || transport_listener_accept(service->listener, &guest->stream, &err))
+		return;
+	guest->service = service;
+	guest->done = false;
+	if (pthread_create(&guest->thread, NULL, serve_guest, guest)) {
+		transport_stream_close(guest->stream);
+		return;
+	}
+	guest->used = true;
+	service->n_guests++;
+}
+
+static json_t *visit_json(const struct service *service, const struct visit_result *result)
+{
+	const struct transport_offer *offer = &result->visit.offer;
+	const bool committed = result->state == TRANSPORT_SESSION_COMMITTED;
+
+	if (result->visit.resolve)
+		return json_pack("{s:s, s:o, s:s}", "event", "resolved", "session",
+				 id_json(&offer->session), "outcome",
+				 transport_outcome_name(result->visit.answered));
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:I, s:b}", "event", "session", "reason",
+			 "ok", "exit", 0, "session", id_json(&offer->session), "vm",
+			 id_json(&offer->vm.uuid), "state",
+			 !committed                      ? "aborted"
+			 : service->receiver.stay_paused ? "paused"
+							 : "running",
+			 "blob_bytes", (json_int_t)result->visit.times.blob_size, "insecure",
+			 service->receiver.mover.insecure_no_tls);
+}
+
+static int report(const struct service *service, const struct visit_result *result)
+{
+	struct failure failure;
+	const char *reason = result->error.reason;
+	json_t *json;
+	int code;
+
+	if (result->ret == 0)
+		return tool_event(service->tool, visit_json(service, result));
+	client_failure(&failure, &result->error);
+	failure.vm_destination = result->state == TRANSPORT_SESSION_COMMITTED ? "running"
+				 : result->state == TRANSPORT_SESSION_PENDING ||
+						 result->state == TRANSPORT_SESSION_IN_DOUBT
+					 ? "unknown"
+					 : "none";
+	failure.vm_source = "unknown";
+	code = (int)failure_exit(failure.reason);
+	json = failure_json(&failure);
+	if (json) {
+		json_object_set_new(json, "event", json_string("session"));
+		json_object_set_new(json, "session", id_json(&result->visit.offer.session));
+		json_object_set_new(json, "state",
+				    json_string(transport_session_state_name(result->state)));
+	}
+	tool_event(service->tool, json);
+	tool_say(service->tool, "session failed: %s: %s %s", reason, result->error.object,
+		 result->error.actual);
+	return code;
+}
+
+/* With --once a question, or a stranger, is not the one session it waits for. */
+static bool counts(const struct visit_result *result)
+{
+	return !result->visit.resolve && result->state != TRANSPORT_SESSION_NEW &&
+	       !transport_id_is_zero(&result->visit.offer.session);
+}
+
+static void collect_guests(struct service *service)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+		struct guest *guest = &service->guest[i];
+		int code;
+
+		if (!guest->used || !guest->done)
+			continue;
+		pthread_join(guest->thread, NULL);
+		guest->used = false;
+		service->n_guests--;
+		code = report(service, &guest->result);
+		if (service->args->once && counts(&guest->result) && !service->ended) {
+			service->ended = true;
+			service->code = code;
+		}
+	}
+}
+
+static void read_events(struct service *service, const struct pollfd *pfd)
+{
+	struct signalfd_siginfo info;
+	uint64_t count;
+
+	if (pfd[0].revents && read(service->signal_fd, &info, sizeof(info)) == sizeof(info))
+		service->stopping = true;
+	if (pfd[1].revents && read(service->done_fd, &count, sizeof(count)) < 0)
+		return;
+	if (pfd[2].revents)
+		accept_guest(service);
+}
+
+/* Serve until a signal, or with --once until the session is over; then let the others end. */
+static void serve(struct service *service)
+{
+	while (!(service->stopping || service->ended) || service->n_guests) {
+		const bool full =
+			service->n_guests == MAX_CONNECTIONS || service->stopping || service->ended;
+		struct pollfd pfd[] = {
+			{ .fd = service->signal_fd, .events = POLLIN },
+			{ .fd = service->done_fd, .events = POLLIN },
+			{ .fd = full ? -1 : transport_listener_fd(service->listener),
+			  .events = POLLIN },
+		};
+
+		if (poll(pfd, ARRAY_SIZE(pfd), 1000) > 0)
+			read_events(service, pfd);
+		collect_guests(service);
+		if (!full && transport_listener_fd(service->listener) < 0 && !service->n_guests)
+			return; /* fd: and exec: bring one connection */
+	}
+}
+
+static int check_args(struct tool *tool, const struct recv_args *args)
+{
+	if (!args->control == !args->vms)
+		return tool_usage(tool, "--control", "--control PATH or --vms DIR, one of them");
+	return 0;
+}
+
+static int open_signals(struct service *service, struct failure *failure)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	service->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return service->signal_fd < 0 || service->done_fd < 0
+		       ? failure_io(failure, "signals", errno)
+		       : 0;
+}
+
+static int open_service(struct service *service, struct failure *failure)
+{
+	const struct recv_args *args = service->args;
+	struct receiver *receiver = &service->receiver;
+	struct transport_stream_options options;
+	struct transport_error err;
+	int ret = fault_check(failure);
+
+	if (!ret)
+		ret = open_signals(service, failure);
+	if (!ret)
+		ret = mover_open(&args->mover, &receiver->mover, failure);
+	if (!ret)
+		ret = ledger_open(args->state, &receiver->ledger, failure);
+	if (!ret)
+		ret = receive_settle(receiver, failure);
+	if (ret < 0)
+		return ret;
+	if (ret > 0)
+		tool_say(service->tool, "%d sessions stay in doubt: see sdei-migrate status", ret);
+	options = mover_stream_options(&receiver->mover);
+	if (transport_listener_open(args->mover.uri, &options, &service->listener, &err))
+		return client_failure(failure, &err);
+	return 0;
+}
+
+static int run_recv(struct tool *tool, void *opaque)
+{
+	const struct recv_args *args = opaque;
+	CLEANUP(close_service)
+	struct service service = {
+		.tool = tool,
+		.args = args,
+		.receiver = { .control = args->control,
+			      .vms = args->vms,
+			      .stay_paused = args->stay_paused,
+			      .lock = PTHREAD_MUTEX_INITIALIZER },
+		.signal_fd = -1,
+		.done_fd = -1,
+	};
+	struct failure failure;
+	int ret = check_args(tool, args);
+
+	if (ret)
+		return ret;
+	if (open_service(&service, &failure))
+		return tool_fail(tool, &failure);
+	ret = tool_event(tool, json_pack("{s:s, s:s, s:b}", "event", "ready", "uri",
+					 transport_listener_uri(service.listener), "insecure",
+					 service.receiver.mover.insecure_no_tls));
+	if (ret)
+		return ret;
+	serve(&service);
+	return service.code;
+}
+
+#define AT(member) offsetof(struct recv_args, member)
+
+static const struct option_row rows[] = {
+	{ .name = "--listen",
+	  .argument = "URI",
+	  .help = "tcp:HOST:PORT (0: a free port), unix:PATH, fd:N, exec:COMMAND",
+	  .offset = AT(mover.uri),
+	  .type = OPTION_TEXT,
+	  .required = true },
+	{ .name = "--control",
+	  .argument = "PATH",
+	  .help = "control socket of the VMM whose fresh VM takes what comes",
+	  .offset = AT(control),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--vms",
+	  .argument = "DIR",
+	  .help = "folder of control sockets, UUID.sock for the VM of that UUID",
+	  .offset = AT(vms),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_DIRECTORY },
+	{ .name = "--once",
+	  .help = "end after one session, with its exit code",
+	  .offset = AT(once),
+	  .type = OPTION_FLAG },
+	{ .name = "--stay-paused",
+	  .help = "do not let the VM run yet; vm resume does",
+	  .offset = AT(stay_paused),
+	  .type = OPTION_FLAG },
+	MOVER_KEY_ROW(struct recv_args),
+	MOVER_PEER_ROW(struct recv_args),
+	MOVER_COMMON_ROWS(struct recv_args),
+	OPTION_END,
+};
+
+const struct verb verb_recv = {
+	.name = "recv",
+	.summary = "Take VMs that other hosts hand over",
+	.about = "Opens, checks, replays and proves what comes into a fresh VM, and lets it run "
+		 "when "
+		 "the other host has given it away. Answers resolve of other hosts; started again "
+		 "with the same --state it ends what it had left.",
+	.options = rows,
+	.args_size = sizeof(struct recv_args),
+	.run = run_recv,
+};

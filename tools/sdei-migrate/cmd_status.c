@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fault.h"
+#include "settle.h"
+#include "verbs.h"
+
+#include <errno.h>
+
+struct status_args {
+	const char *id, *state;
+	bool list_fault_points;
+};
+
+static json_t *session_json(const struct ledger_session *session)
+{
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:b, s:s, s:I, s:I}", "session",
+			 id_json(&session->offer.session), "vm", id_json(&session->offer.vm.uuid),
+			 "snapshot", id_json(&session->offer.snapshot), "side",
+			 session->role == TRANSPORT_SOURCE ? "source" : "destination", "state",
+			 transport_session_state_name(session->state), "control", session->control,
+			 "peer", session->peer, "generation",
+			 number_json(session->offer.vm.generation), "overridden",
+			 session->overridden, "note", session->note, "began",
+			 (json_int_t)session->began, "changed", (json_int_t)session->changed);
+}
+
+static int add_session(void *ctx, const struct ledger_session *session)
+{
+	return json_array_append_new(ctx, session_json(session)) ? -ENOMEM : 0;
+}
+
+static int show_all(struct tool *tool, struct ledger *ledger)
+{
+	json_t *list = json_array();
+	struct failure failure;
+	int ret = list ? ledger_each(ledger, add_session, list, &failure) : -ENOMEM;
+
+	if (ret == 0)
+		return tool_result(tool, json_pack("{s:o}", "sessions", list));
+	json_decref(list);
+	return ret == -ENOMEM ? tool_no_memory(tool) : tool_fail(tool, &failure);
+}
+
+static int show_one(struct tool *tool, struct ledger *ledger, const char *text)
+{
+	struct ledger_session session;
+	struct transport_id id;
+	struct failure failure;
+	json_t *json;
+
+	if (transport_id_parse(text, &id))
+		return tool_usage(tool, "ID", "a session's id");
+	if (ledger_find(ledger, &id, &session, &failure))
+		return tool_fail(tool, &failure);
+	json = session_json(&session);
+	if (json)
+		json_object_set_new(json, "vm_here",
+				    json_string(vm_state_or(session.control, 1000, "gone")));
+	return tool_result(tool, json);
+}
+
+static int run_status(struct tool *tool, void *opaque)
+{
+	const struct status_args *args = opaque;
+	OWNED_LEDGER struct ledger *ledger = NULL;
+	struct failure failure;
+
+	if (args->list_fault_points)
+		return tool_result(tool, json_pack("{s:o}", "fault_points", fault_list()));
+	if (ledger_open(args->state, &ledger, &failure))
+		return tool_fail(tool, &failure);
+	return args->id ? show_one(tool, ledger, args->id) : show_all(tool, ledger);
+}
+
+#define AT(member) offsetof(struct status_args, member)
+
+static const struct option_row rows[] = {
+	{ .name = "ID",
+	  .argument = "ID",
+	  .help = "only this session",
+	  .offset = AT(id),
+	  .type = OPTION_TEXT },
+	{ .name = "--state",
+	  .argument = "DIR",
+	  .help = "where this host keeps its ledger",
+	  .offset = AT(state),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_DIRECTORY },
+	{ .name = "--list-fault-points",
+	  .help = "for tests: what SDEI_FAULT can name in this build",
+	  .offset = AT(list_fault_points),
+	  .type = OPTION_FLAG },
+	OPTION_END,
+};
+
+const struct verb verb_status = {
+	.name = "status",
+	.summary = "List the sessions of this host",
+	.options = rows,
+	.args_size = sizeof(struct status_args),
+	.run = run_status,
+};

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mover.h"
+
+#include "client.h"
+#include "vmm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_TIMEOUT_MS 10000
+
+_Static_assert(TRANSPORT_KEY_ID_SIZE == SDEISTATE_KEY_ID_SIZE, "both speak of the same keys");
+_Static_assert(TRANSPORT_FINGERPRINT_SIZE == SDEISTATE_KEY_ID_SIZE, "a key id is its fingerprint");
+_Static_assert(TRANSPORT_ID_SIZE == SDEISTATE_ID_SIZE, "both speak of the same ids");
+
+int mover_error(struct transport_error *err, const struct failure *failure)
+{
+	return transport_error_fill(err, failure->code, failure_reason_name(failure->reason),
+				    failure->object, failure->field, "%s|%s", failure->expected,
+				    failure->actual);
+}
+
+static int sign(void *ctx, const char *type, const void *message, size_t len,
+		struct transport_buffer *signature, struct transport_error *err)
+{
+	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer made = { 0 };
+	const struct mover *mover = ctx;
+	struct sdeistate_error error;
+
+	if (sdeistate_sign(mover->key, type, message, len, &made, &error))
+		return vmm_error(err, &error);
+	if (transport_buffer_append(signature, made.data, made.len))
+		return transport_error_fill(err, -ENOMEM, "no-memory", "signature", "", "|");
+	return 0;
+}
+
+static int verify(void *ctx, const uint8_t key_id[TRANSPORT_KEY_ID_SIZE], const char *type,
+		  const void *message, size_t len, const void *signature, size_t signature_len,
+		  struct transport_error *err)
+{
+	const struct mover *mover = ctx;
+	const struct sdeistate_pub *pub = sdeistate_trust_find(mover->peers, key_id);
+	struct sdeistate_error error;
+
+	if (!pub)
+		return transport_error_fill(err, -EACCES, "peer-untrusted", "session", "key id",
+					    "a key of --peer|another");
+	if (sdeistate_verify(pub, type, message, len, signature, signature_len, &error))
+		return vmm_error(err, &error);
+	return 0;
+}
+
+/* PREFIX.crt of PREFIX.key, as keygen names them. */
+static char *find_certificate(const struct mover_options *options)
+{
+	const size_t len = strlen(options->key);
+	const bool named = len > 4 && strcmp(options->key + len - 4, ".key") == 0;
+	char *path = NULL;
+
+	if (options->certificate)
+		return strdup(options->certificate);
+	return asprintf(&path, "%.*s.crt", (int)(named ? len - 4 : len), options->key) < 0 ? NULL
+											   : path;
+}
+
+static int open_tls(const struct mover_options *options, struct mover *mover,
+		    struct failure *failure)
+{
+	OWNED_MEMORY char *certificate = find_certificate(options);
+	struct transport_error err;
+
+	if (!certificate)
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "TLS", NULL, NULL, NULL);
+	if (transport_tls_new(options->key, certificate, options->peer, &mover->tls, &err))
+		return client_failure(failure, &err);
+	return 0;
+}
+
+static bool needs_tls(const struct mover_options *options)
+{
+	return !options->insecure_no_tls && strncmp(options->uri, "unix:", 5) != 0;
+}
+
+static int missing(struct failure *failure, const char *option, const char *expected)
+{
+	return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", option, expected,
+			   "nothing");
+}
+
+int mover_open(const struct mover_options *options, struct mover *mover, struct failure *failure)
+{
+	struct sdeistate_error error;
+	int ret;
+
+	*mover = (struct mover){ .insecure_no_tls = options->insecure_no_tls };
+	mover->timeout_ms =
+		options->timeout.given ? (int)options->timeout.value : DEFAULT_TIMEOUT_MS;
+	mover->deadlines = (struct transport_deadlines){ mover->timeout_ms, mover->timeout_ms,
+							 mover->timeout_ms, mover->timeout_ms };
+	if (!options->key || !options->key[0])
+		return missing(failure, "--key", "the private key of this host");
+	if (!options->peer || !options->peer[0])
+		return missing(failure, "--peer", "the certificate of the other host");
+	ret = key_load(options->key, &mover->key, failure);
+	if (ret)
+		return ret;
+	if (sdeistate_trust_load(options->peer, &mover->peers, &error))
+		return failure_from(failure, &error);
+	mover->signer = (struct transport_signer){ .ctx = mover, .sign = sign, .verify = verify };
+	memcpy(mover->signer.key_id, sdeistate_pub_id(sdeistate_key_pub(mover->key)),
+	       TRANSPORT_KEY_ID_SIZE);
+	return needs_tls(options) ? open_tls(options, mover, failure) : 0;
+}
+
+void mover_close(struct mover *mover)
+{
+	transport_tls_free(mover->tls);
+	sdeistate_trust_free(mover->peers);
+	sdeistate_key_free(mover->key);
+	*mover = (struct mover){ .key = NULL };
+}
+
+struct transport_stream_options mover_stream_options(const struct mover *mover)
+{
+	return (struct transport_stream_options){
+		.tls = mover->tls,
+		.insecure_no_tls = mover->insecure_no_tls,
+		.timeout_ms = mover->timeout_ms,
+	};
+}
+
+/* Grows with every seal of a key, on one host, without a record of its own. */
+static uint64_t next_sequence(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int digest_records(const struct transport_buffer *records,
+			  uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+{
+	OWNED_MEMORY struct sdeistate_index *index = malloc(sizeof(*index));
+	struct sdeistate_error error;
+
+	if (!index)
+		return transport_error_fill(err, -ENOMEM, "no-memory", "records", "", "|");
+	if (sdeistate_index_stream(records->data, records->len, index, &error))
+		return vmm_error(err, &error);
+	memcpy(digest, index->digest, TRANSPORT_DIGEST_SIZE);
+	return 0;
+}
+
+int mover_seal(const struct mover *mover, const struct transport_offer *offer,
+	       const struct transport_peer *peer, const struct transport_buffer *records,
+	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	       struct transport_error *err)
+{
+	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer file = { 0 };
+	const struct sdeistate_pub *audience = sdeistate_trust_find(mover->peers, peer->key_id);
+	const struct sdeistate_key *key = mover->key;
+	struct sdeistate_seal_request request = {
+		.kind = SDEISTATE_KIND_FINAL,
+		.generation = offer->vm.generation,
+		.sequence = next_sequence(),
+		.audience = &audience,
+		.n_audience = 1,
+		.profile = offer->vm.profile,
+		.kernel_profile = offer->vm.kernel,
+		.stream = records->data,
+		.stream_len = records->len,
+		.nonce = peer->nonce,
+		.n_nonce = sizeof(peer->nonce),
+		.id = offer->snapshot.bytes,
+		.signer = &key,
+		.n_signers = 1,
+	};
+	struct sdeistate_error error;
+	int ret = digest_records(records, digest, err);
+
+	if (ret)
+		return ret;
+	memcpy(request.vm_uuid, offer->vm.uuid.bytes, sizeof(request.vm_uuid));
+	if (sdeistate_seal(&request, &file, &error))
+		return vmm_error(err, &error);
+	ret = transport_buffer_append(blob, file.data, file.len);
+	return ret ? transport_error_fill(err, ret, "over-limit", "sealed state", "size",
+					  "at most %zu bytes|%zu bytes", blob->max, file.len)
+		   : 0;
+}
+
+static int check_offer(const struct sdeistate_manifest *manifest,
+		       const struct transport_offer *offer,
+		       const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err)
+{
+	if (manifest->kind != SDEISTATE_KIND_FINAL)
+		return transport_error_fill(err, -EINVAL, "incompatible", "sealed state", "kind",
+					    "final|%s", sdeistate_kind_name(manifest->kind));
+	if (memcmp(manifest->vm_uuid, offer->vm.uuid.bytes, TRANSPORT_ID_SIZE) != 0 ||
+	    manifest->generation != offer->vm.generation)
+		return transport_error_fill(err, -EBADMSG, "wrong-vm", "sealed state", "VM",
+					    "the VM and generation of PREFLIGHT|another");
+	if (memcmp(manifest->id, offer->snapshot.bytes, TRANSPORT_ID_SIZE) != 0 ||
+	    manifest->n_nonce != TRANSPORT_NONCE_SIZE ||
+	    memcmp(manifest->nonce, nonce, TRANSPORT_NONCE_SIZE) != 0)
+		return transport_error_fill(err, -EBADMSG, "already-used", "sealed state", "nonce",
+					    "the id and nonce of this session|another");
+	return 0;
+}
+
+int mover_open_seal(const struct mover *mover, const struct transport_offer *offer,
+		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], const struct transport_buffer *blob,
+		    struct sdeistate_opened **opened, struct transport_error *err)
+{
+	const struct sdeistate_pub *self = sdeistate_key_pub(mover->key);
+	const struct sdeistate_key *secret = mover->key;
+	const struct sdeistate_open_options options = {
+		.trust = mover->peers,
+		.self = &self,
+		.n_self = 1,
+		.secret = &secret,
+		.n_secrets = 1,
+	};
+	struct sdeistate_opened *made = NULL;
+	struct sdeistate_error error;
+	int ret;
+
+	if (sdeistate_open(blob->data, blob->len, &options, &made, &error))
+		return vmm_error(err, &error);
+	ret = check_offer(&made->manifest, offer, nonce, err);
+	if (ret)
+		sdeistate_opened_free(made);
+	else
+		*opened = made;
+	return ret;
+}
+
+json_t *id_json(const struct transport_id *id)
+{
+	char text[TRANSPORT_ID_TEXT_SIZE];
+
+	transport_id_print(id, text);
+	return json_string(text);
+}
+
+const char *vm_state_or(const char *control, int timeout_ms, const char *otherwise)
+{
+	OWNED_CONTROL struct transport_control *vm = NULL;
+	struct transport_vm_status status;
+
+	if (transport_control_open(control, timeout_ms, &vm, NULL) ||
+	    transport_control_status(vm, &status, NULL))
+		return otherwise;
+	return transport_vm_state_name(status.state);
+}

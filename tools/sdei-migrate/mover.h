@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mover.h - what every command that talks to another mover stands on: a key, the peers, TLS
+ */
+#ifndef SDEI_MIGRATE_MOVER_H
+#define SDEI_MIGRATE_MOVER_H
+
+#include "ledger.h"
+#include "sealed.h"
+
+#include <transport/session.h>
+
+/* How the command line names them. */
+struct mover_options {
+	const char *key, *peer, *uri;
+	const char *certificate; /* NULL: beside the key, PREFIX.crt of PREFIX.key */
+	bool insecure_no_tls;
+	struct option_number timeout; /* ms, of every phase */
+};
+
+/* All zero is empty. */
+struct mover {
+	struct sdeistate_key *key;
+	struct sdeistate_trust *peers;
+	struct transport_tls *tls; /* NULL where the URI carries none */
+	struct transport_signer signer;
+	struct transport_deadlines deadlines;
+	bool insecure_no_tls;
+	int timeout_ms;
+};
+
+/**
+ * mover_open() - load the keys, make the TLS context
+ *
+ * @mover must not move in memory until mover_close(). Return: 0; -errno with @failure.
+ */
+int mover_open(const struct mover_options *options, struct mover *mover, struct failure *failure);
+
+/** mover_close() - give back everything; for owned locals too */
+void mover_close(struct mover *mover);
+
+#define OWNED_MOVER CLEANUP(mover_close)
+
+/** mover_stream_options() - how to open a connection to a peer */
+struct transport_stream_options mover_stream_options(const struct mover *mover);
+
+/**
+ * mover_seal() - seal a captured state for one peer of one session
+ * @digest: becomes the digest of the records, which the destination must prove
+ */
+int mover_seal(const struct mover *mover, const struct transport_offer *offer,
+	       const struct transport_peer *peer, const struct transport_buffer *records,
+	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	       struct transport_error *err);
+
+/**
+ * mover_open_seal() - verify and open what a peer sealed for us, and hold it against the offer
+ *
+ * Return: 0 with *@opened owned by the caller; the errors of sdeistate_open(); -EBADMSG "wrong-vm" or
+ * "already-used" for another VM, snapshot, generation or nonce than the session's.
+ */
+int mover_open_seal(const struct mover *mover, const struct transport_offer *offer,
+		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], const struct transport_buffer *blob,
+		    struct sdeistate_opened **opened, struct transport_error *err);
+
+/** mover_error() - a failure of this program in the session's words. Return: its errno */
+int mover_error(struct transport_error *err, const struct failure *failure);
+
+/** id_json() - an identity as a JSON text; NULL: no memory */
+json_t *id_json(const struct transport_id *id);
+
+/** vm_state_or() - the name of a VM's state, or @otherwise where nobody answers */
+const char *vm_state_or(const char *control, int timeout_ms, const char *otherwise);
+
+/* The options that send, recv, resolve and cancel share; the args struct has `struct mover_options mover`. */
+#define MOVER_KEY_ROW(type_of_args)                                               \
+	{                                                                         \
+		.name = "--key", .argument = "FILE",                              \
+		.help = "private key of this host; its certificate is beside it", \
+		.offset = offsetof(type_of_args, mover.key), .type = OPTION_TEXT, \
+		.names = OPTION_NAMES_FILE                                        \
+	}
+#define MOVER_PEER_ROW(type_of_args)                                               \
+	{                                                                          \
+		.name = "--peer", .argument = "CRT|DIR",                           \
+		.help = "certificate of the other host, or a folder of them",      \
+		.offset = offsetof(type_of_args, mover.peer), .type = OPTION_TEXT, \
+		.names = OPTION_NAMES_FILE                                         \
+	}
+#define MOVER_COMMON_ROWS(type_of_args)                                                           \
+	{ .name = "--cert",                                                                       \
+	  .argument = "FILE",                                                                     \
+	  .help = "certificate of --key; without it PREFIX.crt of PREFIX.key",                    \
+	  .offset = offsetof(type_of_args, mover.certificate),                                    \
+	  .type = OPTION_TEXT,                                                                    \
+	  .names = OPTION_NAMES_FILE },                                                           \
+		{ .name = "--insecure-no-tls",                                                    \
+		  .help = "plain TCP: everybody on the way can read the state",                   \
+		  .offset = offsetof(type_of_args, mover.insecure_no_tls),                        \
+		  .type = OPTION_FLAG },                                                          \
+		{ .name = "--timeout",                                                            \
+		  .argument = "MS",                                                               \
+		  .help = "how long to wait for the other side in each phase",                    \
+		  .offset = offsetof(type_of_args, mover.timeout),                                \
+		  .type = OPTION_NUMBER,                                                          \
+		  .min = 10,                                                                      \
+		  .max = 3600000 },                                                               \
+	{                                                                                         \
+		.name = "--state", .argument = "DIR", .help = "where this host keeps its ledger", \
+		.offset = offsetof(type_of_args, state), .type = OPTION_TEXT,                     \
+		.names = OPTION_NAMES_DIRECTORY                                                   \
+	}
+
+#endif

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "receive.h"
+
+#include "client.h"
+#include "fault.h"
+#include "settle.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define OTHERS_WAIT_MS 10000 /* for a session that is being committed to end */
+
+/* One connection, as the session's callbacks see it. */
+struct visitor {
+	struct visitor *next;
+	struct receiver *receiver;
+	struct transport_stream *stream;
+	struct transport_control *control;
+	struct transport_progress *progress; /* while it is in the list */
+	struct ledger_session session;
+};
+
+static const struct transport_id *id_of(const struct visitor *visitor)
+{
+	return &visitor->session.offer.session;
+}
+
+static void enlist(struct visitor *visitor)
+{
+	struct receiver *receiver = visitor->receiver;
+
+	pthread_mutex_lock(&receiver->lock);
+	visitor->next = receiver->visitors;
+	receiver->visitors = visitor;
+	pthread_mutex_unlock(&receiver->lock);
+}
+
+static void delist(struct visitor *visitor)
+{
+	struct receiver *receiver = visitor->receiver;
+	struct visitor **at = &receiver->visitors;
+
+	pthread_mutex_lock(&receiver->lock);
+	while (*at && *at != visitor)
+		at = &(*at)->next;
+	if (*at)
+		*at = visitor->next;
+	pthread_mutex_unlock(&receiver->lock);
+}
+
+/* Under the lock. */
+static struct visitor *find_visitor(const struct receiver *receiver, const struct transport_id *id)
+{
+	struct visitor *visitor = receiver->visitors;
+
+	while (visitor && !transport_id_equal(id_of(visitor), id))
+		visitor = visitor->next;
+	return visitor;
+}
+
+static bool is_live(struct receiver *receiver, const struct transport_id *id)
+{
+	bool live;
+
+	pthread_mutex_lock(&receiver->lock);
+	live = find_visitor(receiver, id) != NULL;
+	pthread_mutex_unlock(&receiver->lock);
+	return live;
+}
+
+/* Which VM takes it: the only one, or the one whose socket bears its UUID. */
+static int find_control(const struct receiver *receiver, const struct transport_id *vm,
+			char path[LEDGER_PATH_SIZE], struct transport_error *err)
+{
+	char uuid[TRANSPORT_ID_TEXT_SIZE];
+	int len;
+
+	transport_id_print(vm, uuid);
+	if (receiver->control)
+		len = snprintf(path, LEDGER_PATH_SIZE, "%s", receiver->control);
+	else
+		len = snprintf(path, LEDGER_PATH_SIZE, "%s/%s.sock", receiver->vms, uuid);
+	if (len < 0 || len >= (int)LEDGER_PATH_SIZE)
+		return transport_error_fill(err, -ENAMETOOLONG, "over-limit", "control socket",
+					    "path", "a shorter path|%s", path);
+	return 0;
+}
+
+static int settle_other(struct receiver *receiver, struct ledger_session *session,
+			struct failure *failure)
+{
+	const struct settle_request request = { .ledger = receiver->ledger,
+						.timeout_ms = receiver->mover.timeout_ms };
+	struct settle_report report;
+
+	return settle_destination(&request, session, &report, failure);
+}
+
+/* Whoever has the VM: a session that is alive keeps it; what a dead recv left is thrown away. */
+static int free_vm(struct visitor *visitor, struct transport_error *err)
+{
+	struct receiver *receiver = visitor->receiver;
+	struct ledger_session left;
+	struct transport_vm_status status;
+	struct failure failure;
+	int ret = transport_control_status(visitor->control, &status, err);
+
+	if (ret)
+		return ret;
+	if (is_live(receiver, &status.session))
+		return transport_error_fill(err, -EBUSY, "busy", "VM", "session",
+					    "no other session|one that is alive");
+	ret = ledger_find(receiver->ledger, &status.session, &left, &failure);
+	if (ret == -ENOENT)
+		/* Reserved and never recorded: nobody was promised anything. */
+		return transport_control_abort(visitor->control, &status.session, err);
+	if (!ret && left.role != TRANSPORT_DESTINATION)
+		return transport_error_fill(err, -EBUSY, "busy", "VM", "session",
+					    "no other session|one that hands it over");
+	if (!ret)
+		ret = settle_other(receiver, &left, &failure);
+	return ret ? mover_error(err, &failure) : 0;
+}
+
+static int reserve(struct visitor *visitor, struct transport_error *err)
+{
+	int ret =
+		transport_control_open(visitor->session.control,
+				       visitor->receiver->mover.timeout_ms, &visitor->control, err);
+
+	if (!ret)
+		ret = transport_control_reserve(visitor->control, id_of(visitor), err);
+	if (ret != -EBUSY)
+		return ret;
+	ret = free_vm(visitor, err);
+	return ret ? ret : transport_control_reserve(visitor->control, id_of(visitor), err);
+}
+
+/* D8, D9: reserve, so that the VM cannot run meanwhile; then write down what must not be forgotten. */
+static int op_record(void *ctx, const struct transport_offer *offer,
+		     const struct transport_peer *peer, struct transport_progress *progress,
+		     struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+	struct ledger_session *session = &visitor->session;
+	struct failure failure;
+	int ret;
+
+	session->role = TRANSPORT_DESTINATION;
+	session->offer = *offer;
+	session->state = TRANSPORT_SESSION_RECORDED;
+	memcpy(session->peer_key, peer->key_id, sizeof(session->peer_key));
+	ret = find_control(visitor->receiver, &offer->vm.uuid, session->control, err);
+	if (!ret)
+		ret = reserve(visitor, err);
+	if (ret)
+		return ret;
+	ret = fault_hit(TRANSPORT_STEP_RECV_RECORD, visitor->stream, err);
+	if (!ret && ledger_begin(visitor->receiver->ledger, session, &failure))
+		ret = mover_error(err, &failure);
+	if (ret) {
+		transport_control_abort(visitor->control, &offer->session, NULL);
+		return ret;
+	}
+	visitor->progress = progress;
+	enlist(visitor);
+	return 0;
+}
+
+static int wait_prepared(struct visitor *visitor, struct transport_error *err)
+{
+	bool prepared = false;
+	int ret = transport_control_prepared(visitor->control, id_of(visitor), &prepared, err);
+
+	if (!ret && !prepared)
+		ret = transport_error_fill(err, -EAGAIN, "temporary", "VM", "prepared",
+					   "everything loaded|not yet");
+	return ret;
+}
+
+static int op_stage(void *ctx, const struct transport_buffer *blob,
+		    const uint8_t nonce[TRANSPORT_NONCE_SIZE],
+		    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+	const struct transport_offer *offer = &visitor->session.offer;
+	struct sdeistate_opened *opened = NULL;
+	struct transport_stage stage = { .session = offer->session,
+					 .generation = offer->vm.generation + 1 };
+	int ret = mover_open_seal(&visitor->receiver->mover, offer, nonce, blob, &opened, err);
+
+	if (ret)
+		return ret;
+	stage.records = (struct transport_state){ opened->stream.data, opened->stream.len };
+	ret = fault_hit(TRANSPORT_STEP_RECV_STAGE, visitor->stream, err);
+	if (!ret)
+		ret = transport_control_stage(visitor->control, &stage, digest, err);
+	if (!ret)
+		ret = wait_prepared(visitor, err);
+	sdeistate_opened_free(opened);
+	return ret;
+}
+
+static bool is_refusal(int code)
+{
+	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
+}
+
+static int op_commit(void *ctx, bool *refused, struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+	const int ret = transport_control_commit(visitor->control, id_of(visitor),
+						 visitor->receiver->stay_paused, err);
+
+	*refused = ret && is_refusal(ret);
+	return ret;
+}
+
+static int write_state(struct visitor *visitor, enum transport_session_state state,
+		       struct transport_error *err)
+{
+	struct failure failure;
+
+	visitor->session.state = state;
+	return ledger_settle(visitor->receiver->ledger, &visitor->session, &failure)
+		       ? mover_error(err, &failure)
+		       : 0;
+}
+
+static int op_withdraw(void *ctx, struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+	int ret = write_state(visitor, TRANSPORT_SESSION_ABORTED, err);
+
+	/* A connection of its own: the session's thread may be using the other. */
+	if (!ret) {
+		OWNED_CONTROL struct transport_control *control = NULL;
+
+		/* A VMM that is gone holds nothing that could run. */
+		if (transport_control_open(visitor->session.control,
+					   visitor->receiver->mover.timeout_ms, &control,
+					   NULL) == 0)
+			transport_control_abort(control, id_of(visitor), NULL);
+	}
+	return ret;
+}
+
+static int op_outcome(void *ctx, enum transport_session_state state, struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+	struct failure failure;
+	int ret = 0;
+
+	if (state == TRANSPORT_SESSION_COMMITTED)
+		return write_state(visitor, state, err);
+	if (state != TRANSPORT_SESSION_ABORTED) {
+		/* Only the VMM knows now; ask it once more. */
+		visitor->session.state = TRANSPORT_SESSION_PENDING;
+		ret = settle_other(visitor->receiver, &visitor->session, &failure);
+	}
+	return ret ? mover_error(err, &failure) : 0;
+}
+
+static enum transport_outcome outcome_of(enum transport_session_state state)
+{
+	if (state == TRANSPORT_SESSION_COMMITTED)
+		return TRANSPORT_OUTCOME_COMMITTED;
+	return state == TRANSPORT_SESSION_ABORTED ? TRANSPORT_OUTCOME_ABORTED
+						  : TRANSPORT_OUTCOME_UNKNOWN;
+}
+
+/*
+ * Somebody asks about a session that another thread has in hand. What still waits for COMMIT is given up
+ * (D8); what is being committed is waited for. Return: is it over, or not in hand any more?
+ */
+static bool stop_live(struct receiver *receiver, const struct transport_id *id)
+{
+	struct visitor *visitor;
+
+	pthread_mutex_lock(&receiver->lock);
+	visitor = find_visitor(receiver, id);
+	if (visitor && transport_session_move(visitor->progress, TRANSPORT_EVENT_RESOLVE) == 0)
+		transport_session_move(visitor->progress, op_withdraw(visitor, NULL)
+								  ? TRANSPORT_EVENT_STUCK
+								  : TRANSPORT_EVENT_WITHDRAW);
+	pthread_mutex_unlock(&receiver->lock);
+	return !visitor;
+}
+
+static int op_resolve(void *ctx, const struct transport_id *id, const struct transport_peer *peer,
+		      enum transport_outcome *outcome, struct transport_error *err)
+{
+	const struct visitor *visitor = ctx;
+	struct receiver *receiver = visitor->receiver;
+	struct ledger_session session;
+	struct failure failure;
+	int ret;
+
+	for (int waited = 0; !stop_live(receiver, id) && waited < OTHERS_WAIT_MS; waited += 5)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	ret = ledger_find(receiver->ledger, id, &session, &failure);
+	if (ret && ret != -ENOENT)
+		return mover_error(err, &failure);
+	/* Of what it never saw, or saw from another peer, this host can say nothing. */
+	if (ret || session.role != TRANSPORT_DESTINATION ||
+	    memcmp(session.peer_key, peer->key_id, sizeof(session.peer_key)) != 0) {
+		*outcome = TRANSPORT_OUTCOME_UNKNOWN;
+		return 0;
+	}
+	if (!settle_is_over(&session) && !is_live(receiver, id) &&
+	    settle_other(receiver, &session, &failure))
+		session.state = TRANSPORT_SESSION_IN_DOUBT;
+	*outcome = outcome_of(session.state);
+	return 0;
+}
+
+static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
+{
+	const struct visitor *visitor = ctx;
+
+	return fault_hit(step, visitor->stream, err);
+}
+
+static const struct transport_destination_ops destination_ops = {
+	.record = op_record,
+	.stage = op_stage,
+	.commit = op_commit,
+	.withdraw = op_withdraw,
+	.outcome = op_outcome,
+	.resolve = op_resolve,
+	.fault = op_fault,
+};
+
+void receive_one(struct receiver *receiver, struct transport_stream *stream,
+		 struct visit_result *result)
+{
+	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
+	struct visitor visitor = { .receiver = receiver, .stream = stream };
+
+	*result = (struct visit_result){ .ret = 0 };
+	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
+	if (!result->ret)
+		result->ret = transport_session_receive(stream, &receiver->mover.signer,
+							&receiver->mover.deadlines,
+							&destination_ops, &visitor, &progress,
+							&result->visit, &result->error);
+	delist(&visitor);
+	result->state = transport_session_state(&progress);
+	if (result->state == TRANSPORT_SESSION_PENDING)
+		result->state = visitor.session.state;
+	transport_control_close(visitor.control);
+	transport_stream_close(stream);
+}
+
+/* What is to be settled, copied: the ledger is not changed while it is read. */
+struct leftovers {
+	struct ledger_session *session;
+	size_t n;
+};
+
+static int collect(void *ctx, const struct ledger_session *session)
+{
+	struct leftovers *leftovers = ctx;
+	struct ledger_session *grown;
+
+	if (session->role != TRANSPORT_DESTINATION || settle_is_over(session))
+		return 0;
+	grown = realloc(leftovers->session, (leftovers->n + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	leftovers->session = grown;
+	leftovers->session[leftovers->n++] = *session;
+	return 0;
+}
+
+int receive_settle(struct receiver *receiver, struct failure *failure)
+{
+	struct leftovers leftovers = { .n = 0 };
+	int doubts = 0, ret = ledger_each(receiver->ledger, collect, &leftovers, failure);
+
+	for (size_t i = 0; !ret && i < leftovers.n; i++) {
+		ret = settle_other(receiver, &leftovers.session[i], failure);
+		doubts += !ret && !settle_is_over(&leftovers.session[i]);
+	}
+	free(leftovers.session);
+	return ret ? ret : doubts;
+}

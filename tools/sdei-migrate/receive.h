@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * receive.h - the destination's half of sessions: one connection, and what all connections share
+ */
+#ifndef SDEI_MIGRATE_RECEIVE_H
+#define SDEI_MIGRATE_RECEIVE_H
+
+#include "mover.h"
+
+#include <pthread.h>
+
+struct visitor;
+
+/* What all connections of one recv share. */
+struct receiver {
+	struct ledger *ledger;
+	struct mover mover;
+	const char *control; /* the one VM's socket; or */
+	const char *vms;     /* the folder of UUID.sock */
+	bool stay_paused;
+	pthread_mutex_t lock;     /* of the list */
+	struct visitor *visitors; /* sessions that are recorded and not over */
+};
+
+/* How one connection went. */
+struct visit_result {
+	struct transport_visit visit;
+	enum transport_session_state state;
+	int ret;
+	struct transport_error error; /* if ret */
+};
+
+/** receive_one() - serve one accepted connection to its end; closes @stream */
+void receive_one(struct receiver *receiver, struct transport_stream *stream,
+		 struct visit_result *result);
+
+/**
+ * receive_settle() - end what a former recv with this ledger left
+ *
+ * Return: how many sessions stay in doubt; -errno with @failure.
+ */
+int receive_settle(struct receiver *receiver, struct failure *failure);
+
+#endif
