@@ -44,6 +44,7 @@ static int access_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access,
 			 struct kvmcore_mmio_result *result, struct kvmcore_reply *reply)
 {
 	*result = (struct kvmcore_mmio_result){ 0 };
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->fault_va = access->va;
 	if (memslot_find(&vcpu->vm->memslots, access->ipa))
 		return touch_memory(vcpu, access);

@@ -94,6 +94,7 @@ static void call_from_model(struct vcpu *vcpu, const struct kvmcore_trap *trap,
 	struct kvmcore_regs regs;
 	struct call call = { vcpu->vm, vcpu, trap, &regs, reply };
 
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->regs.pc += 4;
 	vcpu_regs_load(vcpu, &regs);
 	dispatch_call(&call);

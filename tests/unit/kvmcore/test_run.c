@@ -72,6 +72,7 @@ static void test_a_store_tells_its_data(void)
 	CHECK(page_of(&m)->mmio.is_write && data == store.value[0], "in the page");
 	model_call(&m, 0, 0x80000000, 0, 0, 0);
 	CHECK(m.regs.pc == INSN + 8, "the next thing the vCPU does comes behind it");
+	CHECK(page_of(&m)->exit_reason == KVM_EXIT_UNKNOWN, "and the page forgets the exit");
 	model_free(&m);
 }
 
