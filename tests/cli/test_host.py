@@ -93,6 +93,19 @@ def test_many(directory):
           "SIGTERM ends all of them")
 
 
+def test_many_of_one_name(directory):
+    path = model(directory, "named.json", vcpus=[{}], uuid="00000000-0000-4000-8000-0000000000fe")
+    process = subprocess.Popen(
+        [cli.PROGRAM, "host", "--vm", path, "--many", "3", "--dir", directory],
+        stdout=subprocess.PIPE, text=True, env=environment())
+    ready = cli.wait_for_line(process)
+    names = [os.path.basename(control)[-9:-5] for control in ready["controls"]]
+    check(names == ["00fe", "00ff", "0100"], "with a UUID in the description the others follow it",
+          str(ready))
+    process.terminate()
+    process.wait(timeout=20)
+
+
 def refused(directory, field, **description):
     path = model(directory, "wrong.json", **description)
     told = fails(2, "usage", "host", "--vm", path, "--control", os.path.join(directory, "s"))

@@ -88,12 +88,27 @@ static enum kvmcore_profile find_profile(const char *name)
 	return KVMCORE_NR_PROFILES;
 }
 
+/* Random; with a UUID in the description that one, and for --many it and those that follow it. */
+static void name_vm(const struct host *host, struct model_description *description, size_t number)
+{
+	uint8_t *uuid = description->config.uuid;
+	struct transport_id id;
+
+	if (!description->has_uuid && transport_id_random(&id) == 0)
+		memcpy(uuid, id.bytes, sizeof(id.bytes));
+	if (!description->has_uuid || !host->args->many.given)
+		return;
+	for (size_t i = sizeof(id.bytes); i-- > 0 && number; number >>= 8) {
+		number += uuid[i];
+		uuid[i] = (uint8_t)number;
+	}
+}
+
 /* One VM behind one door. @number tells VMs of --many apart. */
 static int add_model(struct host *host, size_t number, struct failure *failure)
 {
 	struct model_description *description;
 	struct transport_error err;
-	struct transport_id id;
 	char uuid[37];
 	int ret;
 
@@ -102,9 +117,7 @@ static int add_model(struct host *host, size_t number, struct failure *failure)
 		return ret;
 	if (host->args->profile)
 		description->config.profile = find_profile(host->args->profile);
-	description->has_uuid &= !host->args->many.given;
-	if (!description->has_uuid && transport_id_random(&id) == 0)
-		memcpy(description->config.uuid, id.bytes, sizeof(id.bytes));
+	name_vm(host, description, number);
 	uuid_text(description->config.uuid, uuid);
 	ret = model_new(description, &host->model[number], &err);
 	if (ret)
