@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096u
+#define PAGE  4096u
+#define CHUNK 4096u /* pages */
 
 /* --- the port: the core's, except that a vCPU created through it shows up in its list ------------- */
 
@@ -224,13 +225,18 @@ static bool is_zero(const uint8_t *page)
 	return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
 }
 
-/* Pages nobody touched are not in core; reading them would bring them in. */
-static bool is_written(const uint8_t *page)
+/*
+ * Pages nobody touched are not in core, and reading them would bring them in: ask for CHUNK of them at a time,
+ * because this is done while the VM stands still.
+ */
+static bool is_written(const uint8_t *bytes, uint64_t size, uint64_t at, unsigned char *resident)
 {
-	unsigned char resident = 1;
+	const uint64_t page = at / PAGE % CHUNK, left = size - at;
 
-	return mincore((void *)(uintptr_t)page, PAGE, &resident) != 0 || resident ? !is_zero(page)
-										  : false;
+	if (page == 0 && mincore((void *)(uintptr_t)(bytes + at),
+				 left < CHUNK * PAGE ? left : CHUNK * PAGE, resident) < 0)
+		memset(resident, 1, CHUNK);
+	return resident[page] && !is_zero(bytes + at);
 }
 
 /* Runs of written pages of memory @i. Return: how many; more than @room if they do not fit */
@@ -239,11 +245,12 @@ static unsigned int find_runs(const struct machine *machine, unsigned int i,
 {
 	const struct model_memory *memory = &machine->description->memory[i];
 	const uint8_t *bytes = machine->memory[i];
+	unsigned char resident[CHUNK];
 	bool inside = false;
 	unsigned int n = 0;
 
 	for (uint64_t at = 0; at < memory->size; at += PAGE) {
-		const bool written = is_written(bytes + at);
+		const bool written = is_written(bytes, memory->size, at, resident);
 
 		if (written && inside)
 			region[n - 1].size += PAGE;
