@@ -168,9 +168,15 @@ static void check_fresh(struct target *target)
 	const struct sdeistate_vm *vm = &target->state->vm;
 	static const uint8_t none[16];
 	struct kvmcore_vm_info info;
+	int ret = access_attr_get(target->port, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info);
 
-	if (access_attr_get(target->port, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info) < 0)
+	if (ret == -ENXIO)
 		return; /* a VMM without the group has nothing to say */
+	if (ret < 0) {
+		obstacle(target, SDEISTATE_CAPTURE_FAILED, "KVMCORE_VM_INFO", "", "success|%s",
+			 strerror(-ret));
+		return;
+	}
 	if (info.has_run)
 		obstacle(target, SDEISTATE_VM_NOT_FRESH, "vm", "has_run",
 			 "a VM that never ran|ran");

@@ -124,6 +124,8 @@ static int decode_body(const struct part *part, const struct sdeistate_record *r
 
 	if (!message && limited.over)
 		ret = read_limit(reader, "memory", limited.ceiling + 1, limited.ceiling);
+	else if (!message && limited.failed)
+		ret = read_no_memory(reader);
 	else if (!message)
 		ret = damaged(reader, "", "a protobuf message", "something else");
 	else

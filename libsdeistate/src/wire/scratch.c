@@ -21,8 +21,10 @@ void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
 		return NULL;
 	}
 	block = calloc(1, sizeof(*block) + bytes);
-	if (!block)
+	if (!block) {
+		scratch->failed = true;
 		return NULL;
+	}
 	block->next = scratch->blocks;
 	scratch->blocks = block;
 	scratch->used += bytes;

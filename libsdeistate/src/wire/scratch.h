@@ -17,6 +17,7 @@ struct scratch {
 	size_t used;
 	size_t ceiling; /* bytes; 0: none */
 	bool over;      /* the ceiling refused an allocation */
+	bool failed;    /* the heap did */
 };
 
 /** scratch_alloc() - zeroed, freed with the scratch. Return: NULL without memory or over the
