@@ -22,6 +22,7 @@ MODELS = os.path.join(SOURCE, "examples", "models")
 TIMEOUT = 60
 
 _checks = {"done": 0, "broken": 0}
+_here = {"state": "/nonexistent"}
 
 
 def check(held, promise, detail=""):
@@ -39,7 +40,7 @@ def environment(**extra):
     """A clean one: no SDEI_MIGRATE_ variables, no configuration of whoever runs the tests."""
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("SDEI_MIGRATE_") and name != "NO_COLOR"}
-    env.update({"XDG_CONFIG_HOME": "/nonexistent", **extra})
+    env.update({"XDG_CONFIG_HOME": "/nonexistent", "SDEI_MIGRATE_STATE": _here["state"], **extra})
     return env
 
 
@@ -141,6 +142,7 @@ def main(module):
         began = time.monotonic()
         before = _checks["broken"]
         with tempfile.TemporaryDirectory(prefix="cli-") as directory:
+            _here["state"] = os.path.join(directory, "state")
             try:
                 test(directory)
             except Exception:  # what a test cannot go on after is a broken promise too

@@ -157,6 +157,25 @@ def test_encrypted(directory):
               "an Ed25519 certificate cannot be encrypted to, and it says what can", json.dumps(told))
 
 
+def test_single_use(directory):
+    prefix = key(directory, "k")
+    fresh = {"model": "demo.json", "args": ["--no-script"]}
+    with host(directory, model="demo.json") as vm:
+        old, new = sealed(directory, vm, prefix, "old.snap"), sealed(directory, vm, prefix, "new.snap")
+        line = ["restore", "--trust", prefix + ".pub"]
+        with host(directory, "b", **fresh) as there:
+            ask(*line, "--control", there.control, new)
+            later = sealed(directory, there, prefix, "later.snap")
+        with host(directory, "c", **fresh) as there:
+            fails(16, "already-used", *line, "--control", there.control, new)
+            check(there.vm("status")["state"] == "ended", "what was staged is thrown away")
+        with host(directory, "d", **fresh) as there:
+            fails(16, "rollback", *line, "--control", there.control, old)
+            ask(*line, "--control", there.control, later)
+        with host(directory, "e", **fresh) as there:
+            ask(*line, "--control", there.control, "--state", os.path.join(directory, "other"), new)
+
+
 def test_another_vm(directory):
     prefix = key(directory, "k")
     other = model(directory, "other.json", vcpus=[{}] * 2, exposed=[

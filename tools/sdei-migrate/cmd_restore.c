@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
 #include "issues.h"
+#include "ledger.h"
+#include "mover.h"
 #include "sealed.h"
 #include "state_json.h"
 #include "verbs.h"
@@ -9,7 +11,7 @@
 #include <string.h>
 
 struct restore_args {
-	const char *control, *key, *file;
+	const char *control, *key, *file, *state;
 	struct option_list trust;
 	bool dry_run, stay_paused, insecure_no_signature;
 };
@@ -71,9 +73,23 @@ static json_t *result(const struct sealed *sealed, const struct restore_args *ar
 	return json;
 }
 
-static int move_in(struct transport_control *control, const struct sealed *sealed,
-		   const struct restore_args *args, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-		   struct transport_error *err)
+/* A snapshot runs once: it is used up, on disk, before the VM may run. */
+static int consume(struct ledger *ledger, const struct sealed *sealed, struct transport_error *err)
+{
+	const struct sdeistate_manifest *manifest = &sealed->opened->manifest;
+	struct transport_id snapshot, vm;
+	struct failure failure;
+
+	memcpy(snapshot.bytes, manifest->id, sizeof(snapshot.bytes));
+	memcpy(vm.bytes, manifest->vm_uuid, sizeof(vm.bytes));
+	return ledger_consume(ledger, &snapshot, &vm, manifest->generation, &failure)
+		       ? mover_error(err, &failure)
+		       : 0;
+}
+
+static int move_in(struct transport_control *control, struct ledger *ledger,
+		   const struct sealed *sealed, const struct restore_args *args,
+		   uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	struct transport_error ignored;
 	struct transport_id session;
@@ -85,6 +101,8 @@ static int move_in(struct transport_control *control, const struct sealed *seale
 	if (ret)
 		return ret;
 	ret = stage(control, sealed, &session, digest, err);
+	if (ret == 0)
+		ret = consume(ledger, sealed, err);
 	if (ret)
 		transport_control_abort(control, &session, &ignored);
 	else
@@ -117,13 +135,15 @@ static int run_restore(struct tool *tool, void *opaque)
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	OWNED_CONTROL struct transport_control *control = NULL;
+	OWNED_LEDGER struct ledger *ledger = NULL;
 	uint8_t digest[TRANSPORT_DIGEST_SIZE] = { 0 };
 	struct transport_issues issues;
 	struct transport_error err;
 	struct transport_state records;
 	struct failure failure;
 
-	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure))
+	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
+	    (!args->dry_run && ledger_open(args->state, &ledger, &failure)))
 		return tool_fail(tool, &failure);
 	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
 	if (transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err) ||
@@ -131,7 +151,7 @@ static int run_restore(struct tool *tool, void *opaque)
 		return fail(tool, control, &err);
 	if (issues.n_issues)
 		return issues_fail(tool, &issues);
-	if (!args->dry_run && move_in(control, &sealed, args, digest, &err))
+	if (!args->dry_run && move_in(control, ledger, &sealed, args, digest, &err))
 		return fail(tool, control, &err);
 	return tool_result(tool, result(&sealed, args, digest));
 }
@@ -160,6 +180,12 @@ static const struct option_row rows[] = {
 	  .help = "do not let it run yet; vm resume does",
 	  .offset = AT(stay_paused),
 	  .type = OPTION_FLAG },
+	{ .name = "--state",
+	  .argument = "DIR",
+	  .help = "where this host keeps its ledger",
+	  .offset = AT(state),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_DIRECTORY },
 	{ .name = "--insecure-no-signature",
 	  .help = "believe a snapshot that nobody signed",
 	  .offset = AT(insecure_no_signature),
@@ -177,10 +203,12 @@ const struct verb verb_restore = {
 	.name = "restore",
 	.summary = "Put a sealed snapshot into a fresh VM",
 	.about = "Opens, checks, replays, proves, and only then lets the VM run. It is all or "
-		 "nothing: after "
-		 "a failure the destination VM holds nothing of it. Every obstacle is named, not "
-		 "the first "
-		 "alone.",
+		 "nothing: "
+		 "after a failure the destination VM holds nothing of it. Every obstacle is named, "
+		 "not the first alone.\n\n"
+		 "A snapshot is used up by it: this host restores it once, and never an older one "
+		 "of "
+		 "the same VM afterwards.",
 	.options = rows,
 	.args_size = sizeof(struct restore_args),
 	.run = run_restore,
