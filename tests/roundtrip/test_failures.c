@@ -14,6 +14,8 @@ static struct {
 	long live;
 } heap;
 
+/* Visible, so that a sanitizer's own library links against them too. */
+#pragma GCC visibility push(default)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *at, size_t size);
@@ -22,6 +24,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *at, size_t size);
 void __wrap_free(void *at);
+#pragma GCC visibility pop
 
 static bool fails(void)
 {
