@@ -144,6 +144,16 @@ SDEISTATE_API int sdeistate_seal(const struct sdeistate_seal_request *request,
 SDEISTATE_API int sdeistate_seal_fd(const struct sdeistate_seal_request *request, int fd,
 				    struct sdeistate_error *err);
 
+/**
+ * sdeistate_cosign() - add one more signature to a sealed file
+ *
+ * Signs what the file says without looking into it: verify it first.
+ * Return: 0, and @file is the caller's to free; -ENOMSG not-ours; -EBADMSG damaged; -EPROTONOSUPPORT
+ * newer; -E2BIG over-limit; -EEXIST usage: this key has signed already; -ENOMEM; -EIO internal.
+ */
+SDEISTATE_API int sdeistate_cosign(const void *bytes, size_t len, const struct sdeistate_key *key,
+				   struct sdeistate_buffer *file, struct sdeistate_error *err);
+
 enum sdeistate_open_flags {
 	SDEISTATE_OPEN_ANY_TIME = 1,     /* do not look at the expiry */
 	SDEISTATE_OPEN_ANY_AUDIENCE = 2, /* do not look at the audience: only to inspect */

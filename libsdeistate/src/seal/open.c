@@ -20,7 +20,7 @@ struct sdeistate_rest {
 	struct open_watch watch;
 	unsigned int next; /* frame */
 	bool ended;        /* END was read and right */
-	bool failed;       /* somewhere inside a frame: there is no way on */
+	bool failed;       /* somewhere inside: there is no way on */
 };
 
 /* Prefix, manifest and signatures as they stand in the file. */
@@ -297,6 +297,7 @@ int sdeistate_next_frame(struct sdeistate_opened *opened, sdeistate_sink sink, v
 				 "frames that could be read so far|one that could not");
 	if (rest->next == opened->manifest.n_frames) {
 		ret = finish(opened, err);
+		rest->failed = ret != 0;
 		return ret ? ret : -ENODATA;
 	}
 	from = from_rest(opened);

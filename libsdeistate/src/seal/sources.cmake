@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 set(SDEISTATE_SEAL_SOURCES
 	src/seal/certificate.c
+	src/seal/cosign.c
 	src/seal/decode_manifest.c
 	src/seal/encode_manifest.c
 	src/seal/envelope.c
