@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Rules of the SMCCC filter and the firmware registers that the kernel's own selftests state
- * (tools/testing/selftests/kvm/arm64/smccc_filter.c, hypercalls.c), and rules read in its sources
+ * (smccc_filter and hypercalls of selftests/kvm/arm64), and rules read in its sources
  * (arch/arm64/kvm/hypercalls.c). Each row is one rule on a fresh VM.
  */
 #include "support/model.h"
