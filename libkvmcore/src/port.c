@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "user.h"
 #include "vm.h"
 
 /* struct kvm_port's members on a model VM; @vm is a struct kvmcore_vm. */
 
 static int port_ioctl(void *vm, int vcpu, unsigned long cmd, void *arg)
 {
-	return kvmcore_ioctl(vm, vcpu, cmd, arg);
+	const bool before = user_vouch(true);
+	const int ret = kvmcore_ioctl(vm, vcpu, cmd, arg);
+
+	user_vouch(before);
+	return ret;
 }
 
 static uint64_t port_epoch(void *vm)

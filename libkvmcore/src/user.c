@@ -96,6 +96,16 @@ static int copy_long(copy_fn *move, void *here, uint64_t there, size_t len)
 	return 0;
 }
 
+static _Thread_local bool is_vouched;
+
+bool user_vouch(bool vouched)
+{
+	const bool before = is_vouched;
+
+	is_vouched = vouched;
+	return before;
+}
+
 static bool is_address(uint64_t at, size_t len)
 {
 	return at >= PAGE && at + len >= at;
@@ -109,11 +119,11 @@ int user_read(void *to, uint64_t from, size_t len)
 		return 0;
 	if (!is_address(from, len))
 		return -EFAULT;
-	if (len > SHORT_PAGES * PAGE)
+	if (!is_vouched && len > SHORT_PAGES * PAGE)
 		ret = copy_long(process_vm_readv, to, from, len);
 	if (ret != -EPERM)
 		return ret;
-	if (!is_readable((uintptr_t)from, len))
+	if (!is_vouched && !is_readable((uintptr_t)from, len))
 		return -EFAULT;
 	memcpy(to, (const void *)(uintptr_t)from, len);
 	return 0;
@@ -127,11 +137,11 @@ int user_write(uint64_t to, const void *from, size_t len)
 		return 0;
 	if (!is_address(to, len))
 		return -EFAULT;
-	if (len > SHORT_PAGES * PAGE)
+	if (!is_vouched && len > SHORT_PAGES * PAGE)
 		ret = copy_long(process_vm_writev, (void *)(uintptr_t)from, to, len);
 	if (ret != -EPERM)
 		return ret;
-	if (!is_writable((uintptr_t)to, len))
+	if (!is_vouched && !is_writable((uintptr_t)to, len))
 		return -EFAULT;
 	memcpy((void *)(uintptr_t)to, from, len);
 	return 0;

@@ -5,6 +5,7 @@
 #ifndef KVMCORE_USER_H
 #define KVMCORE_USER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,5 +14,14 @@ int user_read(void *to, uint64_t from, size_t len);
 
 /** user_write() - copy out. Return: 0; -EFAULT if any byte is not writable */
 int user_write(uint64_t to, const void *from, size_t len);
+
+/**
+ * user_vouch() - from now on this thread's caller does (not) vouch for the addresses it names
+ *
+ * While it does, only NULL is looked for: asking the kernel about an address costs more than all the
+ * rest of a short ioctl. A port's caller is a library of ours, whose buffers are its own.
+ * Return: what held before, to be put back.
+ */
+bool user_vouch(bool vouched);
 
 #endif

@@ -234,7 +234,12 @@ KVMCORE_API int kvmcore_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uin
  */
 KVMCORE_API int kvmcore_ioctl(struct kvmcore_vm *vm, int vcpu, unsigned long cmd, void *arg);
 
-/** kvmcore_port() - a port for libsdeistate; its vcpus stay valid until the next vCPU is created */
+/**
+ * kvmcore_port() - a port for libsdeistate; its vcpus stay valid until the next vCPU is created
+ *
+ * Whoever uses the port vouches for the pointers it passes: its ioctls look for NULL only, which makes
+ * a capture as fast as its copies.
+ */
 KVMCORE_API void kvmcore_port(struct kvmcore_vm *vm, struct kvm_port *port);
 
 /** kvmcore_resume() - vCPUs may be entered from now on; epoch becomes odd. Return: 0; -EBUSY if running */

@@ -178,6 +178,20 @@ static void test_the_filter_reads_back(void)
 	model_free(&m);
 }
 
+static void test_a_ports_caller_vouches_for_its_pointers(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 1);
+	void *wrong = (void *)0xffff800000000000ULL;
+	struct kvm_mp_state state = { 99 };
+
+	CHECK(m.port.ioctl(m.port.vm, 0, KVM_GET_MP_STATE, &state) == 0 && state.mp_state == 0,
+	      "a good one is used");
+	CHECK(m.port.ioctl(m.port.vm, 0, KVM_GET_MP_STATE, NULL) == -EFAULT, "NULL is looked for");
+	CHECK(kvmcore_ioctl(m.vm, 0, KVM_GET_MP_STATE, wrong) == -EFAULT,
+	      "and an ioctl beside the port looks for all");
+	model_free(&m);
+}
+
 /* Which kernel keeps what for itself in which VM. */
 static void test_reserved_ids_differ_by_vm_type(void)
 {
@@ -257,5 +271,5 @@ int main(void)
 			 test_there_is_room_for_all, test_the_epoch_tells_of_changes,
 			 test_a_paused_vm_does_not_move, test_a_vm_says_who_it_is,
 			 test_the_filter_reads_back, test_reserved_ids_differ_by_vm_type,
-			 test_vcpus_run_in_parallel);
+			 test_a_ports_caller_vouches_for_its_pointers, test_vcpus_run_in_parallel);
 }
