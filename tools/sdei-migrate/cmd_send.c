@@ -221,21 +221,35 @@ static json_t *result(const struct sender *sender, const struct transport_sessio
 			 sender->mover.insecure_no_tls);
 }
 
+/* What the failure means for the two VMs, and what is to be done. */
+static void judge(struct failure *failure, enum transport_session_state state,
+		  const struct transport_id *id, char advice[], size_t size)
+{
+	char text[TRANSPORT_ID_TEXT_SIZE];
+
+	transport_id_print(id, text);
+	failure->vm_destination = "none";
+	if (state == TRANSPORT_SESSION_ABORTED)
+		return;
+	failure->vm_destination = state == TRANSPORT_SESSION_COMMITTED ? "running" : "unknown";
+	snprintf(advice, size, "%s run: sdei-migrate resolve %s",
+		 state == TRANSPORT_SESSION_COMMITTED
+			 ? "The VM was handed over, but that is not on record here;"
+			 : "Keep both VMs as they are and",
+		 text);
+	failure->advice = advice;
+}
+
 static int report(struct tool *tool, struct sender *sender, enum transport_session_state state,
 		  const struct transport_error *err)
 {
-	char id[TRANSPORT_ID_TEXT_SIZE], advice[160];
 	struct failure failure;
+	char advice[160];
 
-	transport_id_print(id_of(sender), id);
 	client_failure(&failure, err);
+	judge(&failure, state, id_of(sender), advice, sizeof(advice));
 	sender->control = transport_control_close(sender->control);
 	failure.vm_source = vm_state_or(sender->session.control, sender->mover.timeout_ms, "gone");
-	failure.vm_destination = state == TRANSPORT_SESSION_ABORTED ? "none" : "unknown";
-	snprintf(advice, sizeof(advice),
-		 "Keep both VMs as they are and run: sdei-migrate resolve %s", id);
-	if (state == TRANSPORT_SESSION_IN_DOUBT)
-		failure.advice = advice;
 	return tool_fail(tool, &failure);
 }
 

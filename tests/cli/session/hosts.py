@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two hosts: a VMM, a ledger, a key and a mover each; and the questions every test asks of them."""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import cli  # noqa: E402
+from cli import PROGRAM, Host, check, environment, key, run, wait_for_line  # noqa: E402
+
+TIMEOUT_MS = 600
+TLS = "tcp:127.0.0.1:0"
+
+
+class Pair:
+    """Source A with a VM in the middle of its work, destination B with a fresh one."""
+
+    def __init__(self, directory, timeout=TIMEOUT_MS, listen=TLS):
+        self.directory, self.timeout, self.listen = directory, timeout, listen
+        self.keys = {name: key(directory, name) for name in "ab"}
+        self.hosts = {"a": Host(directory, "a"), "b": Host(directory, "b", args=["--no-script"])}
+        self.receiver = self.sender = self.uri = None
+        self.key_of, self.peer_of = {}, {}  # instead of their own
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in (self.sender, self.receiver):
+            end(process)
+        for host in self.hosts.values():
+            host.stop()
+
+    def options(self, side):
+        """--key, --peer, --state and --timeout of one host."""
+        other = "b" if side == "a" else "a"
+        return ["--key", self.key_of.get(side, self.keys[side] + ".key"),
+                "--peer", self.peer_of.get(side, self.keys[other] + ".crt"),
+                "--state", self.state(side), "--timeout", str(self.timeout)]
+
+    def state(self, side):
+        return os.path.join(self.directory, "state-" + side)
+
+    def control(self, side):
+        return self.hosts[side].control
+
+    def start_recv(self, *args, fault="", side="b"):
+        self.receiver = subprocess.Popen(
+            [PROGRAM, "recv", "--listen", self.listen, "--control", self.control(side), "--json",
+             *self.options(side), *args],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(SDEI_FAULT=fault))
+        ready = wait_for_line(self.receiver)
+        self.uri = ready["uri"] if ready else None
+        return check(self.uri, "recv says where it listens")
+
+    def start_send(self, *args, fault="", side="a"):
+        self.sender = subprocess.Popen(
+            [PROGRAM, "send", "--control", self.control(side), "--to", self.uri, "--json",
+             *self.options(side), *args],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(SDEI_FAULT=fault))
+
+    def send(self, *args, fault="", side="a"):
+        """Run send to its end. Returns its exit code and what it printed."""
+        self.start_send(*args, fault=fault, side=side)
+        out, _ = self.sender.communicate(timeout=cli.TIMEOUT)
+        return self.sender.returncode, json.loads(out) if out else {}
+
+    def stop_recv(self):
+        return end(self.receiver)
+
+    def session(self, side="a"):
+        """The last session of a ledger, or None."""
+        done = run("status", "--state", self.state(side), "--json")
+        sessions = json.loads(done.stdout)["sessions"]
+        return sessions[-1] if sessions else None
+
+    def resolve(self, *args, side="a"):
+        """Returns exit code and object. Asks the recv of now."""
+        to = ["--to", self.uri] if side == "a" and self.uri else []
+        done = run("resolve", self.session(side)["session"], "--json", *to, *self.options(side),
+                   *args)
+        return done.returncode, json.loads(done.stdout)
+
+    def runs(self, side):
+        """May the VM that is moved run there? A fresh VM that waits for it is another."""
+        done = run("vm", "status", "--control", self.control(side), "--json")
+        if done.returncode:
+            return False
+        status = json.loads(done.stdout)
+        return status["may_run"] and (side == "a" or status["info"]["generation"] != "0x0")
+
+    def running(self):
+        return "".join(side for side in "ab" if self.runs(side))
+
+
+def end(process):
+    """End one process that a test started, stopped or not. Returns its exit code."""
+    if process is None:
+        return None
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    try:
+        process.communicate(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    return process.returncode

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A fault at every step of either mover, and either VMM killed: never two run, and never none for ever."""
+import concurrent.futures
+import json
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from hosts import Pair, check, cli, run
+
+ACTION = sys.argv[2]
+WORKERS = 4
+# Where the death of a VMM means something else than before.
+VMM_STEPS = ("send.capture", "send.wait-prepared", "send.relinquish", "send.commit",
+             "send.wait-done", "recv.ready", "recv.stage", "recv.prepared", "recv.wait-commit",
+             "recv.commit", "recv.done")
+
+
+def stopped(process):
+    """Has it stopped itself?"""
+    try:
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+    except FileNotFoundError:
+        return False
+
+
+def wait_stopped(process, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        if stopped(process):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def wait_end(process, seconds=20):
+    """Its output once it has ended."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def never_two(pair, step, when):
+    running = pair.running()
+    check(running != "ab", f"{step}: never two running ({when})", running)
+    return running
+
+
+def settle(pair, step, alive="ab"):
+    """What an operator does: recv runs again, resolve until it says ok. @alive: VMMs that live."""
+    if pair.receiver.poll() is not None:
+        pair.start_recv()
+    running = never_two(pair, step, "before resolve")
+    session = pair.session()
+    if session is None:
+        check(running == "a", f"{step}: without a record the VM never left", running)
+        return
+    code, told = pair.resolve()
+    if alive == "ab":
+        check(code == 0, f"{step}: resolve ends it", json.dumps(told))
+    running = never_two(pair, step, "after resolve")
+    if code == 9 and alive != "ab":
+        check(running == "", f"{step}: in doubt nobody runs", running)
+        word = "source" if alive == "a" else "destination"
+        code, told = pair.resolve("--run-on", word, "--reason", "the VMM died")
+        check(code == 0 and pair.running() == alive and pair.session()["overridden"],
+              f"{step}: the operator ends it", json.dumps(told))
+        return
+    check(code == 0, f"{step}: resolve says how it ended", json.dumps(told))
+    state = pair.session()["state"]
+    want = {"committed": "b", "aborted": "a"}.get(state, "?")
+    check(running == want or want not in alive,
+          f"{step}: the VM runs where the ledger says ({state})", running)
+    again, _ = pair.resolve()
+    check(again == 0 and pair.running() == running, f"{step}: resolve may be asked again")
+
+
+def fault_of(step):
+    return f"{step}:{ACTION}"
+
+
+def play(pair, step):
+    """One hand-over with a fault in one of the movers."""
+    sends = step.startswith("send.")
+    if not pair.start_recv(fault="" if sends else fault_of(step)):
+        return
+    pair.start_send(fault=fault_of(step) if sends else "")
+    victim = pair.sender if sends else pair.receiver
+    other = pair.receiver if sends else pair.sender
+    if ACTION == "stall":
+        if not check(wait_stopped(victim), f"{step}: it stops there"):
+            return
+        if other is pair.sender:
+            check(wait_end(other), f"{step}: the other side has a deadline")
+        else:
+            time.sleep(2.5 * pair.timeout / 1000)
+        never_two(pair, step, "while one side hangs")
+        victim.send_signal(signal.SIGCONT)
+    said = wait_end(pair.sender)
+    if not check(said, f"{step}: send ends"):
+        return
+    if ACTION == "kill":
+        if not sends:
+            check(wait_end(victim) is not None, f"{step}: recv was killed")
+        check(victim.returncode == -signal.SIGKILL, f"{step}: it is killed there",
+              str(victim.returncode))
+    elif pair.sender.returncode not in (0, 9):
+        there = json.loads(said[0])["vm_state"]["destination"]
+        check(pair.running() == {"none": "a", "running": "b"}.get(there),
+              f"{step}: a failure says where the VM runs", said[0])
+    time.sleep(0.05)
+    settle(pair, step)
+
+
+def play_vmm(pair, step):
+    """The VMM of the side that is at @step dies there."""
+    side = "a" if step.startswith("send.") else "b"
+    if not pair.start_recv(fault="" if side == "a" else f"{step}:stall"):
+        return
+    pair.start_send(fault=f"{step}:stall" if side == "a" else "")
+    victim = pair.sender if side == "a" else pair.receiver
+    if not check(wait_stopped(victim), f"{step}: it stops there"):
+        return
+    pair.hosts[side].stop(signal.SIGKILL)
+    victim.send_signal(signal.SIGCONT)
+    if not check(wait_end(pair.sender), f"{step}: send ends"):
+        return
+    time.sleep(0.2)
+    settle(pair, step + " without the VMM of " + side, alive="b" if side == "a" else "a")
+
+
+def case(step):
+    with tempfile.TemporaryDirectory(prefix="fault-") as directory, Pair(directory) as pair:
+        (play_vmm if ACTION == "vmm" else play)(pair, step)
+        session = pair.session()
+        return (f"send ended with {pair.sender.returncode if pair.sender else None}, the session is "
+                f"{session['state'] if session else 'not on record'}")
+
+
+def main():
+    listed = json.loads(run("status", "--list-fault-points", "--json").stdout)["fault_points"]
+    check(len(listed) >= 20, "the program lists its fault points")
+    check(set(VMM_STEPS) <= set(listed), "the steps named here are among them")
+    told = run("send", "--control", "x", "--to", "unix:y", "--json",
+               env={"SDEI_FAULT": "nowhere:kill"})
+    check(told.returncode == 2, "a fault point that does not exist is a usage error")
+    steps = VMM_STEPS if ACTION == "vmm" else listed
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for step, done in [(step, pool.submit(case, step)) for step in steps]:
+            told = "no verdict"
+            try:
+                told = done.result()
+            except Exception as error:  # one case must not hide the others
+                check(False, f"{step}: {type(error).__name__}", str(error))
+            print(f"{ACTION} at {step}: {told}")
+    sys.exit(cli._checks["broken"] > 0)
+
+
+
+main()

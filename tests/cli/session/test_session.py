@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A hand-over between two hosts: what it says, over what it goes, and whom it refuses."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from hosts import PROGRAM, TLS, Pair, check, cli
+from cli import Host, ask, environment, expect, fails, key, wait_for_line
+
+
+def test_a_vm_is_handed_over(directory):
+    with Pair(directory) as pair:
+        before = pair.hosts["a"].vm("status")["vm"]
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 0 and told["reason"] == "ok" and told["state"] == "committed", "send says ok", told)
+        check(told["vm_state"] == {"source": "ended", "destination": "running"}, "and what both VMs are")
+        check(told["blackout_us"] > 0 and told["blob_bytes"] > 0 and not told["insecure"],
+              "and how long and how much")
+        check(pair.running() == "b", "the VM runs there and not here")
+        check(pair.hosts["a"].vm("status")["state"] == "ended", "the source's has ended")
+        after = pair.hosts["b"].vm("status")["vm"]
+        for part in ("uuid", "events", "filter", "guard"):
+            check(before.get(part) == after.get(part), f"{part} went with it",
+                  json.dumps([before.get(part), after.get(part)])[:600])
+        for side in "ab":
+            session = pair.session(side)
+            check(session["state"] == "committed" and session["session"] == told["session"],
+                  f"ledger {side} has the outcome")
+        event = wait_for_line(pair.receiver)
+        check(event["event"] == "session" and event["state"] == "running" and event["exit"] == 0,
+              "recv says so, too", event)
+        check(pair.stop_recv() == 0, "recv ends on SIGTERM")
+
+
+def test_there_and_back(directory):
+    with Pair(directory) as pair:
+        pair.start_recv()
+        check(pair.send()[0] == 0, "there")
+        pair.stop_recv()
+        pair.start_recv(side="a")
+        code, told = pair.send(side="b")
+        check(code == 0, "and back into the host it came from", told)
+        check(pair.hosts["a"].vm("status")["info"]["generation"] == "0x2", "two generations later")
+        check(pair.hosts["b"].vm("status")["state"] == "ended" and pair.runs("a"), "only there it runs")
+
+
+def test_every_way(directory):
+    for name, listen in (("unix", "unix:" + os.path.join(directory, "s")), ("tls", TLS),
+                         ("exec", None)):
+        place = os.path.join(directory, name)
+        os.mkdir(place)
+        with Pair(place, listen=listen or TLS) as pair:
+            pair.start_recv("--once")
+            if not listen:
+                port = pair.uri.rsplit(":", 1)[1]
+                relay = os.path.join(place, "relay.py")
+                with open(relay, "w", encoding="utf-8") as out:
+                    out.write(RELAY)
+                pair.uri = f"exec:exec python3 {relay} {port}"
+            code, told = pair.send()
+            check(code == 0 and pair.running() == "b", f"{name}: the VM goes over", told)
+            check(pair.receiver.wait(10) == 0, f"{name}: recv --once ends with 0")
+
+
+RELAY = """import os, select, socket, sys
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+ways = {0: peer.fileno(), peer.fileno(): 1}
+while ways:
+    for fd in select.select(list(ways), [], [])[0]:
+        data = os.read(fd, 65536)
+        if not data:
+            sys.exit(0)
+        os.write(ways[fd], data)
+"""
+
+
+def test_plain_tcp_must_be_asked_for(directory):
+    with Pair(directory) as pair:
+        pair.start_recv("--insecure-no-tls")
+        code, told = pair.send()
+        check(code == 5 and pair.runs("a"), "TLS does not talk to plain TCP", told)
+        code, told = pair.send("--insecure-no-tls")
+        check(code == 0 and told["insecure"] and pair.running() == "b",
+              "asked for it works, and says so", told)
+
+
+def test_strangers_are_refused(directory):
+    stranger = key(directory, "x")
+    with Pair(directory) as pair:
+        pair.start_recv()
+        wrong = [PROGRAM, "send", "--control", pair.control("a"), "--to", pair.uri, "--json",
+                 "--state", pair.state("a"), "--timeout", "600"]
+        for promise, extra in (
+                ("an unknown client", ["--key", stranger + ".key", "--peer", pair.keys["b"] + ".crt"]),
+                ("an unknown server", ["--key", pair.keys["a"] + ".key", "--peer", stranger + ".crt"])):
+            done = subprocess.run([*wrong, *extra], capture_output=True, text=True, timeout=60,
+                                  env=environment())
+            told = json.loads(done.stdout)
+            check(done.returncode == 5 and told["exit"] == 5, f"{promise} is refused", told)
+            check(told["reason"] in ("peer-untrusted", "peer"), f"{promise}: the reason", told)
+            check(told["vm_state"] == {"source": "running", "destination": "none"},
+                  f"{promise}: what both VMs are", told)
+        check(pair.session() is None and pair.session("b") is None, "nothing was written down")
+        pair.stop_recv()
+        # Over a unix socket there is no TLS: the session's own signatures refuse them.
+        pair.listen = "unix:" + os.path.join(directory, "s")
+        pair.start_recv()
+        wrong[5] = pair.uri
+        done = subprocess.run([*wrong, "--key", stranger + ".key", "--peer", pair.keys["b"] + ".crt"],
+                              capture_output=True, text=True, timeout=60, env=environment())
+        check(done.returncode == 5 and json.loads(done.stdout)["reason"] == "peer-untrusted",
+              "also without TLS", done.stdout)
+        check(pair.running() == "a", "the VM never left")
+
+
+def test_hostile_and_silent_peers_cost_nothing(directory):
+    with Pair(directory) as pair:
+        pair.start_recv()
+        port = int(pair.uri.rsplit(":", 1)[1])
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        loud = socket.create_connection(("127.0.0.1", port))
+        loud.sendall(b"GET / HTTP/1.1\r\n\r\n" * 1000)
+        code, told = pair.send()
+        check(code == 0 and pair.running() == "b", "others hold up nobody", told)
+        for connection in [*silent, loud]:
+            connection.close()
+
+
+def test_a_server_that_never_answers(directory):
+    with Pair(directory) as pair:
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            pair.uri = f"tcp:127.0.0.1:{mute.getsockname()[1]}"
+            began = time.monotonic()
+            code, told = pair.send()
+            check(code == 5 and told["reason"] == "timeout", "is given up", told)
+            check(time.monotonic() - began < 10, "in time")
+            check(pair.running() == "a", "and the VM runs on")
+        code, told = pair.send()
+        check(code == 5 and told["reason"] == "peer", "nobody there is the network's failure", told)
+
+
+def test_a_destination_that_cannot(directory):
+    with Pair(directory) as pair:
+        pair.hosts["b"].vm("call", "--vcpu", "0", "SDEI_PE_UNMASK")
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 11 and told["reason"] == "vm-not-fresh" and pair.runs("a"),
+              "a VM with a life of its own is not overwritten", told)
+        pair.stop_recv()
+        pair.hosts["b"].stop()
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 5 and pair.runs("a"), "a VMM that is gone cannot take one", told)
+
+
+def test_one_session_at_a_time(directory):
+    with Pair(directory, timeout=3000) as pair:
+        pair.start_recv()
+        pair.start_send(fault="send.wait-prepared:stall")
+        first = pair.sender
+        time.sleep(0.7)
+        code, told = pair.send()
+        check(code == 11 and told["reason"] == "busy", "a second session is told busy", told)
+        first.send_signal(signal.SIGCONT)
+        out, _ = first.communicate(timeout=30)
+        check(first.returncode == 0 and pair.running() == "b", "the first one goes on", out)
+
+
+def test_folder_of_vms(directory):
+    with Pair(directory) as pair:
+        uuid = pair.hosts["a"].vm("status")["info"]["uuid"]
+        folder = os.path.join(directory, "vms")
+        os.mkdir(folder)
+        there = Host(folder, uuid, args=["--no-script"])
+        try:
+            pair.receiver = subprocess.Popen(
+                [PROGRAM, "recv", "--listen", TLS, "--vms", folder, "--json", *pair.options("b")],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+            pair.uri = wait_for_line(pair.receiver)["uri"]
+            code, told = pair.send()
+            check(code == 0, "the VM finds the socket of its UUID", told)
+            check(there.vm("status")["info"]["generation"] == "0x1", "and runs there")
+        finally:
+            there.stop()
+
+
+def test_stay_paused(directory):
+    with Pair(directory) as pair:
+        pair.start_recv("--stay-paused")
+        check(pair.send()[0] == 0, "the VM goes over")
+        check(pair.running() == "", "and waits")
+        expect(0, "vm", "resume", "--control", pair.control("b"))
+        check(pair.running() == "b", "for vm resume")
+
+
+def test_usage(directory):
+    prefix = key(directory, "k")
+    common = ["--key", prefix + ".key", "--peer", prefix + ".crt", "--state", directory + "/s"]
+    fails(2, "usage", "recv", "--listen", TLS, *common)
+    fails(2, "usage", "recv", "--listen", "ftp:x", "--control", "c", *common)
+    fails(2, "usage", "send", "--control", "c", "--to", TLS, "--key", prefix + ".key")
+    fails(15, "no-key", "send", "--control", "c", "--to", TLS, "--key", "/nonexistent", "--peer", prefix + ".crt")
+    fails(2, "usage", "resolve", "not-an-id", *common)
+    fails(2, "usage", "resolve", "11111111-2222-3333-4444-555555555555", *common)
+    fails(2, "usage", "resolve", "11111111-2222-3333-4444-555555555555", "--run-on", "source", *common)
+    os.chmod(prefix + ".key", 0o644)
+    fails(15, "key-permissions", "recv", "--listen", TLS, "--control", "c", *common)
+    check(ask("status", "--state", directory + "/s") == {"sessions": []}, "and no session began")
+
+
+if __name__ == "__main__":
+    cli.main(__name__)
