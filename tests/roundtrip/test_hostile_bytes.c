@@ -75,7 +75,8 @@ static void replace_body(struct bytes *bytes, uint32_t type, const uint8_t *body
 
 	memmove(bytes->data + at + new, bytes->data + at + old, bytes->len - at - old);
 	memset(bytes->data + at + 16, 0, new - 16);
-	memcpy(bytes->data + at + 16, body, len);
+	if (len)
+		memcpy(bytes->data + at + 16, body, len);
 	memcpy(bytes->data + at + 8, &len, sizeof(len));
 	bytes->len += new - old;
 }
