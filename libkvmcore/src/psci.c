@@ -36,10 +36,19 @@ void psci_version(struct call *call)
 	call_return(call, fwreg_psci_version(call->vcpu));
 }
 
+static bool is_handling_event(const struct vcpu *vcpu)
+{
+	struct kvmcore_vcpu_status status;
+
+	sdei_status(vcpu, &status);
+	return status.critical_num != KVM_SDEI_INVALID_EVENT ||
+	       status.normal_num != KVM_SDEI_INVALID_EVENT;
+}
+
 /*
  * KVM answers every CPU_SUSPEND with a wait for interrupt, which DEN0022 §5.4.1 allows. Profile
  * `spec` does power down on request: the PE sleeps with the registers it will wake with, and its
- * SDEI events masked (DEN0054 §6.5).
+ * SDEI events masked (DEN0054 §6.5). A handler would lose what it interrupted, so there it is standby.
  */
 void psci_cpu_suspend(struct call *call)
 {
@@ -52,12 +61,12 @@ void psci_cpu_suspend(struct call *call)
 	call->reply->power = KVMCORE_POWER_SUSPEND;
 	call->reply->power_vcpu = vcpu->index;
 	if (vcpu->vm->config.profile != KVMCORE_PROFILE_SPEC ||
-	    !(call->regs->x[1] & STATE_TYPE_POWER_DOWN)) {
+	    !(call->regs->x[1] & STATE_TYPE_POWER_DOWN) || is_handling_event(vcpu)) {
 		call_return(call, PSCI_SUCCESS);
 		return;
 	}
-	sdei_power_suspend(vcpu, call->reply);
 	vcpu->power = POWER_SUSPENDED;
+	sdei_power_suspend(vcpu, call->reply);
 	vcpu_reset(vcpu, entry, context);
 	vcpu_regs_load(vcpu, call->regs);
 	call->reply->changed = CHANGED_ALL;
@@ -75,6 +84,7 @@ void psci_cpu_off(struct call *call)
 	call_return(call, PSCI_SUCCESS);
 	vcpu->power = POWER_OFF;
 	sdei_power_off(vcpu, call->reply);
+	sdei_power_changed(vcpu);
 	call->reply->returned = false;
 	call->reply->power = KVMCORE_POWER_OFF;
 	call->reply->power_vcpu = vcpu->index;
@@ -94,6 +104,7 @@ static int64_t power_on(struct call *call)
 	target->power = POWER_ON;
 	vcpu_reset(target, call->regs->x[2], call->regs->x[3]);
 	sdei_power_on(target, call->reply);
+	sdei_power_changed(target);
 	call->reply->power = KVMCORE_POWER_ON;
 	call->reply->power_vcpu = target->index;
 	call->reply->power_entry = call->regs->x[2];

@@ -128,6 +128,22 @@ static void test_suspend(void)
 	model_free(&m);
 }
 
+static void test_a_handler_is_not_powered_down(void)
+{
+	struct model m = model_new(&newest, 1);
+
+	CHECK(model_call(&m, 0, 0xc4000021, 0, 0x8000, 0) == 0 &&
+		      model_call(&m, 0, 0xc4000022, 0, 0, 0) == 0 &&
+		      model_call(&m, 0, 0xc400002c, 0, 0, 0) == 0 &&
+		      model_call(&m, 0, 0xc400002f, 0, 0, 0) == 0,
+	      "event 0 has a handler and is signalled");
+	CHECK(kvmcore_run(m.vm, 0, false, &m.reply) == 0 && m.reply.delivered, "the handler runs");
+	CHECK(model_call(&m, 0, CPU_SUSPEND, 1u << 16, 0x2000, 9) == 0 && m.reply.returned &&
+		      m.regs.pc == 0x8004,
+	      "power-down inside it is standby");
+	model_free(&m);
+}
+
 static void test_the_system_ends(void)
 {
 	static const struct {
@@ -252,6 +268,7 @@ static void test_a_32_bit_guest_has_no_64_bit_calls(void)
 int main(void)
 {
 	return RUN_TESTS(test_cpu_on_and_off, test_32_bit_calls_have_32_bit_arguments,
-			 test_affinity_levels, test_suspend, test_the_system_ends, test_refusals,
-			 test_versions, test_version_0_1, test_a_32_bit_guest_has_no_64_bit_calls);
+			 test_affinity_levels, test_suspend, test_a_handler_is_not_powered_down,
+			 test_the_system_ends, test_refusals, test_versions, test_version_0_1,
+			 test_a_32_bit_guest_has_no_64_bit_calls);
 }
