@@ -1,56 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include "common/number.h"
 
 bool text_number(const char *text, uint64_t max, uint64_t *value)
 {
-	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	const char *digits = hex ? text + 2 : text;
-	unsigned long long parsed;
-	char *end;
+	uint64_t parsed;
 
-	if (!isxdigit((unsigned char)digits[0]))
-		return false;
-	errno = 0;
-	parsed = strtoull(digits, &end, hex ? 16 : 10);
-	if (errno || *end || parsed > max)
+	if (text[0] == '-' || !number_parse(text, &parsed) || parsed > max)
 		return false;
 	*value = parsed;
 	return true;
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool text_bytes(const char *text, uint8_t *bytes, size_t room, size_t *len)
 {
-	size_t n = strlen(text);
+	long n = hex_parse(text, bytes, room);
 
-	if (n % 2 || n / 2 > room || strspn(text, "0123456789abcdefABCDEF") != n)
+	if (n < 0)
 		return false;
-	for (size_t i = 0; i < n / 2; i++)
-		bytes[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
-	*len = n / 2;
+	*len = (size_t)n;
 	return true;
 }
 
-void text_hex(const void *bytes, size_t len, char *text)
+static int base64_digit(char c)
 {
-	static const char digits[] = "0123456789abcdef";
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+' || c == '-')
+		return 62;
+	return c == '/' || c == '_' ? 63 : -1;
+}
+
+bool text_base64(const char *text, uint8_t *bytes, size_t room, size_t *len)
+{
+	unsigned int held = 0, bits = 0;
+	size_t n = 0;
+
+	for (; *text && *text != '='; text++) {
+		int value = base64_digit(*text);
+
+		if (value < 0)
+			return false;
+		held = (held << 6 | (unsigned int)value) & 0xffff;
+		bits += 6;
+		if (bits < 8)
+			continue;
+		bits -= 8;
+		if (n == room)
+			return false;
+		bytes[n++] = (uint8_t)(held >> bits);
+	}
+	for (; *text; text++)
+		if (*text != '=')
+			return false;
+	*len = n;
+	return true;
+}
+
+void text_to_base64(const void *bytes, size_t len, char *text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *b = bytes;
 
-	for (size_t i = 0; i < len; i++) {
-		text[2 * i] = digits[b[i] >> 4];
-		text[2 * i + 1] = digits[b[i] & 15];
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned int n = len - i < 3 ? (unsigned int)(len - i) : 3;
+		unsigned int v = (unsigned int)b[i] << 16 |
+				 (n > 1 ? (unsigned int)b[i + 1] << 8 : 0) | (n > 2 ? b[i + 2] : 0);
+
+		*text++ = digits[v >> 18 & 63];
+		*text++ = digits[v >> 12 & 63];
+		*text++ = n > 1 ? digits[v >> 6 & 63] : '=';
+		*text++ = n > 2 ? digits[v & 63] : '=';
 	}
-	text[2 * len] = '\0';
+	*text = '\0';
 }

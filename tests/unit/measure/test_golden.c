@@ -2,7 +2,7 @@
 /* The scripts of tests/golden/realm: what the real TF-RMM printed, line by line. */
 #include "script.h"
 #include "support/check.h"
-#include "text.h"
+#include "common/number.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static int compare(void *user, const struct step *step, const struct outcome *ou
 	if (step->kind == STEP_RIM || step->kind == STEP_REM) {
 		int n = snprintf(line, sizeof(line), "%s ", step_name(step->kind));
 
-		text_hex(out->value.bytes, kvmcore_hash_size(out->hash), line + n);
+		hex_text(out->value.bytes, kvmcore_hash_size(out->hash), line + n);
 		expect(&g->registers, line);
 	} else if (!is_silent(step, out)) {
 		outcome_text(step, out, line, sizeof(line));

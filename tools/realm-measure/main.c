@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verbs.h"
+#include "vmm.h"
+
+#include <string.h>
+
+static const struct verb *const verbs[] = { &verb_compute, NULL };
+
+static const struct program program = {
+	.name = "realm-measure",
+	.summary = "Compute, verify and explain the measurements of Arm CCA realms",
+	.version = PROJECT_VERSION,
+	.env_prefix = "REALM_MEASURE_",
+	.config = "realm-measure/config",
+	.verbs = verbs,
+};
+
+/* Options of realm-measure whose value is the next word. */
+static bool takes_next(const char *word)
+{
+	static const char *const flags[] = { "--steps", "--json", "--verbose", "--quiet",
+					     "--help",  "-v",     "-q",        "-h" };
+
+	if (word[0] != '-' || strchr(word, '='))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (!strcmp(word, flags[i]))
+			return false;
+	return word[1] == '-' || !word[2];
+}
+
+/* Where the VMM's own arguments begin; @argc if nowhere. */
+static int find_vmm(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++) {
+		if (vmm_find(argv[i]))
+			return i;
+		i += takes_next(argv[i]);
+	}
+	return argc;
+}
+
+/* Behind the VMM's name options are the VMM's: "--" keeps the parser out of them. */
+int main(int argc, char **argv)
+{
+	OWNED_MEMORY char **words = calloc((size_t)argc + 2, sizeof(*words));
+	int at = find_vmm(argc, argv);
+
+	if (!words || at == argc || (argc > 2 && !strcmp(argv[at - 1], "--")))
+		return tool_main(&program, argc, argv);
+	memcpy(words, argv, (size_t)at * sizeof(*words));
+	words[at] = (char[]){ "--" };
+	memcpy(words + at + 1, argv + at, (size_t)(argc - at) * sizeof(*words));
+	return tool_main(&program, argc + 1, words);
+}
