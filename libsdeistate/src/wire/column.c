@@ -250,8 +250,8 @@ static int damaged(struct sdeistate_error *err, const char *object, const char *
 	return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, field, "a column|%s", what);
 }
 
-static int read_runs(const Sdeistate__Column *message, uint64_t *number, size_t n,
-		     const char *object, const char *field, struct sdeistate_error *err)
+static int check_runs(const Sdeistate__Column *message, size_t n, const char *object,
+		      const char *field, struct sdeistate_error *err)
 {
 	size_t total = 0;
 
@@ -265,28 +265,25 @@ static int read_runs(const Sdeistate__Column *message, uint64_t *number, size_t 
 	}
 	if (total != n)
 		return damaged(err, object, field, "runs of another length in all");
-	expand_runs(number, message->run_length, message->run_first, message->run_step,
-		    message->n_run_length);
 	return 0;
 }
 
-static int read_table(const Sdeistate__Column *message, uint64_t *number, size_t n,
-		      const char *object, const char *field, struct sdeistate_error *err)
+static int check_table(const Sdeistate__Column *message, size_t n, const char *object,
+		       const char *field, struct sdeistate_error *err)
 {
 	if (message->n_table > COLUMN_MAX_TABLE || message->index.len != n)
 		return damaged(err, object, field, "a table or index of another length");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (message->index.data[i] >= message->n_table)
 			return damaged(err, object, field, "an index outside its table");
-		number[i] = message->table[message->index.data[i]];
-	}
 	return 0;
 }
 
-int column_read(const Sdeistate__Column *message, uint64_t *number, size_t n, const char *object,
-		const char *field, struct sdeistate_error *err)
+int column_check(const Sdeistate__Column *message, size_t n, const char *object, const char *field,
+		 struct column_reader *reader, struct sdeistate_error *err)
 {
 	bool runs, table, plain;
+	int ret = 0;
 
 	if (!message || !message->has_count)
 		return damaged(err, object, field, "none");
@@ -298,12 +295,64 @@ int column_read(const Sdeistate__Column *message, uint64_t *number, size_t n, co
 	plain = message->n_value;
 	if (runs + table + plain != (n > 0))
 		return damaged(err, object, field, "not exactly one form");
-	if (table)
-		return read_table(message, number, n, object, field, err);
-	if (runs || n == 0)
-		return read_runs(message, number, n, object, field, err);
-	if (message->n_value != n)
-		return damaged(err, object, field, "another number of values");
-	memcpy(number, message->value, n * sizeof(*number));
-	return 0;
+	if (runs)
+		ret = check_runs(message, n, object, field, err);
+	else if (table)
+		ret = check_table(message, n, object, field, err);
+	else if (message->n_value != n)
+		ret = damaged(err, object, field, "another number of values");
+	*reader = (struct column_reader){ .message = message };
+	return ret;
+}
+
+static void put_number(unsigned char *to, size_t i, uint64_t number)
+{
+	memcpy(to + i * sizeof(number), &number, sizeof(number));
+}
+
+static void take_runs(struct column_reader *reader, unsigned char *to, size_t n)
+{
+	const Sdeistate__Column *m = reader->message;
+
+	for (size_t done = 0; done < n;) {
+		size_t left = m->run_length[reader->run] - reader->in_run;
+		size_t now = n - done < left ? n - done : left;
+		uint64_t step = m->run_step[reader->run];
+		uint64_t number = m->run_first[reader->run] + reader->in_run * step;
+
+		for (size_t i = 0; i < now; i++)
+			put_number(to, done + i, number + i * step);
+		done += now;
+		reader->in_run += now;
+		if (now == left) {
+			reader->run++;
+			reader->in_run = 0;
+		}
+	}
+}
+
+void column_take(struct column_reader *reader, void *numbers, size_t n)
+{
+	const Sdeistate__Column *m = reader->message;
+	size_t from = reader->n_taken;
+
+	reader->n_taken += n;
+	if (m->has_index)
+		for (size_t i = 0; i < n; i++)
+			put_number(numbers, i, m->table[m->index.data[from + i]]);
+	else if (m->n_value)
+		memcpy(numbers, &m->value[from], n * sizeof(uint64_t));
+	else
+		take_runs(reader, numbers, n);
+}
+
+int column_read(const Sdeistate__Column *message, void *numbers, size_t n, const char *object,
+		const char *field, struct sdeistate_error *err)
+{
+	struct column_reader reader;
+	int ret = column_check(message, n, object, field, &reader, err);
+
+	if (!ret)
+		column_take(&reader, numbers, n);
+	return ret;
 }

@@ -43,14 +43,26 @@ Sdeistate__Column *column_finish(struct column *column);
 /** column_write() - a whole array at once. Return: as column_finish() */
 Sdeistate__Column *column_write(struct scratch *scratch, const void *number, size_t n);
 
+/* Being read: numbers are taken out in order. */
+struct column_reader {
+	const Sdeistate__Column *message;
+	size_t n_taken;
+	size_t run, in_run; /* which run, how many of it are gone */
+};
+
 /**
- * column_read() - the numbers of a message
- * @n: how many there have to be
- * @number: room for them
+ * column_check() - is a message a column of @n numbers? Makes a reader that will give them
  *
  * Return: 0; -EBADMSG damaged, naming @object and @field.
  */
-int column_read(const Sdeistate__Column *message, uint64_t *number, size_t n, const char *object,
+int column_check(const Sdeistate__Column *message, size_t n, const char *object, const char *field,
+		 struct column_reader *reader, struct sdeistate_error *err);
+
+/** column_take() - the next @n 64-bit numbers, of whichever type; no more than were checked */
+void column_take(struct column_reader *reader, void *numbers, size_t n);
+
+/** column_read() - all @n numbers of a message. Return: as column_check() */
+int column_read(const Sdeistate__Column *message, void *numbers, size_t n, const char *object,
 		const char *field, struct sdeistate_error *err);
 
 #endif

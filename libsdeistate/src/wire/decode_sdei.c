@@ -34,14 +34,21 @@ int wire_decode_exposed(const ProtobufCMessage *message, struct reader *reader)
 	return 0;
 }
 
-/* Numbers go where their bits are set; what comes from one event's bitmaps stands together. */
-static const uint64_t *place_slots(const struct kvm_sdei_registered_event_state *event,
-				   __u64 *array, const uint64_t *from, unsigned int words)
+/* Numbers go where an event's bits are set; where a whole word is, at once. */
+static void place_slots(const struct kvm_sdei_registered_event_state *event, __u64 *array,
+			struct column_reader *from, unsigned int words)
 {
-	for (unsigned int word = 0; word < words; word++)
-		for (uint64_t used = slots_used(event, word); used; used &= used - 1)
-			array[64 * word + (unsigned int)__builtin_ctzll(used)] = *from++;
-	return from;
+	for (unsigned int word = 0; word < words; word++) {
+		uint64_t used = slots_used(event, word);
+
+		if (used == ~UINT64_C(0)) {
+			column_take(from, &array[64 * word], 64);
+			continue;
+		}
+		for (; used; used &= used - 1)
+			column_take(from, &array[64 * word + (unsigned int)__builtin_ctzll(used)],
+				    1);
+	}
 }
 
 static size_t count_slots(const struct sdeistate *state, unsigned int words)
@@ -80,24 +87,19 @@ static int read_slots(const Sdeistate__Registered *m, struct reader *reader, uns
 {
 	struct sdeistate *state = reader->state;
 	size_t n_slots = count_slots(state, words);
-	uint64_t *column;
-	const uint64_t *address, *arg;
-	int ret = read_column(reader, m->ep_address, "ep_address", &column, n_slots);
+	struct column_reader address, arg;
+	int ret = column_check(m->ep_address, n_slots, reader->object, "ep_address", &address,
+			       reader->err);
 
-	if (ret)
-		return ret;
-	address = column;
-	ret = read_column(reader, m->ep_arg, "ep_arg", &column, n_slots);
-	if (ret)
-		return ret;
-	arg = column;
-	for (unsigned int i = 0; i < state->n_registered; i++) {
+	if (!ret)
+		ret = column_check(m->ep_arg, n_slots, reader->object, "ep_arg", &arg, reader->err);
+	for (unsigned int i = 0; i < state->n_registered && !ret; i++) {
 		struct kvm_sdei_registered_event_state *event = &state->registered[i];
 
-		address = place_slots(event, event->ep_address, address, words);
-		arg = place_slots(event, event->ep_arg, arg, words);
+		place_slots(event, event->ep_address, &address, words);
+		place_slots(event, event->ep_arg, &arg, words);
 	}
-	return 0;
+	return ret;
 }
 
 /* The bitmaps are as wide as the topology has vCPUs; one bit at least, for shared events. */

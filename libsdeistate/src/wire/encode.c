@@ -15,6 +15,8 @@
 
 #include <errno.h>
 
+#define CHUNK 128u
+
 /* @n fixed64 of the 64-bit member at @offset of structs of @size. */
 uint64_t *fill_fixed64(struct scratch *scratch, const void *structs, size_t n, size_t size,
 		       size_t offset)
@@ -49,27 +51,39 @@ ProtobufCBinaryData fill_bytes(struct scratch *scratch, const void *structs, siz
 	return bytes;
 }
 
+/* Numbers of @width bytes, a chunk at a time, so that no second array of them is needed. */
+static Sdeistate__Column *fill_column(struct scratch *scratch, const void *structs, size_t n,
+				      size_t size, size_t offset, size_t width)
+{
+	const char *at = structs;
+	uint64_t chunk[CHUNK];
+	struct column column;
+
+	if (column_begin(&column, scratch, n))
+		return NULL;
+	for (size_t done = 0; done < n;) {
+		size_t now = n - done < CHUNK ? n - done : CHUNK;
+
+		memset(chunk, 0, sizeof(chunk));
+		for (size_t i = 0; i < now; i++)
+			memcpy(&chunk[i], at + offset + (done + i) * size, width);
+		if (column_push(&column, chunk, now))
+			return NULL;
+		done += now;
+	}
+	return column_finish(&column);
+}
+
 Sdeistate__Column *fill_column64(struct scratch *scratch, const void *structs, size_t n,
 				 size_t size, size_t offset)
 {
-	uint64_t *numbers = fill_fixed64(scratch, structs, n, size, offset);
-
-	return numbers ? column_write(scratch, numbers, n) : NULL;
+	return fill_column(scratch, structs, n, size, offset, sizeof(uint64_t));
 }
 
 Sdeistate__Column *fill_column32(struct scratch *scratch, const void *structs, size_t n,
 				 size_t size, size_t offset)
 {
-	const char *at = structs;
-	uint64_t *numbers = scratch_alloc(scratch, n, sizeof(*numbers));
-
-	for (size_t i = 0; i < n && numbers; i++) {
-		uint32_t number;
-
-		memcpy(&number, at + offset + i * size, sizeof(number));
-		numbers[i] = number;
-	}
-	return numbers ? column_write(scratch, numbers, n) : NULL;
+	return fill_column(scratch, structs, n, size, offset, sizeof(uint32_t));
 }
 
 /* One record behind what @stream holds already. Return: 0; -ENOMEM; -E2BIG */
