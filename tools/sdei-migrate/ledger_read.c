@@ -29,14 +29,14 @@ enum column {
 	"SELECT id, role, vm, snapshot, generation, state, control, peer, key, peer_crt," \
 	" insecure, peer_key, note, overridden, proof, began, changed FROM sessions "
 
-static bool take_id(sqlite3_stmt *row, enum column column, struct transport_id *id)
+static bool take_id(sqlite3_stmt *row, int column, struct transport_id *id)
 {
 	const char *text = (const char *)sqlite3_column_text(row, column);
 
 	return text && transport_id_parse(text, id) == 0;
 }
 
-static bool take_text(sqlite3_stmt *row, enum column column, char *out, size_t size)
+static bool take_text(sqlite3_stmt *row, int column, char *out, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(row, column);
 	const size_t len = text ? strlen(text) : size;
@@ -47,7 +47,7 @@ static bool take_text(sqlite3_stmt *row, enum column column, char *out, size_t s
 	return true;
 }
 
-static bool take_bytes(sqlite3_stmt *row, enum column column, void *out, size_t max, size_t *len)
+static bool take_bytes(sqlite3_stmt *row, int column, void *out, size_t max, size_t *len)
 {
 	*len = (size_t)sqlite3_column_bytes(row, column);
 	if (*len > max)

@@ -80,7 +80,7 @@ int sdeistate_key_save(const struct sdeistate_key *key, const char *prefix, cons
 			return error_set(err, SDEISTATE_USAGE, -EINVAL, "prefix", "length",
 					 "less than %d bytes|%zu", PATH_MAX, strlen(prefix));
 	for (part = 0; part < N_PARTS && !ret; part++)
-		ret = save_part(key, part, path[part], name, days, err);
+		ret = save_part(key, (enum part)part, path[part], name, days, err);
 	if (ret)
 		for (part -= 2; part >= 0; part--)
 			unlink(path[part]);
