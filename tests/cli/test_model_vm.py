@@ -117,6 +117,19 @@ def test_registers(directory):
               json.dumps(told))
 
 
+def test_wide_registers(directory):
+    path = model(directory, "v7.json", profile="kvm-v7", vcpus=[{}])
+    handler = "0x6040000000140004"
+    with host(directory, model=path) as vm:
+        told = vm.vm("reg get", "--vcpu", 0, handler)
+        check(told == {"ret": 0, "errno": "0", "data": "00" * 16}, "16 bytes come as bytes",
+              json.dumps(told))
+        for value in ("11" * 16, "0123456789abcdef" * 2):
+            check(vm.vm("reg set", "--vcpu", 0, handler, value)["ret"] == 0, "and go as bytes")
+            check(vm.vm("reg get", "--vcpu", 0, handler)["data"] == value, "as they were written")
+        fails(2, "usage", "vm", "reg", "--control", vm.control, "--vcpu", 0, "set", handler, "0x1")
+
+
 def test_attributes(directory):
     with host(directory, model=plain(directory)) as vm:
         sdei = "200000c4" + "20000000" + "02" + "00" * 15

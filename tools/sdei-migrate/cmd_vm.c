@@ -358,8 +358,8 @@ static int run_reg(struct tool *tool, void *opaque)
 	json_t *request = begin(args, "reg");
 
 	add_number(request, "id", &args->id);
-	if (args->value)
-		json_object_set_new(request, "value", value_json(args->value));
+	/* A number or bytes: the register's size decides. */
+	add_text(request, "value", args->value);
 	return ask(tool, args, request);
 }
 
