@@ -67,7 +67,7 @@ static int read_word(struct fields *fields, const struct field *field, const jso
 			return 0;
 		}
 		at = strchr(at, '|');
-		at += at != NULL;
+		at = at ? at + 1 : NULL;
 	}
 	return fields_refuse(fields, field->words, json);
 }
