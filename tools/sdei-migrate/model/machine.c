@@ -12,17 +12,28 @@
 
 /* --- the port: the core's, except that a vCPU created through it shows up in its list ------------- */
 
-static int port_ioctl(void *vm, int vcpu, unsigned long cmd, void *arg)
+/* Hands @ret on; a vCPU that it created is in the port from then on. */
+static int take_result(struct machine *machine, unsigned long cmd, int ret)
 {
-	struct machine *machine = vm;
-	const int ret = machine->core_port.ioctl(machine->core_port.vm, vcpu, cmd, arg);
-
 	if (cmd == KVM_CREATE_VCPU && ret >= 0) {
 		kvmcore_port(machine->core, &machine->core_port);
 		machine->port.vcpus = machine->core_port.vcpus;
 		machine->port.n_vcpus = machine->core_port.n_vcpus;
 	}
 	return ret;
+}
+
+int machine_ioctl(struct machine *machine, int vcpu, unsigned long cmd, void *arg)
+{
+	return take_result(machine, cmd, kvmcore_ioctl(machine->core, vcpu, cmd, arg));
+}
+
+static int port_ioctl(void *vm, int vcpu, unsigned long cmd, void *arg)
+{
+	struct machine *machine = vm;
+
+	return take_result(machine, cmd,
+			   machine->core_port.ioctl(machine->core_port.vm, vcpu, cmd, arg));
 }
 
 static uint64_t port_epoch(void *vm)

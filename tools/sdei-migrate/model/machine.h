@@ -42,6 +42,14 @@ struct machine *machine_free(struct machine *machine);
 /** machine_complete() - create the vCPUs that are still missing. Return: 0; the core's -errno */
 int machine_complete(struct machine *machine, struct transport_error *err);
 
+/**
+ * machine_ioctl() - an ioctl whose pointers nobody vouches for
+ *
+ * The port's is for callers that know theirs to be good. Return: the ioctl's result, or -errno; -EFAULT for
+ * memory that is not there.
+ */
+int machine_ioctl(struct machine *machine, int vcpu, unsigned long cmd, void *arg);
+
 /** machine_info() - what the VM says of itself. Return: 0; -errno */
 int machine_info(struct machine *machine, struct kvmcore_vm_info *info);
 

@@ -31,12 +31,6 @@ static int find_fd(struct step *step, int *fd)
 	return step_needs_vcpu(step);
 }
 
-/* Ioctls go through the port, which notices new vCPUs. */
-static int do_ioctl(struct step *step, int fd, unsigned long cmd, void *arg)
-{
-	return step->machine->port.ioctl(step->machine, fd, cmd, arg);
-}
-
 /* --- triggers ----------------------------------------------------------------------------------- */
 
 static int run_inject(struct step *step, json_t **json)
@@ -134,7 +128,7 @@ static int run_attr(struct step *step, json_t **json)
 	if (ret)
 		return ret;
 	attr.addr = (uintptr_t)bytes.data;
-	*json = result_json(do_ioctl(step, fd, ioctls[step->request.action], &attr));
+	*json = result_json(machine_ioctl(step->machine, fd, ioctls[step->request.action], &attr));
 	show_pointer(step, &ptr, bytes.data, *json);
 	json_object_set_new(*json, "data", hex_json(bytes.data, bytes.len));
 	step->model->touched |= step->request.action == 0;
@@ -190,8 +184,8 @@ static int run_reg(struct step *step, json_t **json)
 	if (ret)
 		return ret;
 	reg.addr = (uintptr_t)bytes.data;
-	ret = do_ioctl(step, (int)step->request.vcpu,
-		       step->request.action ? KVM_SET_ONE_REG : KVM_GET_ONE_REG, &reg);
+	ret = machine_ioctl(step->machine, (int)step->request.vcpu,
+			    step->request.action ? KVM_SET_ONE_REG : KVM_GET_ONE_REG, &reg);
 	*json = result_json(ret);
 	step->model->touched |= step->request.action == 1;
 	if (size > sizeof(number)) {
@@ -239,8 +233,8 @@ static int run_ioctl(struct step *step, json_t **json)
 	ret = attach(step, &ptr, arg, bytes.len);
 	if (ret)
 		return ret;
-	ret = do_ioctl(step, fd, step->request.nr,
-		       _IOC_SIZE(step->request.nr) ? arg : scalar(&bytes));
+	ret = machine_ioctl(step->machine, fd, step->request.nr,
+			    _IOC_SIZE(step->request.nr) ? arg : scalar(&bytes));
 	*json = result_json(ret);
 	show_pointer(step, &ptr, arg, *json);
 	json_object_set_new(*json, "data", hex_json(arg, bytes.len));
