@@ -292,7 +292,7 @@ struct kvmcore_sdei_handler {
 	__u64 ep_arg;
 };
 
-/* Triggers that wait outside any PE's queue: shared, any PE, and no PE could take them. */
+/* Triggers that wait outside any PE's queue: those of shared events that any PE may take. */
 struct kvmcore_sdei_pending {
 	__u64 num;
 	__u32 vcpu;  /* KVMCORE_SDEI_NO_VCPU */

@@ -416,7 +416,7 @@ static void test_b13_restored_critical_waits_behind_normal(void)
 
 	open_v5(&rig);
 	restore(&rig, CRIT, true, 0);
-	CHECK(!enter(&rig, 0), "no request was made, so the critical event does not pre-empt");
+	CHECK(!enter(&rig, 0), "no request was made, so the critical event does not preempt");
 	call(&rig, 0, EVENT_COMPLETE, 0);
 	CHECK(enter(&rig, 0) && rig.regs[0].x[0] == CRIT,
 	      "it comes when the normal handler completes");
