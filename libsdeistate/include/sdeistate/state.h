@@ -214,7 +214,8 @@ SDEISTATE_API int sdeistate_check(const struct sdeistate *state, const struct kv
 /**
  * sdeistate_replay() - give the state to a fresh, paused VM
  *
- * Checks first. vCPUs are created if the destination has none. All or nothing is the caller's:
+ * Checks first. vCPUs are created if the destination has none; a port that counts its vCPUs once, as
+ * kvmcore_port() does, has to be filled again afterwards. All or nothing is the caller's:
  * after a failure past the check the VM holds a part and must be destroyed. Return: 0; the check's
  * errors with nothing changed; else the SET's errno with replay-failed, naming the object.
  */
