@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * appraisal.h - compare what a realm is with what it should be
+ *
+ * Every expectation that was given has to hold; with none, nothing is all right.
+ */
+#ifndef REALM_MEASURE_APPRAISAL_H
+#define REALM_MEASURE_APPRAISAL_H
+
+#include "common/failure.h"
+
+#include <jansson.h>
+#include <kvmcore/token.h>
+
+/* What a realm is, from a token or from a list of steps. */
+struct realm_facts {
+	struct kvmcore_span rim, rem[KVMCORE_NR_REMS], rpv, hash, rak_hash;
+	const struct kvmcore_platform_claims *platform; /* NULL: not from a token */
+};
+
+struct appraisal {
+	struct failure *failure; /* the first difference; its reason stays 0 without one */
+	json_t *verdicts;        /* name -> {verdict, expected, actual}; owned by the caller */
+	unsigned int compared;
+};
+
+/** appraise_hex() - @name has to be the bytes of @hex; zero padding to 64 is allowed */
+int appraise_hex(struct appraisal *a, const char *name, struct kvmcore_span actual,
+		 const char *hex);
+
+/** appraise_text() - @name has to be @expected */
+int appraise_text(struct appraisal *a, const char *name, struct kvmcore_span actual,
+		  const char *expected);
+
+/** appraise_verdict() - record the verdict of a check that was made elsewhere */
+void appraise_verdict(struct appraisal *a, const char *name, const char *verdict);
+
+/**
+ * appraise_reference() - the realm has to match one entry of a reference value store
+ *
+ * Return: 0; -EINVAL with @failure for a store that is none. All of them: -EINVAL for bad hex.
+ */
+int appraise_reference(struct appraisal *a, const char *path, const struct realm_facts *facts);
+
+#endif
