@@ -132,8 +132,14 @@ struct kvmcore_vm *kvmcore_vm_destroy(struct kvmcore_vm *vm)
 	return NULL;
 }
 
+/* Most VMMs take the MPIDRs that the kernel derives from ids in a row: that vCPU is asked first. */
 struct vcpu *vm_vcpu_by_mpidr(const struct kvmcore_vm *vm, uint64_t mpidr)
 {
+	const uint64_t likely =
+		(mpidr & 0xf) | (mpidr >> 8 & 0xff) << 4 | (mpidr >> 16 & 0xff) << 12;
+
+	if (likely < vm->n_vcpus && vm->port_vcpu[likely].mpidr == mpidr)
+		return vm->vcpu[likely];
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		if (vm->port_vcpu[i].mpidr == mpidr)
 			return vm->vcpu[i];

@@ -125,7 +125,7 @@ struct kvm_sdei_exposed_event_state {
 	__u8 signaled;
 	__u8 priority; /* 0 normal, 1 critical */
 	__u8 padding[5];
-	__u64 notifier; /* a kernel pointer in the series; here always 0 */
+	__u64 notifier; /* a kernel pointer in the series; never called here, 0 in `spec` */
 };
 
 struct kvm_sdei_registered_event_state {
