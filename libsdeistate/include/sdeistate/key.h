@@ -93,6 +93,8 @@ SDEISTATE_API int sdeistate_pub_load(const char *path, struct sdeistate_pub **pu
  * sdeistate_pub_parse() - the same from memory
  * @pem: @len bytes, at most SDEISTATE_MAX_KEY_FILE
  * @name: what to call it in errors; copied, may be NULL
+ *
+ * Return: as sdeistate_pub_load(), without io and no-key.
  */
 SDEISTATE_API int sdeistate_pub_parse(const void *pem, size_t len, const char *name,
 				      struct sdeistate_pub **pub, struct sdeistate_error *err);

@@ -19,7 +19,7 @@ struct tempdir {
 
 static inline int tempdir_make(struct tempdir *dir)
 {
-	strcpy(dir->path, "/tmp/sdei-test.XXXXXX");
+	snprintf(dir->path, sizeof(dir->path), "/tmp/sdei-test.XXXXXX");
 	return mkdtemp(dir->path) ? 0 : -1;
 }
 
