@@ -84,6 +84,17 @@ def test_pipes(directory):
         check(shown.stdout == b"{", "a reader that goes away does no harm", repr(shown.stderr))
 
 
+def test_verbose_and_quiet(directory):
+    prefix = key(directory, "k")
+    with host(directory) as vm:
+        line = ["snapshot", "--control", vm.control, "--key", prefix + ".key", "--any-destination",
+                "-o", os.path.join(directory, "s")]
+        check("stood still" in expect(0, *line, "-v").stderr, "-v tells more, on stderr")
+        check(expect(0, *line).stderr == "", "without it there is nothing to tell")
+        done = expect(0, "show", os.path.join(directory, "s"), "-q")
+        check(done.stderr == "" and done.stdout, "-q leaves the data alone", done.stderr)
+
+
 def test_full_output(directory):
     prefix = key(directory, "k")
     with host(directory) as vm:

@@ -133,6 +133,7 @@ static int add_model(struct host *host, size_t number, struct failure *failure)
 	}
 	if (!host->args->no_script && model_script(host->model[number], &err))
 		return client_failure(failure, &err);
+	tool_detail(host->tool, "%s: VM %s", host->path[number], uuid);
 	if (transport_server_add(host->server, host->path[number], model_ops(), host->model[number],
 				 &err))
 		return client_failure(failure, &err);

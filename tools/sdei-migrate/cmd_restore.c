@@ -145,12 +145,15 @@ static int run_restore(struct tool *tool, void *opaque)
 	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
 	    (!args->dry_run && ledger_open(args->state, &ledger, &failure)))
 		return tool_fail(tool, &failure);
+	tool_detail(tool, "%s: signed by %u trusted key(s), %zu bytes of state, consistent",
+		    args->file, sealed.opened->n_signers, sealed.opened->stream.len);
 	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
 	if (transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err) ||
 	    transport_control_check(control, &records, &issues, &err))
 		return fail(tool, control, &err);
 	if (issues.n_issues)
 		return issues_fail(tool, &issues);
+	tool_detail(tool, "%s: the destination can take it", args->control);
 	if (!args->dry_run && move_in(control, ledger, &sealed, args, digest, &err))
 		return fail(tool, control, &err);
 	return tool_result(tool, result(&sealed, args, digest));

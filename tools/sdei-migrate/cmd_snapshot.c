@@ -171,6 +171,8 @@ static int run_snapshot(struct tool *tool, void *opaque)
 		return tool_fail(tool, &failure);
 	if (capture(args->control, &info, &records, &blackout, &err))
 		return client_fail(tool, &err);
+	tool_detail(tool, "%s: %zu bytes of state; the VM stood still for %llu microseconds",
+		    args->control, records.len, (unsigned long long)blackout);
 	if (transport_id_random(&id)) {
 		failure_io(&failure, "random numbers", EIO);
 		return tool_fail(tool, &failure);
