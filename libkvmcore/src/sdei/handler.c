@@ -164,11 +164,15 @@ bool sdei_deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_r
 static struct sdei_event *find_other_runner(const struct vcpu *vcpu)
 {
 	const struct sdei *sdei = &vcpu->vm->sdei;
+	const struct sdei_vcpu *pe = &vcpu->sdei;
 
-	for (uint16_t slot = 0; slot < sdei->profile->n_builtin; slot++)
-		if (event_runs_on(sdei->event[slot], vcpu->index) &&
-		    vcpu->sdei.handler[SDEI_NORMAL] != sdei->event[slot])
-			return sdei->event[slot];
+	for (uint16_t slot = 0; slot < sdei->profile->n_builtin; slot++) {
+		struct sdei_event *event = sdei->event[slot];
+
+		if (event_runs_on(event, vcpu->index) && event != pe->handler[SDEI_NORMAL] &&
+		    event != pe->handler[SDEI_CRITICAL])
+			return event;
+	}
 	return NULL;
 }
 

@@ -41,6 +41,11 @@ const struct sdei_matrix sdei_matrix_v5 = { .cell = {
 	[U|GE]= { NO,      NO,      NO,      NO,      PE(U|GE),NO,      NO,      NO,      TO(GERU) },
 	[GRU] = { NO,      NO,      NO,      NO,      PE(GRU), NO,      TO(GRU), TO(U),   TO(GRU) },
 	[GERU]= { NO,      NO,      NO,      NO,      PE(GERU),NO,      TO(GERU),TO(U),   TO(GERU) },
+	/* Enabled without registered: SET_REGISTERED_EVENT does not look at its bitmaps. */
+	[E]   = { TO(GE),  NO,      NO,      NO,      NO,      NO,      NO,      NO,      TO(ER) },
+	[ER]  = { TO(GER), NO,      NO,      NO,      NO,      NO,      TO(ER),  TO(E),   TO(ER) },
+	[U|E] = { NO,      NO,      NO,      NO,      NO,      NO,      NO,      NO,      TO(U|ER) },
+	[U|ER]= { NO,      NO,      NO,      NO,      NO,      NO,      TO(U|ER),TO(U),   TO(U|ER) },
 } };
 
 /* KVM SDEI v7, patches 05 to 14/22. Pseudo-register writes can make E and ER, so both have rows. */
