@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static const struct verb *const verbs[] = { &verb_compute, &verb_verify, &verb_show,
-					    &verb_reference, NULL };
+static const struct verb *const verbs[] = { &verb_compute, &verb_verify,    &verb_explain,
+					    &verb_show,    &verb_reference, NULL };
 
 static const struct program program = {
 	.name = "realm-measure",

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explain.h"
+
+#include "common/number.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FDT_MAGIC_BYTES "\xd0\x0d\xfe\xed"
+
+static const struct {
+	const char *name, *advice;
+} causes[CAUSE_NR] = {
+	[CAUSE_NONE] = { "none", "Both lists give the same RIM." },
+	[CAUSE_RULE] = { "rule",
+			 "They are measured by different versions of the RMM specification." },
+	[CAUSE_HASH] = { "hash", "The realms use different hash algorithms." },
+	[CAUSE_HOST_LIMITS] = { "host-limits", "Breakpoints, watchpoints, SVE or PMU follow the "
+					       "host or a -c file." },
+	[CAUSE_IPA_SIZE] = { "ipa-size", "The VMM or the size of RAM asks for another IPA size." },
+	[CAUSE_RAM_RANGE] = { "ram-range", "RAM has another size or place (-m)." },
+	[CAUSE_TABLES] = { "tables", "Translation tables exist at other levels, so RIPAS counts in "
+				     "other blocks." },
+	[CAUSE_DEVICE_TREE] = { "device-tree",
+				"The VMM loads another device tree than was measured." },
+	[CAUSE_IMAGE] = { "image", "A kernel, initrd or firmware file is another one." },
+	[CAUSE_PAGE_CONTENT] = { "page-content", "A page holds other bytes." },
+	[CAUSE_PAGE_ORDER] = { "page-order", "The same pages are added in another order." },
+	[CAUSE_PLACEMENT] = { "placement", "An image lies at another address." },
+	[CAUSE_ENTRY] = { "entry", "The primary CPU starts with other registers." },
+	[CAUSE_STEP_ORDER] = { "step-order", "The VMMs take their steps in another order." },
+	[CAUSE_LENGTH] = { "length", "One list goes on where the other ends." },
+};
+
+const char *cause_name(enum cause cause)
+{
+	return causes[cause].name;
+}
+
+const char *cause_advice(enum cause cause)
+{
+	return causes[cause].advice;
+}
+
+/* Steps one by one, images page by page; what only prints or is never measured is left out. */
+struct walk {
+	const struct steps *steps;
+	size_t at;
+	uint64_t page; /* within an image */
+};
+
+struct op {
+	const struct step *step;
+	enum step_kind kind; /* of an image's page: STEP_DATA */
+	uint64_t ipa, page;
+};
+
+static bool is_quiet(const struct step *step, enum kvmcore_rule rule)
+{
+	if (step->kind == STEP_REC)
+		return rule != KVMCORE_RULE_BET0 && !(step->rec.flags & KVMCORE_REC_RUNNABLE);
+	return step->kind == STEP_RIM || step->kind == STEP_REM || step->kind == STEP_EXTEND ||
+	       step->kind == STEP_ACTIVATE || step->kind == STEP_DATA_UNKNOWN;
+}
+
+static uint64_t pages_of(const struct step *step)
+{
+	const struct blob *blob = step->mem.blob;
+	struct kvmcore_image image = {
+		.size = blob->size,
+		.lead = (uint32_t)(step->mem.ipa % KVMCORE_GRANULE_SIZE),
+	};
+
+	return blob->granule ? blob->n_granules : kvmcore_image_granules(&image);
+}
+
+static bool next(struct walk *w, struct op *op)
+{
+	for (; w->at < w->steps->n; w->at++) {
+		const struct step *step = &w->steps->step[w->at];
+
+		if (is_quiet(step, w->steps->rule) ||
+		    (step->kind == STEP_IMAGE && w->page == pages_of(step))) {
+			w->page = 0;
+			continue;
+		}
+		*op = (struct op){ .step = step, .kind = step->kind, .ipa = step->mem.ipa };
+		if (step->kind == STEP_IMAGE) {
+			op->kind = STEP_DATA;
+			op->page = w->page++;
+			op->ipa = step->mem.ipa - step->mem.ipa % KVMCORE_GRANULE_SIZE +
+				  op->page * KVMCORE_GRANULE_SIZE;
+		} else {
+			w->at++;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* The bytes of a page. Return: whether they are known */
+static bool page_bytes(const struct op *op, uint8_t page[KVMCORE_GRANULE_SIZE])
+{
+	const struct step *step = op->step;
+	uint64_t lead, first, skip;
+
+	if (step->kind != STEP_IMAGE)
+		return content_bytes(&step->mem.content, page);
+	if (step->mem.blob->granule)
+		return false;
+	memset(page, 0, KVMCORE_GRANULE_SIZE);
+	lead = step->mem.ipa % KVMCORE_GRANULE_SIZE;
+	skip = op->page ? 0 : lead;
+	first = op->page ? op->page * KVMCORE_GRANULE_SIZE - lead : 0;
+	if (first < step->mem.blob->size) {
+		uint64_t n = step->mem.blob->size - first;
+
+		if (n > KVMCORE_GRANULE_SIZE - skip)
+			n = KVMCORE_GRANULE_SIZE - skip;
+		memcpy(page + skip, step->mem.blob->bytes + first, n);
+	}
+	return true;
+}
+
+static int page_digest(const struct op *op, enum kvmcore_hash hash, struct kvmcore_digest *digest)
+{
+	uint8_t page[KVMCORE_GRANULE_SIZE];
+
+	if (page_bytes(op, page))
+		return kvmcore_digest(hash, page, sizeof(page), digest);
+	*digest = op->step->kind == STEP_IMAGE ? op->step->mem.blob->granule[op->page]
+					       : op->step->mem.content.digest;
+	return 0;
+}
+
+static void tell(struct explanation *out, enum cause cause, const char *what, const char *a,
+		 const char *b)
+{
+	out->cause = cause;
+	snprintf(out->what, sizeof(out->what), "%s", what);
+	snprintf(out->a, sizeof(out->a), "%s", a);
+	snprintf(out->b, sizeof(out->b), "%s", b);
+}
+
+static bool differ(struct explanation *out, enum cause cause, const char *what, uint64_t a,
+		   uint64_t b)
+{
+	char text_a[24], text_b[24];
+
+	if (a == b)
+		return false;
+	snprintf(text_a, sizeof(text_a), "0x%" PRIx64, a);
+	snprintf(text_b, sizeof(text_b), "0x%" PRIx64, b);
+	tell(out, cause, what, text_a, text_b);
+	return true;
+}
+
+static int level_of(const struct kvmcore_realm_params *p)
+{
+	return p->level_start == LEVEL_START_LINUX ? kvmcore_level_start(p->s2sz) : p->level_start;
+}
+
+static bool compare_create(const struct kvmcore_realm_params *a,
+			   const struct kvmcore_realm_params *b, struct explanation *out)
+{
+	return differ(out, CAUSE_HASH, "hash_algo", a->hash, b->hash) ||
+	       differ(out, CAUSE_HOST_LIMITS, "num_bps", a->num_bps, b->num_bps) ||
+	       differ(out, CAUSE_HOST_LIMITS, "num_wps", a->num_wps, b->num_wps) ||
+	       differ(out, CAUSE_HOST_LIMITS, "sve_vl", a->sve_vl, b->sve_vl) ||
+	       differ(out, CAUSE_HOST_LIMITS, "pmu_num_ctrs", a->pmu_num_ctrs, b->pmu_num_ctrs) ||
+	       differ(out, CAUSE_HOST_LIMITS, "flags", a->flags, b->flags) ||
+	       differ(out, CAUSE_IPA_SIZE, "s2sz", a->s2sz, b->s2sz) ||
+	       differ(out, CAUSE_TABLES, "start level", (uint64_t)level_of(a),
+		      (uint64_t)level_of(b));
+}
+
+static bool compare_rec(const struct kvmcore_rec *a, const struct kvmcore_rec *b,
+			struct explanation *out)
+{
+	char name[8];
+
+	if (differ(out, CAUSE_ENTRY, "pc", a->pc, b->pc) ||
+	    differ(out, CAUSE_ENTRY, "flags", a->flags, b->flags))
+		return true;
+	for (unsigned int i = 0; i < KVMCORE_REC_GPRS; i++) {
+		snprintf(name, sizeof(name), "x%u", i);
+		if (differ(out, CAUSE_ENTRY, name, a->gprs[i], b->gprs[i]))
+			return true;
+	}
+	return false;
+}
+
+/* By its name, or by how it begins. */
+static bool is_device_tree(const struct op *op)
+{
+	const struct blob *blob = op->step->kind == STEP_IMAGE ? op->step->mem.blob : NULL;
+
+	return blob && (!strcmp(blob->name, "DTB") || (blob->size >= 4 && blob->bytes &&
+						       !memcmp(blob->bytes, FDT_MAGIC_BYTES, 4)));
+}
+
+static void name_page(const struct op *op, const struct kvmcore_digest *digest,
+		      enum kvmcore_hash hash, char *text, size_t size)
+{
+	char hex[129];
+
+	hex_text(digest->bytes, kvmcore_hash_size(hash), hex);
+	snprintf(text, size, "%.16s of %.90s", hex,
+		 op->step->kind == STEP_IMAGE ? op->step->mem.blob->name : "the step");
+}
+
+static void find_offset(const struct op *a, const struct op *b, struct explanation *out)
+{
+	uint8_t page_a[KVMCORE_GRANULE_SIZE], page_b[KVMCORE_GRANULE_SIZE];
+
+	if (!page_bytes(a, page_a) || !page_bytes(b, page_b))
+		return;
+	out->has_offset = true;
+	while (out->offset < KVMCORE_GRANULE_SIZE - 1 && page_a[out->offset] == page_b[out->offset])
+		out->offset++;
+}
+
+/* Does @list have this page, with this content, further on? */
+static bool comes_later(struct walk w, const struct op *wanted, enum kvmcore_hash hash)
+{
+	struct kvmcore_digest want, have;
+	struct op op;
+
+	if (page_digest(wanted, hash, &want))
+		return false;
+	while (next(&w, &op))
+		if (op.kind == STEP_DATA && op.ipa == wanted->ipa &&
+		    !page_digest(&op, hash, &have) && !memcmp(&want, &have, sizeof(want)))
+			return true;
+	return false;
+}
+
+/* The content of an image that lies elsewhere is the same page at another address. */
+static void explain_address(const struct op *a, const struct op *b, const struct walk *wb,
+			    enum kvmcore_hash hash, struct explanation *out)
+{
+	differ(out, comes_later(*wb, a, hash) ? CAUSE_PAGE_ORDER : CAUSE_PLACEMENT, "ipa", a->ipa,
+	       b->ipa);
+	out->has_page = true;
+	out->ipa = a->ipa;
+}
+
+static int compare_data(const struct op *a, const struct op *b, const struct walk *wb,
+			enum kvmcore_hash hash, struct explanation *out)
+{
+	struct kvmcore_digest da, db;
+	char text_a[128], text_b[128];
+	int ret;
+
+	if (a->ipa != b->ipa) {
+		explain_address(a, b, wb, hash, out);
+		return 0;
+	}
+	if (differ(out, CAUSE_PAGE_CONTENT, "measure flag", a->step->mem.flags,
+		   b->step->mem.flags) ||
+	    !a->step->mem.flags)
+		return 0;
+	ret = page_digest(a, hash, &da);
+	if (!ret)
+		ret = page_digest(b, hash, &db);
+	if (ret || !memcmp(&da, &db, sizeof(da)))
+		return ret;
+	name_page(a, &da, hash, text_a, sizeof(text_a));
+	name_page(b, &db, hash, text_b, sizeof(text_b));
+	tell(out,
+	     is_device_tree(a) || is_device_tree(b)                       ? CAUSE_DEVICE_TREE
+	     : a->step->kind == STEP_IMAGE || b->step->kind == STEP_IMAGE ? CAUSE_IMAGE
+									  : CAUSE_PAGE_CONTENT,
+	     "content", text_a, text_b);
+	out->has_page = true;
+	out->ipa = a->ipa;
+	find_offset(a, b, out);
+	return 0;
+}
+
+static int compare(const struct op *a, const struct op *b, const struct walk *wb,
+		   enum kvmcore_hash hash, struct explanation *out)
+{
+	enum cause range = CAUSE_RAM_RANGE;
+
+	if (a->kind != b->kind) {
+		tell(out,
+		     a->kind == STEP_RTT || b->kind == STEP_RTT ? CAUSE_TABLES : CAUSE_STEP_ORDER,
+		     "step", step_name(a->kind), step_name(b->kind));
+		return 0;
+	}
+	switch (a->kind) {
+	case STEP_CREATE:
+		compare_create(&a->step->params, &b->step->params, out);
+		return 0;
+	case STEP_REC:
+		compare_rec(&a->step->rec, &b->step->rec, out);
+		return 0;
+	case STEP_DATA:
+		return compare_data(a, b, wb, hash, out);
+	default:
+		if (!differ(out, range, "base", a->ipa, b->ipa) &&
+		    !differ(out, range, "top", a->step->mem.top, b->step->mem.top))
+			differ(out, CAUSE_TABLES, "level", (uint64_t)a->step->mem.level,
+			       (uint64_t)b->step->mem.level);
+		return 0;
+	}
+}
+
+int explain(const struct steps *a, const struct steps *b, struct explanation *out)
+{
+	struct walk wa = { .steps = a }, wb = { .steps = b };
+	enum kvmcore_hash hash = KVMCORE_HASH_SHA256;
+	struct op op_a, op_b;
+	bool more_a = next(&wa, &op_a), more_b = next(&wb, &op_b);
+	int ret = 0;
+
+	*out = (struct explanation){ 0 };
+	if (a->rule != b->rule)
+		tell(out, CAUSE_RULE, "rule", kvmcore_rule_name(a->rule),
+		     kvmcore_rule_name(b->rule));
+	while (!ret && !out->cause && more_a && more_b) {
+		out->op++;
+		out->line_a = op_a.step->line;
+		out->line_b = op_b.step->line;
+		if (op_a.kind == STEP_CREATE)
+			hash = op_a.step->params.hash;
+		ret = compare(&op_a, &op_b, &wb, hash, out);
+		more_a = next(&wa, &op_a);
+		more_b = next(&wb, &op_b);
+	}
+	if (!ret && !out->cause && more_a != more_b) {
+		out->op++;
+		tell(out, CAUSE_LENGTH, "step", more_a ? step_name(op_a.kind) : "the end",
+		     more_b ? step_name(op_b.kind) : "the end");
+	}
+	return ret;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * explain.h - where two realms begin to differ, and why
+ */
+#ifndef REALM_MEASURE_EXPLAIN_H
+#define REALM_MEASURE_EXPLAIN_H
+
+#include "steps.h"
+
+/* Why two RIMs differ; names are stable (docs/measurements.md, "Causes"). */
+enum cause {
+	CAUSE_NONE, /* they do not */
+	CAUSE_RULE,
+	CAUSE_HASH,
+	CAUSE_HOST_LIMITS,
+	CAUSE_IPA_SIZE,
+	CAUSE_RAM_RANGE,
+	CAUSE_TABLES,
+	CAUSE_DEVICE_TREE,
+	CAUSE_IMAGE,
+	CAUSE_PAGE_CONTENT,
+	CAUSE_PAGE_ORDER,
+	CAUSE_PLACEMENT,
+	CAUSE_ENTRY,
+	CAUSE_STEP_ORDER,
+	CAUSE_LENGTH,
+	CAUSE_NR
+};
+
+struct explanation {
+	enum cause cause;
+	uint64_t op; /* number of the first one that differs, from 1; a page is an op */
+	unsigned int line_a, line_b; /* where the lists say it; 0: nowhere */
+	char what[48];               /* parameter, or the kind of step */
+	char a[160], b[160];         /* its two values */
+	bool has_page;
+	uint64_t ipa;        /* of the page */
+	bool has_offset;     /* the bytes of both are known */
+	unsigned int offset; /* first byte of the page that differs */
+};
+
+/** explain() - compare two lists. Return: 0; -errno of hashing */
+int explain(const struct steps *a, const struct steps *b, struct explanation *out);
+
+/** cause_name() - e.g. "device-tree" */
+const char *cause_name(enum cause cause);
+
+/** cause_advice() - what it probably comes from, in words */
+const char *cause_advice(enum cause cause);
+
+#endif
