@@ -272,11 +272,12 @@ static enum transport_outcome outcome_of(enum transport_session_state state)
 
 /*
  * Somebody asks about a session that another thread has in hand. What still waits for COMMIT is given up
- * (D8); what is being committed is waited for. Return: is it over, or not in hand any more?
+ * (D8); what is being committed is waited for. Return: does the ledger have the answer now?
  */
 static bool stop_live(struct receiver *receiver, const struct transport_id *id)
 {
 	struct visitor *visitor;
+	bool over;
 
 	pthread_mutex_lock(&receiver->lock);
 	visitor = find_visitor(receiver, id);
@@ -284,8 +285,9 @@ static bool stop_live(struct receiver *receiver, const struct transport_id *id)
 		transport_session_move(visitor->progress, op_withdraw(visitor, NULL)
 								  ? TRANSPORT_EVENT_STUCK
 								  : TRANSPORT_EVENT_WITHDRAW);
+	over = !visitor || transport_session_state(visitor->progress) == TRANSPORT_SESSION_ABORTED;
 	pthread_mutex_unlock(&receiver->lock);
-	return !visitor;
+	return over;
 }
 
 static int op_resolve(void *ctx, const struct transport_id *id, const struct transport_peer *peer,

@@ -135,7 +135,41 @@ static void test_ownership(void)
 	}
 }
 
+static void test_the_matrix_says_who_may_run(void)
+{
+	for (unsigned int s = 0; s < TRANSPORT_NR_SESSION_STATES; s++) {
+		const enum transport_session_state state = (enum transport_session_state)s;
+		const enum transport_session_state failed =
+			transport_session_next(TRANSPORT_SOURCE, state, TRANSPORT_EVENT_FAIL);
+
+		if (state == TRANSPORT_SESSION_RELINQUISHED ||
+		    state == TRANSPORT_SESSION_COMMITTING)
+			CHECK(failed == TRANSPORT_SESSION_IN_DOUBT,
+			      "what was given away does not come back by itself");
+		CHECK(transport_session_state_find(transport_session_state_name(state)) == state,
+		      "a state is found by its name");
+	}
+	CHECK(transport_session_next(TRANSPORT_DESTINATION, TRANSPORT_SESSION_COMMITTING,
+				     TRANSPORT_EVENT_RESOLVE) == TRANSPORT_NR_SESSION_STATES,
+	      "what may run already is not aborted");
+	CHECK(transport_session_next(TRANSPORT_DESTINATION, TRANSPORT_SESSION_PREPARED,
+				     TRANSPORT_EVENT_RESOLVE) == TRANSPORT_SESSION_ABORTING,
+	      "what waits for COMMIT is");
+	for (unsigned int e = 0; e < TRANSPORT_NR_SESSION_EVENTS; e++)
+		for (unsigned int r = 0; r < TRANSPORT_NR_ROLES; r++)
+			CHECK(e == TRANSPORT_EVENT_RESTART ||
+				      (transport_session_next((enum transport_role)r,
+							      TRANSPORT_SESSION_COMMITTED,
+							      (enum transport_session_event)e) ==
+					       TRANSPORT_NR_SESSION_STATES &&
+				       transport_session_next((enum transport_role)r,
+							      TRANSPORT_SESSION_ABORTED,
+							      (enum transport_session_event)e) ==
+					       TRANSPORT_NR_SESSION_STATES),
+			      "an outcome is for ever");
+}
+
 int main(void)
 {
-	return RUN_TESTS(test_session_states, test_ownership);
+	return RUN_TESTS(test_session_states, test_ownership, test_the_matrix_says_who_may_run);
 }

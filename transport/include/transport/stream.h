@@ -73,9 +73,10 @@ TRANSPORT_API int transport_stream_connect(const char *uri,
 TRANSPORT_API int transport_stream_open_read(const char *uri, struct transport_stream **stream,
 					     struct transport_error *err);
 /**
- * transport_stream_open_write() - the writing end of file:, a plain path or "-"; -errno "io"
+ * transport_stream_open_write() - the writing end of file:, a plain path or "-"
  *
  * A regular file appears under its name only with transport_stream_finish(), mode 0600.
+ * Return: 0; -errno "io"; -ENOMEM.
  */
 TRANSPORT_API int transport_stream_open_write(const char *uri, struct transport_stream **stream,
 					      struct transport_error *err);
