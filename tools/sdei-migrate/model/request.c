@@ -104,14 +104,14 @@ static int take_failure(struct transport_error *err, const struct failure *failu
 				    "%s|%s", failure->expected, failure->actual);
 }
 
-int model_request(struct model *model, const json_t *json, json_t **reply,
+int model_request(struct model *model, const json_t *request, json_t **reply,
 		  struct transport_error *err)
 {
 	struct step step = { .model = model,
 			     .machine = model->machine,
 			     .request = { .vcpu = REQUEST_NO_VCPU },
 			     .err = err };
-	const char *name = json_string_value(json_object_get(json, "do"));
+	const char *name = json_string_value(json_object_get(request, "do"));
 	const struct request_verb *verb = NULL;
 	struct failure failure;
 	struct fields fields = { .object = "model request", .failure = &failure };
@@ -123,7 +123,7 @@ int model_request(struct model *model, const json_t *json, json_t **reply,
 		verb = find_verb(request_vmm_verbs, name);
 	if (!verb)
 		return step_refuse(&step, "do", "one of the verbs of docs/model.md");
-	if (fields_read(&fields, json, verb->fields, &step.request))
+	if (fields_read(&fields, request, verb->fields, &step.request))
 		return take_failure(err, &failure);
 	ret = verb->run(&step, reply);
 	if (ret == 0 && verb->changes)
