@@ -154,8 +154,7 @@ static void test_bad_requests(void)
 		"{\"do\":\"call\",\"vcpu\":0,\"fid\":0,\"imm\":65536}",
 		"{\"do\":\"regs\",\"vcpu\":0,\"set\":{\"x31\":0}}",
 		"{\"do\":\"attr\",\"action\":\"get\",\"group\":0,\"attr\":0,\"data\":\"0\"}",
-		"{\"do\":\"attr\",\"action\":\"get\",\"group\":0,\"attr\":0,\"data\":\"00\","
-		"\"ptr\":\"00\"}",
+		"{\"do\":\"attr\",\"action\":\"get\",\"group\":0,\"attr\":0,\"ptr\":7}",
 		"{\"do\":\"ioctl\",\"nr\":0,\"data\":7}",
 		"{\"do\":\"ioctl\",\"nr\":0,\"data\":\"00000000\",\"ptr\":\"00\"}",
 		"{\"do\":\"mem\",\"action\":\"read\",\"ipa\":0,\"len\":1048577}",
