@@ -24,16 +24,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SDEISTATE_RECORD_OPTIONAL	0x80000000u
-#define SDEISTATE_RECORD_HEADER_SIZE	16u
-#define SDEISTATE_MAX_RECORDS		64u
-#define SDEISTATE_MAX_STREAM		(16u << 20)	/* bytes of all records together */
-#define SDEISTATE_DIGEST_SIZE		32u
-#define SDEISTATE_INDEX_ENTRY_SIZE	44u
+#define SDEISTATE_RECORD_OPTIONAL    0x80000000u
+#define SDEISTATE_RECORD_HEADER_SIZE 16u
+#define SDEISTATE_MAX_RECORDS        64u
+#define SDEISTATE_MAX_STREAM         (16u << 20) /* bytes of all records together */
+#define SDEISTATE_DIGEST_SIZE        32u
+#define SDEISTATE_INDEX_ENTRY_SIZE   44u
 
 /* Numbers. Appended to, never changed; docs/format.md has a chapter for each. */
 enum sdeistate_record_type {
-	SDEISTATE_RECORD_TOPOLOGY = 1,		/* VM type, profile, vCPUs: id, MPIDR, index, power */
+	SDEISTATE_RECORD_TOPOLOGY = 1, /* VM type, profile, vCPUs: id, MPIDR, index, power */
 	SDEISTATE_RECORD_SDEI_EXPOSED = 2,
 	SDEISTATE_RECORD_SDEI_REGISTERED = 3,
 	SDEISTATE_RECORD_SDEI_BINDINGS = 4,
@@ -41,16 +41,16 @@ enum sdeistate_record_type {
 	SDEISTATE_RECORD_SDEI_VCPU_EVENTS = 6,
 	SDEISTATE_RECORD_SDEI_PENDING = 7,
 	SDEISTATE_RECORD_SDEI_VCPU_STATE = 8,
-	SDEISTATE_RECORD_SDEI_V7 = 9,		/* pseudo-registers of profile kvm-v7 */
-	SDEISTATE_RECORD_VCPU_REGS = 10,	/* general registers, where the VMM does not move them */
-	SDEISTATE_RECORD_MEMORY = 11,		/* small guest memories, likewise */
+	SDEISTATE_RECORD_SDEI_V7 = 9,    /* pseudo-registers of profile kvm-v7 */
+	SDEISTATE_RECORD_VCPU_REGS = 10, /* general registers, where the VMM does not move them */
+	SDEISTATE_RECORD_MEMORY = 11,    /* small guest memories, likewise */
 	SDEISTATE_RECORD_FILTER = 12,
 	SDEISTATE_RECORD_FW_REGS = 13,
 	SDEISTATE_RECORD_GUARD = 14,
 	SDEISTATE_RECORD_PENDING_EXITS = 15,
 	SDEISTATE_RECORD_S390 = 16,
 	SDEISTATE_RECORD_REALM = 17,
-	SDEISTATE_RECORD_DELTA = 18,		/* changed fields against a base */
+	SDEISTATE_RECORD_DELTA = 18, /* changed fields against a base */
 };
 
 /* An owned run of bytes. */
@@ -63,8 +63,8 @@ struct sdeistate_buffer {
 SDEISTATE_API void sdeistate_buffer_free(struct sdeistate_buffer *buffer);
 
 struct sdeistate_record {
-	uint32_t type;		/* with SDEISTATE_RECORD_OPTIONAL */
-	const uint8_t *body;	/* borrowed from the stream */
+	uint32_t type;       /* with SDEISTATE_RECORD_OPTIONAL */
+	const uint8_t *body; /* borrowed from the stream */
 	size_t len;
 	uint8_t digest[SDEISTATE_DIGEST_SIZE];
 };
@@ -72,7 +72,7 @@ struct sdeistate_record {
 struct sdeistate_index {
 	struct sdeistate_record record[SDEISTATE_MAX_RECORDS];
 	unsigned int n_records;
-	uint8_t digest[SDEISTATE_DIGEST_SIZE];	/* of the whole state */
+	uint8_t digest[SDEISTATE_DIGEST_SIZE]; /* of the whole state */
 };
 
 /**
@@ -82,7 +82,8 @@ struct sdeistate_index {
  * Return: 0; -EBADMSG with reason damaged (bounds, order, padding, flags); -E2BIG over-limit.
  */
 SDEISTATE_API int sdeistate_index_stream(const uint8_t *stream, size_t len,
-					 struct sdeistate_index *index, struct sdeistate_error *err);
+					 struct sdeistate_index *index,
+					 struct sdeistate_error *err);
 
 /** sdeistate_record_name() - "sdei-registered" etc.; NULL for an unknown number */
 SDEISTATE_API const char *sdeistate_record_name(uint32_t type);
