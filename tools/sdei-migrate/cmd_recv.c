@@ -100,9 +100,9 @@ static json_t *visit_json(const struct service *service, const struct visit_resu
 	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:I, s:b}", "event", "session", "reason",
 			 "ok", "exit", 0, "session", id_json(&offer->session), "vm",
 			 id_json(&offer->vm.uuid), "state",
-			 !committed                      ? "aborted"
-			 : service->receiver.stay_paused ? "paused"
-							 : "running",
+			 !committed                                     ? "aborted"
+			 : service->receiver.stay_paused || offer->held ? "paused"
+									: "running",
 			 "blob_bytes", (json_int_t)result->visit.times.blob_size, "insecure",
 			 service->receiver.mover.insecure_no_tls);
 }
@@ -123,6 +123,7 @@ static int report(const struct service *service, const struct visit_result *resu
 					 ? "unknown"
 					 : "none";
 	failure.vm_source = "unknown";
+	failure.side = result->peers_error ? FAILURE_SOURCE : FAILURE_LOCAL;
 	code = (int)failure_exit(failure.reason);
 	json = failure_json(&failure);
 	if (json) {

@@ -178,6 +178,7 @@ static int open_sender(struct sender *sender, struct failure *failure)
 {
 	const struct send_args *args = sender->args;
 	struct transport_stream_options options;
+	struct transport_vm_status status;
 	struct transport_error err;
 	int ret = fault_check(failure);
 
@@ -192,9 +193,11 @@ static int open_sender(struct sender *sender, struct failure *failure)
 	options = mover_stream_options(&sender->mover);
 	if (transport_control_open(args->control, sender->mover.timeout_ms, &sender->control,
 				   &err) ||
+	    transport_control_status(sender->control, &status, &err) ||
 	    transport_control_info(sender->control, &sender->session.offer.vm, &err) ||
 	    transport_stream_connect(args->mover.uri, &options, &sender->stream, &err))
 		return client_failure(failure, &err);
+	sender->session.offer.held = status.held;
 	return 0;
 }
 
@@ -215,10 +218,10 @@ static json_t *result(const struct sender *sender, const struct transport_sessio
 	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:s, s:{s:s, s:s}, s:I, s:o, s:I, s:b}",
 			 "reason", "ok", "exit", 0, "session", id_json(&offer->session), "vm",
 			 id_json(&offer->vm.uuid), "snapshot", id_json(&offer->snapshot), "state",
-			 "committed", "vm_state", "source", "ended", "destination", "running",
-			 "blackout_us", (json_int_t)times->blackout, "phases_us", times_json(times),
-			 "blob_bytes", (json_int_t)times->blob_size, "insecure",
-			 sender->mover.insecure_no_tls);
+			 "committed", "vm_state", "source", "ended", "destination",
+			 offer->held ? "paused" : "running", "blackout_us",
+			 (json_int_t)times->blackout, "phases_us", times_json(times), "blob_bytes",
+			 (json_int_t)times->blob_size, "insecure", sender->mover.insecure_no_tls);
 }
 
 /* What the failure means for the two VMs, and what is to be done. */
@@ -240,14 +243,15 @@ static void judge(struct failure *failure, enum transport_session_state state,
 	failure->advice = advice;
 }
 
-static int report(struct tool *tool, struct sender *sender, enum transport_session_state state,
-		  const struct transport_error *err)
+static int report(struct tool *tool, struct sender *sender,
+		  const struct transport_progress *progress, const struct transport_error *err)
 {
 	struct failure failure;
 	char advice[160];
 
 	client_failure(&failure, err);
-	judge(&failure, state, id_of(sender), advice, sizeof(advice));
+	failure.side = progress->peers_error ? FAILURE_DESTINATION : FAILURE_LOCAL;
+	judge(&failure, transport_session_state(progress), id_of(sender), advice, sizeof(advice));
 	sender->control = transport_control_close(sender->control);
 	failure.vm_source = vm_state_or(sender->session.control, sender->mover.timeout_ms, "gone");
 	return tool_fail(tool, &failure);
@@ -269,7 +273,7 @@ static int run_send(struct tool *tool, void *opaque)
 	if (transport_session_send(sender.stream, &sender.session.offer, &sender.mover.signer,
 				   &sender.mover.deadlines, &source_ops, &sender, &progress, &times,
 				   &err))
-		return report(tool, &sender, transport_session_state(&progress), &err);
+		return report(tool, &sender, &progress, &err);
 	return tool_result(tool, result(&sender, &times));
 }
 

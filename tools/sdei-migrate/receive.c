@@ -211,7 +211,9 @@ static int op_commit(void *ctx, bool *refused, struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
 	const int ret = transport_control_commit(visitor->control, id_of(visitor),
-						 visitor->receiver->stay_paused, err);
+						 visitor->receiver->stay_paused ||
+							 visitor->session.offer.held,
+						 err);
 
 	*refused = ret && is_refusal(ret);
 	return ret;
@@ -349,6 +351,7 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 							&result->visit, &result->error);
 	delist(&visitor);
 	result->state = transport_session_state(&progress);
+	result->peers_error = progress.peers_error;
 	if (result->state == TRANSPORT_SESSION_PENDING)
 		result->state = visitor.session.state;
 	transport_control_close(visitor.control);

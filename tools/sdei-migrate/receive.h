@@ -27,6 +27,7 @@ struct visit_result {
 	struct transport_visit visit;
 	enum transport_session_state state;
 	int ret;
+	bool peers_error;
 	struct transport_error error; /* if ret */
 };
 

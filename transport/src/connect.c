@@ -18,8 +18,6 @@
 
 #define DEFAULT_TIMEOUT_MS 10000
 
-extern char **environ;
-
 static int net_error(const char *uri, int code, struct transport_error *err)
 {
 	return transport_error_fill(err, code, code == -ETIMEDOUT ? "timeout" : "peer", uri,

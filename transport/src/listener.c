@@ -39,7 +39,7 @@ static void name_port(struct transport_listener *listener, const char *host)
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} address;
+	} address = { .any.sa_family = AF_UNSPEC };
 	socklen_t len = sizeof(address);
 	const bool bracket = strchr(host, ':') != NULL;
 	unsigned int port = 0;

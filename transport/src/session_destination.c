@@ -78,6 +78,7 @@ static void take_offer(struct destination *dest, const struct transport_fields *
 
 	offer->snapshot = transport_fields_id(fields, S_TAG_SNAPSHOT);
 	offer->vm.generation = transport_fields_u64(fields, S_TAG_GENERATION, 0);
+	offer->held = transport_fields_u32(fields, S_TAG_HELD, 0) != 0;
 	offer->vm.n_vcpus = transport_fields_u32(fields, S_TAG_VCPUS, 0);
 	transport_fields_text(fields, S_TAG_TYPE, offer->vm.type, sizeof(offer->vm.type));
 	transport_fields_text(fields, S_TAG_PROFILE, offer->vm.profile, sizeof(offer->vm.profile));
@@ -303,6 +304,7 @@ int transport_session_receive(struct transport_stream *stream,
 		ret = take_over(&dest, &why);
 	if (ret && !visit->resolve)
 		fail(&dest, &why);
+	progress->peers_error = ret && dest.link.peer_gave_up;
 	ret = finish(&dest, ret, &why);
 	if (ret && err)
 		*err = why;

@@ -80,6 +80,7 @@ static int write_transcript(const struct session_link *link, enum session_purpos
 		bytes_put(number, link->offer.vm.generation, 8);
 		ret |= transport_buffer_append(out, link->offer.snapshot.bytes, TRANSPORT_ID_SIZE);
 		ret |= transport_buffer_append(out, number, 8);
+		ret |= transport_buffer_append(out, &(uint8_t){ link->offer.held }, 1);
 	}
 	return ret ? -ENOMEM : 0;
 }
@@ -263,7 +264,8 @@ int session_link_send(struct session_link *link, enum session_message type,
 }
 
 /* What the peer says of its failure, as ours. */
-static int take_error(const struct session_in *in, struct transport_error *err)
+static int take_error(struct session_link *link, const struct session_in *in,
+		      struct transport_error *err)
 {
 	const struct transport_field *field = transport_fields_find(&in->fields, S_TAG_ERROR);
 	struct transport_error said;
@@ -271,6 +273,7 @@ static int take_error(const struct session_in *in, struct transport_error *err)
 	if (!field || verb_get_error(field->data, field->len, &said, NULL))
 		return transport_error_fill(err, -ECANCELED, "peer", "session", "",
 					    "the peer to go on|it gave up without a reason");
+	link->peer_gave_up = true;
 	if (err)
 		*err = said;
 	return said.code;
@@ -282,12 +285,12 @@ static int hear_aborted(struct session_link *link, const struct session_in *in,
 	int ret;
 
 	if (in->type == MESSAGE_ABORT)
-		return take_error(in, err);
+		return take_error(link, in, err);
 	ret = session_link_read_outcome(link, TRANSPORT_OUTCOME_ABORTED, in, &link->proof, err);
 	if (ret)
 		return ret;
 	link->peer_aborted = true;
-	return take_error(in, err);
+	return take_error(link, in, err);
 }
 
 int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,

@@ -19,6 +19,7 @@ struct session_link {
 	uint64_t sent, received; /* messages */
 	size_t max_blob;
 	bool known;        /* the destination: the source has proved who it is */
+	bool peer_gave_up; /* and said why */
 	bool peer_aborted; /* the peer said ABORTED, signed: proof holds it */
 	struct transport_proof proof;
 };

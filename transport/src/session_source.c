@@ -53,6 +53,7 @@ static int put_offer(struct source *source, struct transport_buffer *body)
 	ret |= transport_wire_put_text(body, S_TAG_PROFILE, offer->vm.profile);
 	ret |= transport_wire_put_text(body, S_TAG_KERNEL, offer->vm.kernel);
 	ret |= transport_wire_put_u32(body, S_TAG_VCPUS, offer->vm.n_vcpus);
+	ret |= transport_wire_put_u32(body, S_TAG_HELD, offer->held);
 	return ret ? -ENOMEM : 0;
 }
 
@@ -336,6 +337,7 @@ int transport_session_send(struct transport_stream *stream, const struct transpo
 		ret = hand_over(&source, &why);
 	if (ret)
 		ret = fail(&source, ret, &why);
+	progress->peers_error = ret && source.link.peer_gave_up;
 	ret = finish(&source, ret, &why);
 	if (ret && err)
 		*err = why;

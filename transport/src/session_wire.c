@@ -58,6 +58,7 @@ static const struct transport_rule preflight[] = {
 	TEXT(S_TAG_PROFILE, 15, "profile"),
 	TEXT(S_TAG_KERNEL, 31, "kernel"),
 	U32(S_TAG_VCPUS, "vcpus"),
+	U32(S_TAG_HELD, "held"),
 };
 static const struct transport_rule blob[] = {
 	BYTES(S_TAG_BLOB, 1, TRANSPORT_SESSION_MAX_BLOB, "blob"),

@@ -52,6 +52,7 @@ enum session_tag {
 	S_TAG_BLOB = 17,
 	S_TAG_DIGEST = 18,
 	S_TAG_OUTCOME = 19,
+	S_TAG_HELD = 21,
 	S_TAG_ERROR = 20, /* an error object of docs/control.md */
 };
 

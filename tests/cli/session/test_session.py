@@ -151,6 +151,7 @@ def test_a_destination_that_cannot(directory):
         code, told = pair.send()
         check(code == 11 and told["reason"] == "vm-not-fresh" and pair.runs("a"),
               "a VM with a life of its own is not overwritten", told)
+        check(told["side"] == "destination", "and it is said which side refused", told)
         pair.stop_recv()
         pair.hosts["b"].stop()
         pair.start_recv()
@@ -196,6 +197,17 @@ def test_stay_paused(directory):
         check(pair.running() == "", "and waits")
         expect(0, "vm", "resume", "--control", pair.control("b"))
         check(pair.running() == "b", "for vm resume")
+
+
+def test_a_paused_vm_arrives_paused(directory):
+    with Pair(directory) as pair:
+        expect(0, "vm", "pause", "--control", pair.control("a"))
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 0 and told["vm_state"]["destination"] == "paused", "a held VM goes over", told)
+        check(pair.running() == "" and pair.hosts["b"].vm("status")["held"], "and is held there")
+        expect(0, "vm", "resume", "--control", pair.control("b"))
+        check(pair.running() == "b", "until an operator resumes it")
 
 
 def test_usage(directory):

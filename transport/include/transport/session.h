@@ -100,6 +100,7 @@ TRANSPORT_API enum transport_session_state transport_session_state_find(const ch
 struct transport_progress {
 	enum transport_role role;
 	_Atomic int state; /* enum transport_session_state */
+	bool peers_error;  /* the error that came back is the peer's own */
 };
 
 /** transport_session_move() - take a transition. Return: 0; -EPERM if it is forbidden now */
@@ -153,6 +154,7 @@ struct transport_offer {
 	struct transport_id session, snapshot;
 	struct transport_vm_info vm; /* generation: the one it has at the source */
 	uint8_t source_key[TRANSPORT_KEY_ID_SIZE];
+	bool held; /* an operator holds it: it stays paused at the destination */
 };
 
 /* How long to wait for what, in ms; 0 is the default of docs/protocol.md, "Deadlines". */
