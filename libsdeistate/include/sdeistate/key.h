@@ -178,4 +178,28 @@ SDEISTATE_API int sdeistate_verify(const struct sdeistate_pub *pub, const char *
 				   const void *message, size_t len, const void *signature,
 				   size_t signature_len, struct sdeistate_error *err);
 
+/* The namespace of detached signatures; ssh-keygen -Y verify -n takes it. */
+#define SDEISTATE_SSH_NAMESPACE "sdei-migrate"
+
+/**
+ * sdeistate_sshsig() - a detached signature over all bytes of a file, as OpenSSH makes them
+ * @fd: read from where it stands to its end; borrowed
+ * @armour: text for a .sig file; the caller's to free
+ *
+ * PROTOCOL.sshsig of OpenSSH, with SHA-512 over the file; docs/format.md, chapter 10.
+ * Return: 0; -errno io; -ENOMEM; -EIO internal.
+ */
+SDEISTATE_API int sdeistate_sshsig(const struct sdeistate_key *key, int fd,
+				   struct sdeistate_buffer *armour, struct sdeistate_error *err);
+
+/**
+ * sdeistate_ssh_signer() - a line for the allowed-signers file of ssh-keygen(1)
+ * @principal: who that is; 1 to 63 printable bytes without space, quote and comma
+ * @line: with its newline; the caller's to free
+ *
+ * Return: 0; -EINVAL usage; -ENOMEM; -EIO internal.
+ */
+SDEISTATE_API int sdeistate_ssh_signer(const struct sdeistate_pub *pub, const char *principal,
+				       struct sdeistate_buffer *line, struct sdeistate_error *err);
+
 #endif

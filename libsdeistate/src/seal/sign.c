@@ -59,20 +59,27 @@ static int sign_bytes(const struct sdeistate_key *key, EVP_MD_CTX *context,
 	return 0;
 }
 
+int sign_raw(const struct sdeistate_key *key, const struct sdeistate_buffer *bytes,
+	     struct sdeistate_buffer *signature, struct sdeistate_error *err)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	int ret;
+
+	ret = context ? sign_bytes(key, context, bytes, signature, err)
+		      : error_no_memory(err, "signature");
+	EVP_MD_CTX_free(context);
+	return ret;
+}
+
 int sdeistate_sign(const struct sdeistate_key *key, const char *type, const void *message,
 		   size_t len, struct sdeistate_buffer *signature, struct sdeistate_error *err)
 {
 	struct sdeistate_buffer pae;
-	EVP_MD_CTX *context;
-	int ret;
+	int ret = sign_encode(type, message, len, &pae, err);
 
-	ret = sign_encode(type, message, len, &pae, err);
 	if (ret)
 		return ret;
-	context = EVP_MD_CTX_new();
-	ret = context ? sign_bytes(key, context, &pae, signature, err)
-		      : error_no_memory(err, "signature");
-	EVP_MD_CTX_free(context);
+	ret = sign_raw(key, &pae, signature, err);
 	sdeistate_buffer_free(&pae);
 	return ret;
 }

@@ -17,4 +17,8 @@
 int sign_encode(const char *type, const void *message, size_t len, struct sdeistate_buffer *pae,
 		struct sdeistate_error *err);
 
+/** sign_raw() - sign @bytes as they are. Return: 0, and @signature is the caller's to free; -ENOMEM; -EIO */
+int sign_raw(const struct sdeistate_key *key, const struct sdeistate_buffer *bytes,
+	     struct sdeistate_buffer *signature, struct sdeistate_error *err);
+
 #endif

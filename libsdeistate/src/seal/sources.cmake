@@ -21,6 +21,7 @@ set(SDEISTATE_SEAL_SOURCES
 	src/seal/signers.c
 	src/seal/source.c
 	src/seal/spool.c
+	src/seal/sshsig.c
 	src/seal/trust.c
 	src/seal/write_file.c)
 
