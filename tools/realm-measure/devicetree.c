@@ -96,7 +96,7 @@ static uint64_t get(const struct dt *dt, const char *name, size_t len)
 		if (strlen(dt->variable[i].name) == len &&
 		    !strncmp(dt->variable[i].name, name, len))
 			return dt->variable[i].value;
-	assert(!"a variable that was set");
+	assert(false);
 	return 0;
 }
 

@@ -76,10 +76,10 @@ static json_t *step_json(const struct step *step, const struct outcome *out)
 	case STEP_IMAGE:
 		json_object_set_new(json, "name", json_string(step->mem.blob->name));
 		json_object_set_new(json, "size", number_json(step->mem.blob->size));
-		/* fall through */
+		__attribute__((fallthrough));
 	case STEP_DATA:
 		json_object_set_new(json, "measure", json_integer((json_int_t)step->mem.flags));
-		/* fall through */
+		__attribute__((fallthrough));
 	case STEP_DATA_UNKNOWN:
 		json_object_set_new(json, "ipa", number_json(step->mem.ipa));
 		break;

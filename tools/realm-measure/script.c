@@ -288,7 +288,7 @@ int script_parse_line(struct steps *steps, const char *line, unsigned int number
 	p.step.line = number;
 	if (strlen(line) >= sizeof(copy))
 		return refuse(&p, "line", "at most 1023 characters", "more");
-	strcpy(copy, line);
+	snprintf(copy, sizeof(copy), "%s", line);
 	if (!split(copy, &w))
 		return refuse(&p, "line", "at most 16 words", "more");
 	if (!w.n)

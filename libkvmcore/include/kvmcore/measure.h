@@ -125,6 +125,8 @@ KVMCORE_API int kvmcore_rim_create(enum kvmcore_rule rule,
 /**
  * kvmcore_rim_extend_data() - a granule was added at @ipa
  * @content: the granule's digest; ignored (may be NULL) without KVMCORE_DATA_MEASURE in @flags
+ *
+ * Return: as said above; -EINVAL also for measured data without a digest.
  */
 KVMCORE_API int kvmcore_rim_extend_data(enum kvmcore_rule rule, enum kvmcore_hash hash,
 					uint64_t ipa, uint64_t flags,
@@ -140,13 +142,16 @@ KVMCORE_API int kvmcore_rim_extend_rec(enum kvmcore_rule rule, enum kvmcore_hash
  * kvmcore_rim_extend_ripas() - one translation entry of @level (0..3) at @ipa got RIPAS RAM
  *
  * Rule 1.0 measures the entry as [base, top), bet0 as (ipa, level), 2.0 not at all.
+ * Return: as said above; -EINVAL also for another level.
  */
 KVMCORE_API int kvmcore_rim_extend_ripas(enum kvmcore_rule rule, enum kvmcore_hash hash,
 					 uint64_t ipa, int level, struct kvmcore_digest *rim);
 
 /**
  * kvmcore_rem_extend() - REM = H(REM || value), neither part padded
- * @size: 0..64 bytes; above that -EINVAL
+ * @size: 0..64 bytes
+ *
+ * Return: as said above; -EINVAL also for a larger @size.
  */
 KVMCORE_API int kvmcore_rem_extend(enum kvmcore_hash hash, const void *value, size_t size,
 				   struct kvmcore_digest *rem);
@@ -220,6 +225,7 @@ KVMCORE_API int kvmcore_builder_map(struct kvmcore_builder *builder, uint64_t ip
  *
  * Walks as deep as tables exist and takes consecutive entries of that one table.
  * Under bet0, whose call takes (ipa, level), each entry counts as one such call.
+ * Return: as said above, with *@out_top, the first address that was not reached, on success.
  */
 KVMCORE_API int kvmcore_builder_init_ripas(struct kvmcore_builder *builder, uint64_t base,
 					   uint64_t top, uint64_t *out_top);
@@ -232,6 +238,7 @@ KVMCORE_API int kvmcore_builder_init_ripas_level(struct kvmcore_builder *builder
  * kvmcore_builder_init_ripas_range() - a host's loop over [@base, @top), tables added as needed
  *
  * @walk is written in any case and says how far it came; what was done before a failing call stays.
+ * Return: as said above.
  */
 KVMCORE_API int kvmcore_builder_init_ripas_range(struct kvmcore_builder *builder, uint64_t base,
 						 uint64_t top, enum kvmcore_ripas_policy policy,

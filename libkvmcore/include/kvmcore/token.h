@@ -173,7 +173,8 @@ KVMCORE_API int kvmcore_token_parse(const void *data, size_t len, struct kvmcore
  * kvmcore_token_parse_realm() - the same for a bare realm claim set, without collection or
  * signature
  *
- * The result has realm claims only; kvmcore_token_verify() refuses it. Errors as above.
+ * The result has realm claims only; kvmcore_token_verify() refuses it.
+ * Return: as kvmcore_token_parse().
  */
 KVMCORE_API int kvmcore_token_parse_realm(const void *data, size_t len,
 					  struct kvmcore_token **token, struct kvmcore_error *err);

@@ -231,11 +231,12 @@ static int read_bytes(const struct reader *r, const struct claim *c, const cbor_
 		size_t n = strlen(expected);
 
 		fits = fits || span->len == c->sizes[i];
-		snprintf(expected + n, sizeof(expected) - n, "%s%zu", n ? ", " : "", c->sizes[i]);
+		snprintf(expected + n, sizeof(expected) - n, "%s%zu",
+			 n ? " or " : "bytes: ", c->sizes[i]);
 	}
 	snprintf(actual, sizeof(actual), "%zu bytes", span->len);
 	if (!fits)
-		return refuse(r, c, strcat(expected, " bytes"), actual);
+		return refuse(r, c, expected, actual);
 	if (c->type == TYPE_ID && span->data[0] != 1)
 		return refuse(r, c, "first byte 01", "another");
 	return 0;

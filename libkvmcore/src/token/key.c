@@ -79,9 +79,9 @@ size_t key_coordinate(enum kvmcore_curve curve)
 /* Refuses a point that is not on its curve. */
 static EVP_PKEY *import(const struct kvmcore_public_key *key)
 {
-	char group[16];
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+						 (char *)(uintptr_t)curves[key->curve].openssl, 0),
 		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
 						  (void *)(uintptr_t)key->point, key->len),
 		OSSL_PARAM_construct_end(),
@@ -89,7 +89,6 @@ static EVP_PKEY *import(const struct kvmcore_public_key *key)
 	OWNED(free_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	EVP_PKEY *pkey = NULL;
 
-	strcpy(group, curves[key->curve].openssl);
 	if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
 	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
 		ERR_clear_error();

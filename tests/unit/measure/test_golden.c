@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The scripts of tests/golden/realm: what the real TF-RMM printed, line by line. */
+#include "common/number.h"
 #include "script.h"
 #include "support/check.h"
-#include "common/number.h"
 
 #include <jansson.h>
 #include <string.h>
