@@ -49,12 +49,15 @@ SDEISTATE_API int sdeistate_key_generate(enum sdeistate_key_type type, struct sd
 
 /**
  * sdeistate_key_load() - read a private key from a PEM file (PKCS#8, or SEC 1)
- * @path: a regular file; a symbolic link is refused
+ * @path: a regular file, a symbolic link is refused; or a PKCS#11 URI (RFC 7512), e.g.
+ *	"pkcs11:token=T;object=O;type=private?pin-source=/path", for a P-256 or P-384 key on a token. The
+ *	module is the one of the environment variable PKCS11_MODULE_PATH, or p11-kit's.
  *
  * Return: 0; -errno of open() with reason io (-ELOOP for a link), or no-key where nothing is there;
  * -EPERM key-permissions: group or others may read or write it, or it belongs to somebody who is
  * neither this user nor root; -EFBIG over-limit; -EBADMSG damaged: no private key in it;
- * -ENOTSUP incompatible: a key of another kind, or an encrypted one; -ENOMEM.
+ * -ENOTSUP incompatible: a key of another kind, or an encrypted one, or no PKCS#11 engine; -ENOKEY no-key: none
+ * on the token with that name and PIN; -ENOMEM.
  */
 SDEISTATE_API int sdeistate_key_load(const char *path, struct sdeistate_key **key,
 				     struct sdeistate_error *err);

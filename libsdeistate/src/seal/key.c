@@ -152,6 +152,8 @@ struct sdeistate_key *sdeistate_key_free(struct sdeistate_key *key)
 		return NULL;
 	sdeistate_pub_free(key->pub);
 	EVP_PKEY_free(key->pkey);
+	if (key->token)
+		key->token_release(key->token);
 	free(key);
 	return NULL;
 }

@@ -25,6 +25,8 @@ struct sdeistate_pub {
 struct sdeistate_key {
 	EVP_PKEY *pkey; /* both halves */
 	struct sdeistate_pub *pub;
+	void *token; /* what must outlive pkey, if it lives on a token */
+	void (*token_release)(void *token);
 };
 
 /* What an algorithm is called and how it is used. */
@@ -52,6 +54,9 @@ int key_pub_wrap(EVP_PKEY *pkey, X509 *certificate, const char *name, struct sde
 /** key_wrap() - make a private key of OpenSSL's; takes a reference. Return: as key_pub_wrap() */
 int key_wrap(EVP_PKEY *pkey, const char *name, struct sdeistate_key **key,
 	     struct sdeistate_error *err);
+
+/** key_load_token() - a key on a PKCS#11 token. Return: as sdeistate_key_load() */
+int key_load_token(const char *uri, struct sdeistate_key **key, struct sdeistate_error *err);
 
 /** key_pub_share() - one more reference. Return: @pub */
 struct sdeistate_pub *key_pub_share(struct sdeistate_pub *pub);

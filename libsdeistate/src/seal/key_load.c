@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <string.h>
 
 /* A key that asks for a passphrase must not make a daemon wait at a terminal. */
 static int no_passphrase(char *buf, int size, int writing, void *arg)
@@ -27,6 +28,8 @@ int sdeistate_key_load(const char *path, struct sdeistate_key **key, struct sdei
 	BIO *bio;
 	int ret;
 
+	if (!strncmp(path, "pkcs11:", 7))
+		return key_load_token(path, key, err);
 	ret = file_read_secret(path, SDEISTATE_MAX_KEY_FILE, &pem, err);
 	if (ret)
 		return ret;

@@ -12,6 +12,7 @@ set(SDEISTATE_SEAL_SOURCES
 	src/seal/key.c
 	src/seal/key_load.c
 	src/seal/key_save.c
+	src/seal/key_token.c
 	src/seal/layout.c
 	src/seal/manifest.c
 	src/seal/open.c
