@@ -30,15 +30,14 @@ static int wrap(EVP_PKEY *pkey, const char *uri, struct sdeistate_key **key,
 		struct sdeistate_error *err)
 {
 	struct sdeistate_key *made = calloc(1, sizeof(*made));
-	EVP_PKEY *public = public_half(pkey);
+	EVP_PKEY *public;
 	int ret;
 
 	if (!made)
-		ret = error_no_memory(err, uri);
-	else if (!public)
-		ret = key_library_error(err, uri, "public key");
-	else
-		ret = key_pub_wrap(public, NULL, uri, &made->pub, err);
+		return error_no_memory(err, uri);
+	public = public_half(pkey);
+	ret = public ? key_pub_wrap(public, NULL, uri, &made->pub, err)
+		     : key_library_error(err, uri, "public key");
 	EVP_PKEY_free(public);
 	if (ret) {
 		free(made);

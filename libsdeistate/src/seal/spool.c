@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "spool.h"
 
 #include "error_set.h"
@@ -24,7 +25,7 @@ int spool_open_file(struct spool *spool, const char *dir, struct sdeistate_error
 		dir = getenv("TMPDIR");
 	if (!dir)
 		dir = "/var/tmp";
-	fd = open(dir, __O_TMPFILE | O_DIRECTORY | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
 	if (fd < 0)
 		return io_error(err, dir, "able to hold a temporary file", errno);
 	*spool = (struct spool){ .fd = fd };
