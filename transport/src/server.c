@@ -219,6 +219,8 @@ static void drop(struct transport_server *server, struct connection *connection)
 		at = &(*at)->next;
 	*at = connection->next;
 	server->n_connections--;
+	/* A child that was forked meanwhile may hold the socket open, and with it the watch. */
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, connection->channel.fd, NULL);
 	verb_drop(connection);
 	channel_release(&connection->channel);
 	free(connection);
