@@ -99,7 +99,7 @@ static unsigned int shuffle(const struct bench_state *state, unsigned int n,
 
 	for (unsigned int i = 0; i < state->n_events; i++)
 		event[i] = i;
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < n && i < state->n_events; i++) {
 		unsigned int j = i + (unsigned int)(next_random(random) % (state->n_events - i));
 		unsigned int taken = event[j];
 

@@ -22,10 +22,11 @@ int access_command(const struct kvm_port *port, int vcpu, enum kvm_sdei_command 
 int access_count(const struct kvm_port *port, int vcpu, enum kvm_sdei_command cmd, uint32_t *count);
 
 /** access_attr_get() - KVM_GET_DEVICE_ATTR on the VM */
-int access_attr_get(const struct kvm_port *port, uint32_t group, uint64_t attr, void *value);
+int access_attr_get(const struct kvm_port *port, uint32_t group, uint64_t number, void *value);
 
 /** access_attr_set() - KVM_SET_DEVICE_ATTR on the VM */
-int access_attr_set(const struct kvm_port *port, uint32_t group, uint64_t attr, const void *value);
+int access_attr_set(const struct kvm_port *port, uint32_t group, uint64_t number,
+		    const void *value);
 
 /** access_reg_get() - KVM_GET_ONE_REG */
 int access_reg_get(const struct kvm_port *port, int vcpu, uint64_t id, void *value);

@@ -50,7 +50,7 @@ int64_t rig_call(struct rig *rig, unsigned int v, enum call_id id, const uint64_
 	static const struct kvmcore_trap hvc = { 0 };
 	struct kvmcore_regs *regs = &rig->regs[v];
 
-	regs->x[0] = id < VERSION ? 0xc4000000u + (unsigned int)id : SDEI_BASE + (unsigned int)id;
+	regs->x[0] = SDEI_BASE + (unsigned int)id; /* PSCI's 64-bit calls share the range */
 	if (id == PSCI_CPU_OFF)
 		regs->x[0] = 0x84000002u;
 	for (unsigned int i = 0; i < 5; i++)

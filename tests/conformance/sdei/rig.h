@@ -92,8 +92,8 @@ int rig_cmd(struct rig *rig, int v, uint32_t cmd, uint32_t count, const void *pt
 uint32_t rig_count(struct rig *rig, int v, uint32_t cmd);
 int rig_expose(struct rig *rig, uint64_t num, uint8_t type, uint8_t priority);
 int rig_inject(struct rig *rig, unsigned int v, uint64_t num);
-int rig_attr_get(struct rig *rig, uint64_t attr, void *entry, uint64_t capacity, uint64_t *n);
-int rig_attr_set(struct rig *rig, uint64_t attr, const void *entry, uint64_t n);
+int rig_attr_get(struct rig *rig, uint64_t which, void *entry, uint64_t capacity, uint64_t *n);
+int rig_attr_set(struct rig *rig, uint64_t which, const void *entry, uint64_t n);
 struct kvm_sdei_vcpu_state rig_state(struct rig *rig, unsigned int v);
 /* The count of @num in @v's queue; 0 if it is not there. */
 uint32_t rig_queued(struct rig *rig, unsigned int v, uint64_t num);

@@ -15,7 +15,7 @@ static char dir[512];
 
 static uint8_t *load(const char *name, size_t *len)
 {
-	char path[1024];
+	char path[2048];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return file_load(path, len);
@@ -23,7 +23,7 @@ static uint8_t *load(const char *name, size_t *len)
 
 static json_t *load_json(const char *name)
 {
-	char path[1024];
+	char path[2048];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return json_load_file(path, 0, NULL);

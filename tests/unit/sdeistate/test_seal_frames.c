@@ -395,7 +395,7 @@ static void test_a_bulk_reader_gives_what_it_promised(void)
 		struct sealed s;
 
 		REQUIRE(sealed_setup(&s, SDEISTATE_KEY_ED25519) == 0, "set up");
-		bulk.size = (uint64_t)(50000 + difference[i]);
+		bulk.size = 50000 + (uint64_t)difference[i];
 		s.request.bulk = &bulk;
 		s.request.n_bulk = 1;
 		CHECK(sdeistate_seal(&s.request, &file, NULL) == -EINVAL, "neither less nor more");
