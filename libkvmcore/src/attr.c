@@ -27,6 +27,8 @@ static const struct vm_group vm_group[] = {
 	  filter_attr_set, NULL, filter_attr_has },
 	{ KVMCORE_GROUP_SDEI, ANY_TYPE, false, sdei_attr_set, sdei_attr_get, sdei_attr_has },
 	{ KVMCORE_GROUP_FILTER, ANY_TYPE, false, NULL, filter_state_get, filter_state_has },
+	{ KVMCORE_GROUP_GUARD, ANY_TYPE, false, guard_attr_set, guard_attr_get, guard_attr_has },
+	{ KVMCORE_GROUP_REALM, TYPE(REALM), false, NULL, realm_attr_get, realm_attr_has },
 	{ KVMCORE_GROUP_VM, ANY_TYPE, false, NULL, vm_info_get, vm_info_has },
 };
 
@@ -68,11 +70,16 @@ static bool is_ours(uint32_t group)
 	       group == KVMCORE_GROUP_VM;
 }
 
+/* An s390 VM has groups of its own under the kernel's numbers (src/s390/). */
+static bool is_s390(const struct kvmcore_vm *vm, const struct vcpu *vcpu,
+		    const struct kvm_device_attr *attr)
+{
+	return vm->s390 && !vcpu && !is_ours(attr->group);
+}
+
 /* Before Linux 6.4, and for a protected VM, arm64 has no attribute ioctls on a VM at all. */
 static bool has_vm_attributes(const struct kvmcore_vm *vm)
 {
-	if (vm->config.type == KVMCORE_VM_S390)
-		return true;
 	return vm->kernel->reserved[vm->config.type];
 }
 
@@ -95,6 +102,8 @@ int attr_set(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 
 	if (user_read(&attr, (uintptr_t)arg, sizeof(attr)))
 		return -EFAULT;
+	if (is_s390(vm, vcpu, &attr))
+		return s390_attr_set(vm, &attr);
 	if (vcpu) {
 		const struct vcpu_group *g = find_vcpu_group(attr.group);
 
@@ -115,7 +124,7 @@ static int get_of_vm(struct kvmcore_vm *vm, const struct kvm_device_attr *attr)
 	const struct vm_group *group;
 	int ret = find(vm, attr, &group);
 
-	if (vm->config.type != KVMCORE_VM_S390 && !is_ours(attr->group))
+	if (!is_ours(attr->group))
 		return -EINVAL;
 	if (ret)
 		return ret;
@@ -129,6 +138,8 @@ int attr_get(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 
 	if (user_read(&attr, (uintptr_t)arg, sizeof(attr)))
 		return -EFAULT;
+	if (is_s390(vm, vcpu, &attr))
+		return s390_attr_get(vm, &attr);
 	if (!vcpu)
 		return get_of_vm(vm, &attr);
 	g = find_vcpu_group(attr.group);
@@ -145,6 +156,8 @@ int attr_has(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 
 	if (user_read(&attr, (uintptr_t)arg, sizeof(attr)))
 		return -EFAULT;
+	if (is_s390(vm, vcpu, &attr))
+		return s390_attr_has(vm, &attr);
 	if (vcpu) {
 		const struct vcpu_group *g = find_vcpu_group(attr.group);
 

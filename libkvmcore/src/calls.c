@@ -21,6 +21,11 @@
 		id, nargs, GATE_SDEI, FOUND_NOWHERE, true, 0, name, handle, NULL \
 	}
 
+#define GUARD(id, name)                                                           \
+	{                                                                         \
+		id, 3, GATE_GUARD, FOUND_NOWHERE, true, 0, name, guard_call, NULL \
+	}
+
 /* Sorted by id: calls_find() searches it, and a unit test keeps it so. */
 static const struct call_row row[] = {
 	ROW(0x80000000, 0, OPEN, FOUND_PSCI, "SMCCC_VERSION", smccc_version, NULL),
@@ -88,6 +93,18 @@ static const struct call_row row[] = {
 	ROW(0xc5000020, 1, PV_TIME, FOUND_ARCH | FOUND_PV_TIME, "PV_TIME_FEATURES", pvtime_features,
 	    NULL),
 	ROW(0xc5000021, 0, PV_TIME, FOUND_PV_TIME, "PV_TIME_ST", pvtime_stolen_time, NULL),
+
+	/* What a number means depends on the VM's variant: src/guard/guard.c */
+	GUARD(0xc6000002, "KVM_GUARD_2"),
+	GUARD(0xc6000003, "KVM_GUARD_3"),
+	GUARD(0xc6000004, "KVM_GUARD_4"),
+	GUARD(0xc6000005, "KVM_GUARD_5"),
+	GUARD(0xc6000006, "KVM_GUARD_6"),
+	GUARD(0xc6000007, "KVM_GUARD_7"),
+	GUARD(0xc6000008, "KVM_GUARD_8"),
+	GUARD(0xc6000009, "KVM_GUARD_9"),
+	GUARD(0xc600000a, "KVM_GUARD_10"),
+	GUARD(0xc600000b, "KVM_GUARD_11"),
 };
 
 const struct call_row *calls_find(uint32_t id)
@@ -124,6 +141,8 @@ bool calls_is_open(const struct call *call, const struct call_row *r)
 		return psci_knows(call, r);
 	case GATE_PSCI_0_1:
 		return fwreg_psci_version(call->vcpu) == PSCI_0_1;
+	case GATE_GUARD:
+		return guard_answers(vm, r->id & 0xffff);
 	case GATE_TRNG:
 		return fwreg_has_bit(vm, BMAP_STD, 0);
 	case GATE_PV_TIME:

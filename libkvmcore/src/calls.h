@@ -23,6 +23,7 @@ enum call_gate {
 	GATE_PV_TIME,
 	GATE_VENDOR,
 	GATE_PTP,
+	GATE_GUARD,   /* this VM's MMIO guard has the function */
 	GATE_SDEI,    /* profile kvm-v7: bit 1 of STD_BMAP */
 	GATE_CONDUIT, /* answered before the filter, on HVC only */
 	NR_GATES

@@ -62,18 +62,11 @@ static bool is_answered_by_trap(struct call *call, const struct call_row *row)
 	return false;
 }
 
-/* Order: arch/arm64/kvm/handle_exit.c, then kvm_smccc_call_handler() of hypercalls.c. */
-void dispatch_call(struct call *call)
+static void apply_filter(struct call *call, const struct call_row *row, bool filtered)
 {
-	const struct kvmcore_vm *vm = call->vm;
 	const uint32_t id = (uint32_t)call->regs->x[0];
-	const struct call_row *row = calls_find(id);
 
-	if (is_answered_by_trap(call, row))
-		return;
-	if (vm->dialects && leaves_by_dialect(call, id))
-		return;
-	switch (filter_lookup(&vm->filter, id)) {
+	switch (filtered ? filter_lookup(&call->vm->filter, id) : KVM_SMCCC_FILTER_HANDLE) {
 	case KVM_SMCCC_FILTER_FWD_TO_USER:
 		forward(call, id, call->trap->smc ? KVM_HYPERCALL_EXIT_SMC : 0);
 		return;
@@ -85,4 +78,31 @@ void dispatch_call(struct call *call)
 		row->handle(call);
 	else
 		refuse(call);
+}
+
+/* Order: arch/arm64/kvm/handle_exit.c, then kvm_smccc_call_handler() of hypercalls.c. */
+void dispatch_call(struct call *call)
+{
+	const struct kvmcore_vm *vm = call->vm;
+	const uint32_t id = (uint32_t)call->regs->x[0];
+	const struct call_row *row;
+
+	if (vm->realm) {
+		realm_call(call);
+		return;
+	}
+	row = calls_find(id);
+	if (is_answered_by_trap(call, row))
+		return;
+	if (vm->dialects && leaves_by_dialect(call, id))
+		return;
+	apply_filter(call, row, true);
+}
+
+/* No conduit of its own, and no PSCI behind it: a realm's power is the monitor's business. */
+void dispatch_host_call(struct call *call, bool filtered)
+{
+	const struct call_row *row = calls_find((uint32_t)call->regs->x[0]);
+
+	apply_filter(call, is_psci(row) ? NULL : row, filtered);
 }

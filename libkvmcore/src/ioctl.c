@@ -23,6 +23,20 @@ static int enable_cap(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 static int set_memory(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 static int preferred_target(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 
+static int finalize(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+
+/* KVM_S390_*: numbers that only an s390 VM answers. */
+#define S390_IOCTL(name, function)                                                        \
+	static int s390_ioctl_##name(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg) \
+	{                                                                                 \
+		(void)vcpu;                                                               \
+		return vm->s390 ? function(vm, arg) : -EINVAL;                            \
+	}
+S390_IOCTL(get_skeys, s390_get_skeys)
+S390_IOCTL(set_skeys, s390_set_skeys)
+S390_IOCTL(get_cmma, s390_get_cmma_bits)
+S390_IOCTL(set_cmma, s390_set_cmma_bits)
+
 static const struct ioctl_row ioctl_row[] = {
 	{ KVM_GET_ONE_REG, VCPU_IOCTL, onereg_get },
 	{ KVM_SET_ONE_REG, VCPU_IOCTL | CHANGES, onereg_set },
@@ -41,6 +55,11 @@ static const struct ioctl_row ioctl_row[] = {
 	{ KVM_ENABLE_CAP, VM_IOCTL | CHANGES, enable_cap },
 	{ KVM_SET_USER_MEMORY_REGION, VM_IOCTL | CHANGES, set_memory },
 	{ KVMCORE_ARM_PREFERRED_TARGET, VM_IOCTL, preferred_target },
+	{ KVM_ARM_VCPU_FINALIZE, VCPU_IOCTL | CHANGES, finalize },
+	{ KVM_S390_GET_SKEYS, VM_IOCTL, s390_ioctl_get_skeys },
+	{ KVM_S390_SET_SKEYS, VM_IOCTL | CHANGES, s390_ioctl_set_skeys },
+	{ KVM_S390_GET_CMMA_BITS, VM_IOCTL | CHANGES, s390_ioctl_get_cmma },
+	{ KVM_S390_SET_CMMA_BITS, VM_IOCTL | CHANGES, s390_ioctl_set_cmma },
 };
 
 static int create_vcpu(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
@@ -60,7 +79,15 @@ static int check_extension(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	const uint32_t dialects = vm->config.dialects;
 
 	(void)vcpu;
+	if (vm->realm && cap <= UINT32_MAX && !realm_allows_cap(vm, (uint32_t)cap))
+		return 0;
+	if (cap == realm_cap(vm))
+		return vm->config.host.page_size == 4096;
 	switch (cap) {
+	case KVM_CAP_ARM_MMIO_GUARD:
+		return vm->config.guard == KVMCORE_GUARD_S && !vm->nisv_to_user;
+	case KVM_CAP_ARM_NISV_TO_USER:
+		return !guard_excludes_nisv(vm);
 	case KVM_CAP_ARM_SDEI:
 		return 1;
 	case KVM_CAP_ARM_SDEI_V7:
@@ -85,6 +112,8 @@ int kvmcore_check_extension(const char *kernel, long cap)
 static int enable_nisv(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap)
 {
 	(void)cap;
+	if (guard_excludes_nisv(vm))
+		return -EINVAL;
 	vm->nisv_to_user = true;
 	return 0;
 }
@@ -136,6 +165,10 @@ static int enable_cap(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 		return -EFAULT;
 	if (cap.flags)
 		return -EINVAL;
+	if (cap.cap == realm_cap(vm))
+		return realm_enable_cap(vm, &cap);
+	if (vm->realm && !realm_allows_cap(vm, cap.cap))
+		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(cap_row); i++)
 		if (cap_row[i].cap == cap.cap)
 			return cap_row[i].enable(vm, &cap);
@@ -149,7 +182,25 @@ static int set_memory(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	(void)vcpu;
 	if (user_read(&region, (uintptr_t)arg, sizeof(region)))
 		return -EFAULT;
+	if (vm->realm && realm_check_slot(vm, &region))
+		return -EINVAL;
+	if (guard_blocks_slot(vm, region.guest_phys_addr, region.memory_size))
+		return -EEXIST;
 	return memslot_set(vm, &region);
+}
+
+/* Model vCPUs have no SVE, so a REC is all there is to finalise. */
+static int finalize(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	int feature;
+
+	if (!vcpu->initialised)
+		return -ENOEXEC;
+	if (user_read(&feature, (uintptr_t)arg, sizeof(feature)))
+		return -EFAULT;
+	if (feature == KVM_ARM_VCPU_SVE)
+		return -EPERM;
+	return feature == (int)realm_rec_feature(vm) ? realm_finalize(vcpu) : -EINVAL;
 }
 
 static int preferred_target(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exits.h"
 #include "reply.h"
+#include "vcpu_state.h"
 #include "vm.h"
 
 #include <errno.h>
 
-#define MAX_ACCESS   16u
-#define MAX_SYNDROME 8u /* an instruction with a syndrome moves at most one register */
-#define ISS_WNR      (1u << 6)
-#define ISS_MASK     0x1ffffffu
+#define MAX_ACCESS       16u
+#define MAX_SYNDROME     8u /* an instruction with a syndrome moves at most one register */
+#define ISS_WNR          (1u << 6)
+#define ISS_MASK         0x1ffffffu
+#define PSTATE_MODE_MASK 0xfULL /* 0: EL0 */
 
 /* Memory is there: the access just happens. */
 static int touch_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access)
@@ -40,6 +42,16 @@ static int leave_without_syndrome(struct vcpu *vcpu, const struct kvmcore_mmio *
 	return 0;
 }
 
+/* The guest is told by an external abort; it never leaves to the VMM. */
+static void abort_access(struct vcpu *vcpu, const struct kvmcore_mmio *access,
+			 struct kvmcore_mmio_result *result)
+{
+	if (access->from_el0)
+		vcpu->regs.pstate &= ~PSTATE_MODE_MASK;
+	vcpu_inject_abort(vcpu, access->va);
+	*result = (struct kvmcore_mmio_result){ true, vcpu->regs.esr_el1, vcpu->regs.far_el1 };
+}
+
 static int access_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access,
 			 struct kvmcore_mmio_result *result, struct kvmcore_reply *reply)
 {
@@ -48,6 +60,10 @@ static int access_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access,
 	vcpu->fault_va = access->va;
 	if (memslot_find(&vcpu->vm->memslots, access->ipa))
 		return touch_memory(vcpu, access);
+	if (guard_refuses(vcpu->vm, access->ipa, access->len, access->no_syndrome)) {
+		abort_access(vcpu, access, result);
+		return 0;
+	}
 	if (access->no_syndrome || access->len > MAX_SYNDROME)
 		return leave_without_syndrome(vcpu, access, reply);
 	exits_fill_mmio(vcpu, access);

@@ -153,7 +153,8 @@ int onereg_set(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	struct kvm_one_reg reg;
 	int ret = read_request(vcpu, arg, &reg);
 
-	(void)vm;
+	if (!ret && vm->realm)
+		ret = realm_check_reg(vcpu, reg.id);
 	if (ret)
 		return ret;
 	if (user_read(value, reg.addr, size_of_id(reg.id)))
@@ -204,9 +205,10 @@ int onereg_list(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	struct kvm_reg_list list;
 	uint64_t id[MAX_LISTED], room;
 
-	(void)vm;
 	if (!vcpu->initialised)
 		return -ENOEXEC;
+	if (vm->realm && realm_may_run(vcpu))
+		return -EPERM;
 	if (user_read(&list, (uintptr_t)arg, sizeof(list)))
 		return -EFAULT;
 	room = list.n;

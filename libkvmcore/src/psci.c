@@ -158,6 +158,7 @@ static void stop_system(struct call *call, uint32_t type, uint64_t data)
 			reply_kick(call->reply, i);
 	}
 	sdei_system_reset(vm);
+	guard_reset(vm);
 	call_exit_system_event(call, type, data);
 }
 

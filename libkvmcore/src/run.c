@@ -29,6 +29,10 @@ static void enter(struct vcpu *vcpu, struct kvmcore_reply *reply)
 
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu_regs_load(vcpu, &regs);
+	if (vcpu->host_call.active) {
+		realm_enter(vcpu, &regs, reply);
+		vcpu_regs_store(vcpu, &regs);
+	}
 	reply->delivered = sdei_deliver(vcpu, &regs, reply);
 	if (reply->delivered)
 		vcpu_regs_store(vcpu, &regs);
@@ -42,6 +46,8 @@ static int run(struct vcpu *vcpu, bool immediate_exit, struct kvmcore_reply *rep
 
 	if (!vcpu->initialised)
 		return -ENOEXEC;
+	if (vm->realm && realm_may_run(vcpu))
+		return -EPERM;
 	if (!immediate_exit && !vm->running)
 		return -EBUSY;
 	reply_start(reply);

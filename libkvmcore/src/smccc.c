@@ -66,7 +66,8 @@ void smccc_vendor_features(struct call *call)
 {
 	const struct fwreg *fw = &call->vm->fwreg;
 
-	call_return4(call, fw->bmap[BMAP_VENDOR_HYP], 0, fw->bmap[BMAP_VENDOR_HYP_2], 0);
+	call_return4(call, guard_features(call, fw->bmap[BMAP_VENDOR_HYP]), 0,
+		     fw->bmap[BMAP_VENDOR_HYP_2], 0);
 }
 
 static uint64_t nanoseconds(clockid_t clock)

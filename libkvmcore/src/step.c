@@ -49,6 +49,7 @@ int kvmcore_enter(struct kvmcore_vm *vm, int index, struct kvmcore_regs *regs,
 			vcpu->power = POWER_ON;
 			sdei_power_changed(vcpu);
 		}
+		realm_enter(vcpu, regs, reply);
 		if (vcpu->power == POWER_ON)
 			reply->delivered = sdei_deliver(vcpu, regs, reply);
 		vm_changed(vm);
@@ -112,7 +113,7 @@ int kvmcore_vcpu_call(struct kvmcore_vm *vm, int index, const struct kvmcore_tra
 	ret = find_running(vm, index, &vcpu);
 	if (!ret && !vcpu->initialised)
 		ret = -ENOEXEC;
-	if (!ret && vcpu->power != POWER_ON)
+	if (!ret && (vcpu->power != POWER_ON || (vm->realm && realm_may_run(vcpu))))
 		ret = -EPERM;
 	if (!ret) {
 		reply_start(reply);

@@ -3,20 +3,24 @@
 #include "error_fill.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* VM types with a room of their own appear here with it. */
 static const bool type_exists[KVMCORE_NR_VM_TYPES] = {
 	[KVMCORE_VM_ARM64] = true,
+	[KVMCORE_VM_REALM] = true,
+	[KVMCORE_VM_S390] = true,
 	[KVMCORE_VM_PROTECTED] = true,
 };
 
 #define ALL_DIALECTS \
 	(KVMCORE_DIALECT_SDEI_1_0 | KVMCORE_DIALECT_FORWARD_HYPERCALL | KVMCORE_DIALECT_RME_V8)
-#define MAX_SLOTS 64u
-#define MAX_SPI   988u /* INTID 32..1019 */
-#define MAX_PPI   16u  /* INTID 16..31 */
+#define MAX_SLOTS    64u
+#define RMM_FEATURES 0x283fce3bf30ULL /* RMI feature register 0 of a 1.0-rel0 monitor */
+#define MAX_SPI      988u             /* INTID 32..1019 */
+#define MAX_PPI      16u              /* INTID 16..31 */
 
 static int bad(struct kvmcore_error *err, const char *field, const char *expected, uint64_t actual)
 {
@@ -49,6 +53,8 @@ static int check_host(const struct kvmcore_host *host, struct kvmcore_error *err
 		return bad(err, "host.workaround_2", "0..3", host->workaround_2);
 	if (host->workaround_3 > LEVEL_NOT_REQUIRED)
 		return bad(err, "host.workaround_3", "0..2", host->workaround_3);
+	if (!kvmcore_rule_name((enum kvmcore_rule)host->rmm_rule))
+		return bad(err, "host.rmm_rule", "an enum kvmcore_rule", host->rmm_rule);
 	return 0;
 }
 
@@ -65,7 +71,7 @@ static int check_config(const struct kvmcore_config *c, struct kvmcore_error *er
 	if (c->dialects & ~(uint32_t)ALL_DIALECTS)
 		return bad(err, "dialects", "bits 0..2", c->dialects);
 	if (c->guard >= KVMCORE_NR_GUARD_ABIS)
-		return bad(err, "guard", "0..3", c->guard);
+		return bad(err, "guard", "0..4", c->guard);
 	if (c->n_spi > MAX_SPI)
 		return bad(err, "n_spi", "0..988", c->n_spi);
 	if (c->n_ppi > MAX_PPI)
@@ -87,7 +93,25 @@ static void complete_config(struct kvmcore_config *c)
 	if (!c->slots_given)
 		c->private_slots = c->shared_slots = 3;
 	c->host.page_size = c->host.page_size ? c->host.page_size : 4096;
-	c->host.s390_facilities = NULL;
+	c->host.rmm_features = c->host.rmm_features ? c->host.rmm_features : RMM_FEATURES;
+}
+
+/* What needs memory. kvmcore_vm_destroy() undoes as much of it as was done. */
+static int init_rooms(struct kvmcore_vm *vm)
+{
+	int ret = sdei_init(vm);
+
+	if (!ret && vm->config.host.platform_pem) {
+		vm->platform_pem = strdup(vm->config.host.platform_pem);
+		ret = vm->platform_pem ? 0 : -ENOMEM;
+	}
+	if (!ret && vm->config.type == KVMCORE_VM_REALM)
+		ret = realm_init(vm);
+	if (!ret && vm->config.type == KVMCORE_VM_S390)
+		ret = s390_init(vm);
+	vm->config.host.platform_pem = NULL;
+	vm->config.host.s390_facilities = NULL;
+	return ret;
 }
 
 int kvmcore_vm_create(const struct kvmcore_config *config, struct kvmcore_vm **out,
@@ -106,11 +130,11 @@ int kvmcore_vm_create(const struct kvmcore_config *config, struct kvmcore_vm **o
 	vm->kernel = kernel_find(config->kernel);
 	complete_config(&vm->config);
 	fwreg_init(vm);
-	ret = sdei_init(vm);
+	guard_init(vm);
+	ret = init_rooms(vm);
 	if (ret) {
-		pthread_mutex_destroy(&vm->lock);
-		free(vm);
-		return error_fill(err, ret, "VM", "SDEI service", "memory");
+		kvmcore_vm_destroy(vm);
+		return error_fill(err, ret, "VM", "services", "memory");
 	}
 	*out = vm;
 	return 0;
@@ -123,6 +147,12 @@ struct kvmcore_vm *kvmcore_vm_destroy(struct kvmcore_vm *vm)
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		vcpu_destroy(vm->vcpu[i]);
 	sdei_exit(vm);
+	guard_exit(vm);
+	realm_exit(vm);
+	s390_exit(vm);
+	if (vm->platform_pem)
+		OPENSSL_cleanse(vm->platform_pem, strlen(vm->platform_pem));
+	free(vm->platform_pem);
 	filter_exit(&vm->filter);
 	memslot_exit(&vm->memslots);
 	free(vm->vcpu);
@@ -216,6 +246,8 @@ int kvmcore_resume(struct kvmcore_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	if (!vm->running) {
 		vm->running = true;
+		if (vm->s390)
+			s390_resume(vm);
 		vm->epoch++;
 		ret = 0;
 	}
@@ -230,6 +262,8 @@ int kvmcore_pause(struct kvmcore_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	if (vm->running) {
 		vm->running = false;
+		if (vm->s390)
+			s390_pause(vm);
 		vm->epoch++;
 		ret = 0;
 	}

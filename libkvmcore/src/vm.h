@@ -10,8 +10,11 @@
 
 #include "filter.h"
 #include "fwreg.h"
+#include "guard/guard.h"
 #include "kernel.h"
 #include "memslot.h"
+#include "realm/realm.h"
+#include "s390/s390.h"
 #include "sdei/sdei.h"
 
 #include <kvmcore/kvmcore.h>
@@ -51,6 +54,8 @@ struct vcpu {
 	enum pending_exit pending;
 	uint8_t pending_reg; /* PENDING_MMIO_READ: 0..30, 31 for none */
 	struct sdei_vcpu sdei;
+	bool has_rec; /* realm: KVM_ARM_VCPU_FINALIZE was done */
+	struct realm_host_call host_call;
 	struct kvm_run *run; /* RUN_SIZE bytes */
 };
 
@@ -73,6 +78,10 @@ struct kvmcore_vm {
 	struct fwreg fwreg;
 	struct memslots memslots;
 	struct sdei sdei;
+	struct guard guard;
+	struct realm *realm; /* type realm only */
+	struct s390 *s390;   /* type s390 only */
+	char *platform_pem;  /* config.host.platform_pem, owned */
 };
 
 /* One guest call in progress. A handler writes results through the call_return helpers of calls.h.

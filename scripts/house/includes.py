@@ -46,7 +46,7 @@ LIBRARIES = {
 SYSTEM = ("sys/*", "linux/*", "asm/*", "arpa/*", "net/*", "netinet/*", "sanitizer/*") + tuple(
     f"{name}.h" for name in (
         "assert ctype dirent dlfcn endian err errno error fcntl float fnmatch getopt glob grp "
-        "ifaddrs inttypes libgen limits locale malloc math memory netdb poll pthread pwd regex sched "
+        "ifaddrs inttypes libgen limits locale malloc math memory netdb poll pthread pwd regex sched search "
         "semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio "
         "stdlib stdnoreturn string strings syslog termios threads time uchar ucontext unistd "
         "wchar wctype elf byteswap execinfo link").split())

@@ -67,8 +67,11 @@ struct kvmcore_host {
 	uint8_t workaround_2; /* 0 not available, 1 unknown, 2 available, 3 not required */
 	uint8_t workaround_3;
 	bool ssbs;
-	uint32_t page_size;              /* 4096 (default), 16384 or 65536 */
-	uint64_t rmm_features;           /* RMI feature register 0; 0: the default of docs/abi.md */
+	uint32_t page_size;    /* 4096 (default), 16384 or 65536 */
+	uint64_t rmm_features; /* RMI feature register 0; 0: the default of docs/abi.md */
+	uint32_t rmm_rule;     /* enum kvmcore_rule of measure.h: what its measurements follow */
+	const char
+		*platform_pem; /* private EC key that signs tokens; borrowed; NULL: a fresh one */
 	const uint64_t *s390_facilities; /* 256 words, borrowed during create; NULL: the default */
 	uint32_t s390_lacks;             /* enum kvmcore_s390_host */
 };

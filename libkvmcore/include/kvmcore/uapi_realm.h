@@ -88,10 +88,11 @@ struct kvm_arm_rmm_psci_complete {
 
 /* --- This project's group 0x524D ------------------------------------------------------------------- */
 
-#define KVMCORE_REALM_INFO    0 /* GET struct kvmcore_realm_info */
-#define KVMCORE_REALM_STEPS   1 /* GET struct kvmcore_array of kvmcore_realm_step */
-#define KVMCORE_REALM_CONTENT 2 /* GET struct kvmcore_realm_content */
-#define KVMCORE_REALM_TOKEN   3 /* GET struct kvmcore_realm_token: a token without a REC */
+#define KVMCORE_REALM_INFO         0 /* GET struct kvmcore_realm_info */
+#define KVMCORE_REALM_STEPS        1 /* GET struct kvmcore_array of kvmcore_realm_step */
+#define KVMCORE_REALM_CONTENT      2 /* GET struct kvmcore_realm_content */
+#define KVMCORE_REALM_TOKEN        3 /* GET struct kvmcore_realm_token: a token without a REC */
+#define KVMCORE_REALM_PLATFORM_KEY 4 /* GET struct kvmcore_realm_platform_key */
 
 struct kvmcore_realm_info {
 	__u32 state; /* 0 none, 1 new, 2 active, 3 dying */
@@ -142,6 +143,15 @@ struct kvmcore_realm_token {
 	__u64 ptr;
 };
 
+/* What a verifier of this host's tokens has to trust. A test key, made by the model. */
+struct kvmcore_realm_platform_key {
+	__u32 curve; /* enum kvmcore_curve of token.h */
+	__u32 len;   /* bytes of the point */
+	__u8 point[136];
+	__u8 implementation_id[32];
+	__u8 instance_id[40]; /* 33 of them */
+};
+
 KVMCORE_ABI_SIZE(struct kvm_cap_arm_rme_config_item, 260);
 KVMCORE_ABI_OFFSET(struct kvm_cap_arm_rme_config_item, rpv, 4);
 KVMCORE_ABI_SIZE(struct kvm_cap_arm_rme_init_ipa_args, 16);
@@ -153,5 +163,6 @@ KVMCORE_ABI_SIZE(struct kvmcore_realm_info, 440);
 KVMCORE_ABI_SIZE(struct kvmcore_realm_step, 184);
 KVMCORE_ABI_SIZE(struct kvmcore_realm_content, 32);
 KVMCORE_ABI_SIZE(struct kvmcore_realm_token, 88);
+KVMCORE_ABI_SIZE(struct kvmcore_realm_platform_key, 216);
 
 #endif

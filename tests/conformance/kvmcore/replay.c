@@ -106,7 +106,10 @@ const char *replay_text(const json_t *object, const char *key)
 
 struct kvmcore_vm *replay_vm(const char *kernel, enum kvmcore_vm_type type, unsigned int n_vcpus)
 {
-	const struct kvmcore_config config = { .kernel = kernel, .type = type };
+	const struct kvmcore_config
+		config = { .kernel = kernel,
+			   .type = type,
+			   .guard = KVMCORE_GUARD_OFF /* no mainline host has one */ };
 	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8,
 				      .features = { 1u << KVM_ARM_VCPU_PSCI_0_2 } };
 	struct kvmcore_vm *vm;

@@ -20,9 +20,7 @@ static struct exemption caps_exemptions[] = {
 };
 
 static struct exemption pkvm_exemptions[] = {
-	{ "7.2", "call 0x80000000 0x86000000", "memory sharing is a service of its own", 0 },
-	{ "7.2", "call 0x80000000 0xc6000002", "likewise", 0 },
-	{ "7.2", "call 0x80000000 0xc6000003", "likewise", 0 },
+	{ "7.2", "call 0x80000000 0xc6000003", "the row does not name the page it shares", 0 },
 	{ "7.2", "call 0x80000000 0xc6000004", "likewise", 0 },
 	{ "7.2", "call 0x80000000 0xc4000020", "the core has an SDEI service", 0 },
 	{ NULL, NULL, NULL, 0 },

@@ -204,7 +204,7 @@ static void test_vendor_calls(void)
 	      "virtual: nanoseconds since 1970");
 	CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW_BMAP(3), 0) == 0, "the same value after a run");
 	model_free(&m);
-	m = model_new(&(struct kvmcore_config){ .kernel = "7.2" }, 1);
+	m = model_new(&(struct kvmcore_config){ .kernel = "7.2", .guard = KVMCORE_GUARD_OFF }, 1);
 	CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW_BMAP(3), 3) == 0 &&
 		      model_call(&m, 0, 0x86000000, 0, 0, 0) == 3 && m.regs.x[2] == 3,
 	      "the second vendor word is announced in x2");
