@@ -12,9 +12,10 @@
 #define PTRAUTH        (FEATURE(PTRAUTH_ADDRESS) | FEATURE(PTRAUTH_GENERIC))
 
 /* Order: kvm_vcpu_init_check_features(), arch/arm64/kvm/arm.c. */
-static int check_features(const struct kvm_vcpu_init *init)
+static int check_features(const struct kvmcore_vm *vm, const struct kvm_vcpu_init *init)
 {
-	const uint32_t features = init->features[0];
+	const uint32_t rec = vm->realm ? 1u << realm_rec_feature(vm) : 0; /* docs/abi-realm.md */
+	const uint32_t features = init->features[0] & ~rec;
 
 	if (features & ~KNOWN_FEATURES)
 		return -ENOENT;
@@ -35,12 +36,11 @@ int vcpu_ioctl_init(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	uint32_t features;
 	int ret;
 
-	(void)vm;
 	if (user_read(&init, (uintptr_t)arg, sizeof(init)))
 		return -EFAULT;
 	if (init.target != KVM_ARM_TARGET_GENERIC_V8)
 		return -EINVAL;
-	ret = check_features(&init);
+	ret = check_features(vm, &init);
 	if (ret)
 		return ret;
 	features = init.features[0] & ~FEATURE(POWER_OFF);

@@ -253,15 +253,20 @@ static int (*const command[])(struct kvmcore_vm *, uint64_t) = {
 	[KVM_CAP_ARM_RME_ACTIVATE_REALM] = activate_realm,
 };
 
+/* No realm: v1 has an order of its own for CREATE_RD alone. */
+static int refuse_vm(const struct kvmcore_vm *vm, uint64_t cmd)
+{
+	if (cmd != KVM_CAP_ARM_RME_CREATE_RD || vm->config.dialects & KVMCORE_DIALECT_RME_V8)
+		return realm_dialect(vm)->wrong_vm;
+	return vm->n_vcpus ? -EBUSY : -EEXIST;
+}
+
 int realm_enable_cap(struct kvmcore_vm *vm, const struct kvm_enable_cap *cap)
 {
 	if (cap->flags || cap->args[0] >= ARRAY_SIZE(command))
 		return -EINVAL;
-	if (!vm->realm) /* v1 says -EEXIST for CREATE_RD alone */
-		return cap->args[0] == KVM_CAP_ARM_RME_CREATE_RD &&
-				       !(vm->config.dialects & KVMCORE_DIALECT_RME_V8)
-			       ? -EEXIST
-			       : realm_dialect(vm)->wrong_vm;
+	if (!vm->realm)
+		return refuse_vm(vm, cap->args[0]);
 	return command[cap->args[0]](vm, cap->args[1]);
 }
 

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+foreach(name commands)
+	sdei_test(NAME realm_${name} CONFIG unit SOURCES test_realm_${name}.c LINK kvmcore_internal)
+endforeach()
