@@ -149,7 +149,8 @@ struct sdeistate_capture_options {
  * stored as the low byte of the affinity is repaired and noticed.
  *
  * Return: 0 with *@state owned by the caller; -EOPNOTSUPP port-lacks (a member or a group that is
- * needed); -EBUSY vm-running; -EAGAIN torn (it changed during the capture); -EINVAL usage
+ * needed) or, of a final capture, incompatible (the VM holds what no record carries: docs/records.md,
+ * 6.5); -EBUSY vm-running; -EAGAIN torn (it changed during the capture); -EINVAL usage
  * (@options) or inconsistent (a notifier; a struct no state can hold); -E2BIG over-limit; -ENOMEM;
  * else the GET's own errno with capture-failed.
  */

@@ -31,6 +31,10 @@ int capture_commands(struct capture *capture, enum kvm_sdei_command count_comman
 int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
 		  unsigned int max, void **array, unsigned int *n);
 
+/* Refuse what no record carries, by name. Return: 0; -EOPNOTSUPP incompatible; a GET's errno */
+int capture_refuse(const struct capture *capture);
+/* A final capture of another VM than arm64, likewise. */
+int capture_refuse_type(const struct capture *capture);
 int capture_topology(struct capture *capture);
 int capture_exposed(struct capture *capture);
 int capture_registered(struct capture *capture);

@@ -75,6 +75,8 @@ int capture_topology(struct capture *capture)
 	int ret = read_vm_info(capture);
 
 	if (!ret)
+		ret = capture_refuse_type(capture);
+	if (!ret)
 		ret = read_sdei_info(capture);
 	if (ret)
 		return ret;

@@ -10,6 +10,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/plan/fields.c
 	src/plan/groups.c
 	src/plan/layouts.c
+	src/plan/left_out.c
 	src/plan/map.c
 	src/plan/memory.c
 	src/plan/registered.c

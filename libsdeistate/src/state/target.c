@@ -91,6 +91,17 @@ static int look(struct target *target, struct sdeistate **found)
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
+/* A destination must not hold either what no record could have brought it. */
+static void look_further(struct target *target, struct sdeistate *found)
+{
+	struct sdeistate_error err = { .code = 0 };
+	const struct capture capture = { .port = target->port, .state = found, .err = &err };
+
+	if (capture_refuse(&capture))
+		obstacle(target, err.reason, err.object, err.field, "%s|%s", err.expected,
+			 err.actual);
+}
+
 /* Everything that stands in the way, into target->obstacles. Return: 0 also with obstacles */
 static int list_obstacles(struct target *target, struct sdeistate **found)
 {
@@ -102,6 +113,8 @@ static int list_obstacles(struct target *target, struct sdeistate **found)
 	if (ret)
 		return ret;
 	target->found = *found;
+	if (*found)
+		look_further(target, *found);
 	for (unsigned int i = 0; i < plan_length && target->found; i++)
 		if (plan_has(&plan[i], target->state))
 			plan[i].check(target);

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What no record carries stops a hand-over, by name, on either side.
+ */
+#include "hooked.h"
+#include "scene.h"
+
+#include <sdeistate/sdeistate.h>
+
+static const struct kvmcore_config plain = { .profile = KVMCORE_PROFILE_SPEC,
+					     .guard = KVMCORE_GUARD_S };
+
+static bool names(const struct sdeistate_error *err, const char *object, const char *field,
+		  const char *actual)
+{
+	return err->reason == SDEISTATE_INCOMPATIBLE && !strcmp(err->object, object) &&
+	       !strcmp(err->field, field) && !strcmp(err->actual, actual);
+}
+
+/* @m has what is named: it cannot leave, a base of it can be taken, and nothing can come to it. */
+static void check_refused(struct model *m, const char *object, const char *field,
+			  const char *actual)
+{
+	static const struct sdeistate_capture_options base = { .kind = SDEISTATE_BASE };
+	struct model from = model_new(&plain, 2);
+	struct sdeistate_obstacles obstacles = { .n = 0 };
+	struct sdeistate_error err = { .code = 0 };
+	struct sdeistate *state = NULL;
+
+	kvmcore_pause(m->vm);
+	CHECK(sdeistate_capture(&m->port, NULL, &state, &err) == -EOPNOTSUPP &&
+		      names(&err, object, field, actual),
+	      "a final capture names what it cannot carry");
+	CHECK(sdeistate_capture(&m->port, &base, &state, &err) == 0, "one may still look at it");
+	state = sdeistate_free(state);
+	kvmcore_pause(from.vm);
+	REQUIRE(sdeistate_capture(&from.port, NULL, &state, &err) == 0,
+		"a VM without it is captured");
+	CHECK(sdeistate_check(state, &m->port, &obstacles, &err) == -EOPNOTSUPP &&
+		      obstacles.n == 1 && names(&obstacles.list[0], object, field, actual),
+	      "at a destination it is the one obstacle");
+	sdeistate_obstacles_free(&obstacles);
+	sdeistate_free(state);
+	model_free(&from);
+	model_free(m);
+}
+
+static void test_a_filter(void)
+{
+	struct model m = model_new(&plain, 2);
+
+	CHECK(model_filter(&m, 0xc4000020u, 32, KVM_SMCCC_FILTER_FWD_TO_USER) == 0 &&
+		      model_filter(&m, 0x84000050u, 1, KVM_SMCCC_FILTER_DENY) == 0,
+	      "ranges can be set");
+	check_refused(&m, "SMCCC filter", "ranges", "2");
+}
+
+static void test_a_guard(void)
+{
+	const struct kvmcore_guard_range range = { .base = 0x9000000, .size = 0x10000 };
+	struct kvmcore_guard_state state = { .abi = KVMCORE_GUARD_S };
+	const struct kvmcore_array shared = { .count = 1, .ptr = (uintptr_t)&range };
+	struct model m = model_new(&plain, 2);
+
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_INFO,
+			 &state) == 0,
+	      "the guard says how it is");
+	state.flags = 1;
+	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_STATE,
+			 &state) == 0,
+	      "a guest can have enrolled");
+	check_refused(&m, "MMIO guard", "enrolled", "1");
+	m = model_new(&plain, 2);
+	state.flags = 0;
+	state.count = 1;
+	state.ptr = (uintptr_t)&range;
+	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_STATE,
+			 &state) == 0,
+	      "it can have guarded a range");
+	check_refused(&m, "MMIO guard", "ranges", "1");
+	m = model_new(&plain, 2);
+	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_SHARED,
+			 &shared) == 0,
+	      "it can have shared one");
+	check_refused(&m, "MMIO guard", "shared ranges", "1");
+}
+
+static void test_a_bitmap(void)
+{
+	static const struct {
+		const char *name, *actual;
+		uint64_t value;
+	} bitmap[] = {
+		{ "std", "0x0", 0 },
+		{ "std_hyp", "0x0", 0 },
+		{ "vendor_hyp", "0x1", 1 },
+		{ "vendor_hyp_2", "0x3", 3 },
+	};
+	struct kvmcore_config config = plain;
+
+	config.kernel = "7.2";
+	for (unsigned int i = 0; i < ARRAY_SIZE(bitmap); i++) {
+		struct model m = model_new(&config, 2);
+
+		CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW_BMAP(i), bitmap[i].value) == 0,
+		      "a VMM can choose the bits");
+		check_refused(&m, "firmware bitmap registers", bitmap[i].name, bitmap[i].actual);
+	}
+}
+
+static void test_another_type(void)
+{
+	static const struct {
+		enum kvmcore_vm_type type;
+		const char *actual;
+	} other[] = {
+		{ KVMCORE_VM_REALM, "1 (realm)" },
+		{ KVMCORE_VM_S390, "2 (s390)" },
+	};
+	struct kvmcore_config config = plain;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(other); i++) {
+		struct sdeistate_error err = { .code = 0 };
+		struct sdeistate *state = NULL;
+		struct model m;
+
+		config.type = other[i].type;
+		m = model_new(&config, 0);
+		kvmcore_pause(m.vm);
+		CHECK(sdeistate_capture(&m.port, NULL, &state, &err) == -EOPNOTSUPP &&
+			      names(&err, "vm", "type", other[i].actual),
+		      "another type of VM is refused by name");
+		model_free(&m);
+	}
+}
+
+static void test_a_vm_without_the_groups(void)
+{
+	const struct sdeistate_capture_options options = { .profile_given = true,
+							   .profile = KVMCORE_PROFILE_KVM_V5 };
+	struct model m = scene_fresh(KVMCORE_PROFILE_KVM_V5, 2);
+	struct sdeistate *state = NULL;
+	struct hooked hooked;
+
+	hooked_begin(&hooked, m.vm);
+	hooked.no_groups = true;
+	CHECK(sdeistate_capture(&hooked.port, &options, &state, NULL) == 0,
+	      "what is not there holds nothing");
+	sdeistate_free(state);
+	model_free(&m);
+}
+
+int main(void)
+{
+	return RUN_TESTS(test_a_filter, test_a_guard, test_a_bitmap, test_another_type,
+			 test_a_vm_without_the_groups);
+}
