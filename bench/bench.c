@@ -31,13 +31,16 @@ static int compare(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+struct bench_time bench_summary(double *sample, unsigned int n)
+{
+	qsort(sample, n, sizeof(*sample), compare);
+	return (struct bench_time){ .p50 = sample[n / 2], .p99 = sample[(uint64_t)n * 99 / 100] };
+}
+
 static struct bench_time summarise(double *sample, unsigned int n)
 {
-	struct bench_time time;
+	const struct bench_time time = bench_summary(sample, n);
 
-	qsort(sample, n, sizeof(*sample), compare);
-	time.p50 = sample[n / 2];
-	time.p99 = sample[(uint64_t)n * 99 / 100];
 	free(sample);
 	return time;
 }
@@ -89,7 +92,9 @@ static int wants_json(void)
 
 void bench_title(const char *title)
 {
-	if (!wants_json())
+	if (wants_json())
+		printf("{\"table\":\"%s\"}\n", title);
+	else
 		printf("\n### %s\n\n| Step | p50 | p99 | Limit in the same run | Ratio "
 		       "|\n|---|---|---|---|---|\n",
 		       title);

@@ -25,6 +25,9 @@ struct bench_time bench_time(bench_fn *step, void *ctx, unsigned int samples, un
 struct bench_time bench_time_with(bench_fn *before, bench_fn *step, void *ctx,
 				  unsigned int samples);
 
+/** bench_summary() - of @n samples that were taken elsewhere, at least one; sorts them */
+struct bench_time bench_summary(double *sample, unsigned int n);
+
 /** bench_title() - begin a table */
 void bench_title(const char *title);
 

@@ -15,7 +15,7 @@
 
 #define MODEL_MAX_MEMORY      16u
 #define MODEL_MAX_MEMORY_SIZE (256u << 20) /* bytes of all of it */
-#define MODEL_MAX_FILE        (4u << 20)   /* bytes of a description */
+#define MODEL_MAX_FILE        (8u << 20) /* bytes of a description; the largest state takes 5 MB */
 
 struct model_vcpu {
 	uint64_t mpidr;
