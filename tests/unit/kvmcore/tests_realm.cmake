@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(name commands)
-	sdei_test(NAME realm_${name} CONFIG unit SOURCES test_realm_${name}.c LINK kvmcore_internal)
+foreach(name commands life limits)
+	sdei_test(NAME realm_${name} CONFIG unit SOURCES test_realm_${name}.c
+		LINK kvmcore_internal dep::jansson)
 endforeach()
