@@ -141,6 +141,18 @@ bool guard_answers(const struct kvmcore_vm *vm, uint32_t number)
 	       variant_of(vm)->fn[number - FIRST_FUNCTION];
 }
 
+bool guard_may_be(const struct kvmcore_vm *vm, bool enrolled)
+{
+	const struct variant *variant = variant_of(vm);
+
+	if (variant->always_on || !enrolled)
+		return variant->always_on == enrolled;
+	for (uint32_t i = 0; i < N_FUNCTIONS; i++)
+		if (variant->fn[i] == call_enroll)
+			return true;
+	return false;
+}
+
 static bool takes_nothing(const struct call *call)
 {
 	return !call->regs->x[1] && !call->regs->x[2] && !call->regs->x[3];

@@ -44,6 +44,9 @@ bool guard_refuses(const struct kvmcore_vm *vm, uint64_t ipa, uint32_t len, bool
 /** guard_blocks_slot() - would a memory slot cover a guarded granule? */
 bool guard_blocks_slot(const struct kvmcore_vm *vm, uint64_t ipa, uint64_t size);
 
+/** guard_may_be() - is there a state of this VM's variant that holds (@enrolled) or does not? */
+bool guard_may_be(const struct kvmcore_vm *vm, bool enrolled);
+
 /* Group KVMCORE_GROUP_GUARD on the VM; @addr is the caller's pointer. */
 int guard_attr_set(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
 int guard_attr_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);

@@ -118,7 +118,8 @@ static int set_state(struct kvmcore_vm *vm, uint64_t addr)
 
 	if (user_read(&state, addr, sizeof(state)))
 		return -EFAULT;
-	if (state.abi != vm->config.guard || state.flags > 1 || state.granule != granule(vm))
+	if (state.abi != vm->config.guard || state.flags > 1 || state.granule != granule(vm) ||
+	    !guard_may_be(vm, state.flags))
 		return -EINVAL;
 	ret = read_set(vm, state.ptr, state.count, &set);
 	if (ret)

@@ -77,7 +77,9 @@ int s390_attr_has(struct kvmcore_vm *vm, const struct kvm_device_attr *attr)
 	return row->has ? row->has(vm, attr->addr) : 0;
 }
 
-bool s390_has_facility(const uint64_t *list, unsigned int number)
+bool s390_has_facility(const struct s390 *s, unsigned int number)
 {
-	return number < S390_FACILITY_WORDS * 64 && list[number / 64] >> (63 - number % 64) & 1;
+	const unsigned int word = number / 64;
+
+	return (s->host.facilities[word] & s->facilities[word]) >> (63 - number % 64) & 1;
 }

@@ -28,6 +28,7 @@ struct s390_attr_group {
 extern const struct s390_attr_group s390_mem_ctrl, s390_tod, s390_crypto, s390_cpu_model,
 	s390_migration, s390_topology;
 
-bool s390_has_facility(const uint64_t *list, unsigned int number);
+/** s390_has_facility() - does the guest have it: in its CPU model and on the host (test_kvm_facility()) */
+bool s390_has_facility(const struct s390 *s, unsigned int number);
 
 #endif

@@ -13,7 +13,7 @@
 
 static bool has_key_wrapping(const struct s390 *s)
 {
-	return s390_has_facility(s->host.facilities, S390_FACILITY_MSA3);
+	return s390_has_facility(s, S390_FACILITY_MSA3);
 }
 
 static int renew_key(struct kvmcore_vm *vm, bool *flag, uint8_t *key, size_t len)
@@ -103,7 +103,7 @@ const struct s390_attr_group s390_crypto = {
 
 static bool has_topology(const struct s390 *s)
 {
-	return s390_has_facility(s->facilities, S390_FACILITY_TOPOLOGY);
+	return s390_has_facility(s, S390_FACILITY_TOPOLOGY);
 }
 
 /* The attribute's number is the value. */

@@ -61,7 +61,7 @@ static int enter(struct kvmcore_vm *vm, const struct kvm_device_attr *attr, bool
 
 static bool has_multiple_epoch(const struct s390 *s)
 {
-	return s390_has_facility(s->facilities, S390_FACILITY_MULTIPLE_EPOCH);
+	return s390_has_facility(s, S390_FACILITY_MULTIPLE_EPOCH);
 }
 
 static int set_low(struct kvmcore_vm *vm, uint64_t addr)
