@@ -30,6 +30,9 @@
 #define RIPAS_DESTROYED 2u
 #define CONFIG_RPV      0x200u
 #define RSI_CHANGED_ALL 0x3ffffu /* x0 to x17 */
+#define RIPAS_REJECT    1u
+#define RIPAS_AT_ONCE \
+	(UINT64_C(1) << 30) /* bytes one call looks at; a realm asks again for the rest */
 
 struct rsi_host_call_page {
 	uint16_t imm;
@@ -133,34 +136,41 @@ static int set_page(struct kvmcore_vm *vm, uint64_t page, bool ram)
 	return ret;
 }
 
+static uint64_t end_of_walk(uint64_t base, uint64_t top)
+{
+	return top - base > RIPAS_AT_ONCE ? base + RIPAS_AT_ONCE : top;
+}
+
 /* The host accepts every change at once; x1 is where it stopped, x2 its answer (0 accepted). */
 static void rsi_ipa_state_set(struct call *call)
 {
 	const uint64_t base = call->regs->x[1], top = call->regs->x[2], ripas = call->regs->x[3];
 	struct kvmcore_vm *vm = call->vm;
-	uint64_t at = base;
+	uint64_t at = base, end;
 
 	if ((base | top) & (GRANULE - 1) || top <= base || !is_protected(vm, base, top - base) ||
 	    ripas > RIPAS_RAM) {
 		call_return(call, RSI_INPUT);
 		return;
 	}
-	while (at < top && set_page(vm, at / GRANULE, ripas == RIPAS_RAM) == 0)
+	end = end_of_walk(base, top);
+	while (at < end && set_page(vm, at / GRANULE, ripas == RIPAS_RAM) == 0)
 		at += GRANULE;
-	call_return4(call, RSI_SUCCESS, at, 0, 0);
+	call_return4(call, RSI_SUCCESS, at, at == base ? RIPAS_REJECT : 0, 0);
 }
 
 static void rsi_ipa_state_get(struct call *call)
 {
-	const uint64_t base = call->regs->x[1], end = call->regs->x[2];
+	const uint64_t base = call->regs->x[1], top = call->regs->x[2];
 	const struct kvmcore_vm *vm = call->vm;
-	uint64_t at = base;
+	uint64_t at = base, end;
 	bool ram;
 
-	if ((base | end) & (GRANULE - 1) || end <= base || !is_protected(vm, base, end - base)) {
+	if ((base | top) & (GRANULE - 1) || top <= base || !is_protected(vm, base, top - base)) {
 		call_return(call, RSI_INPUT);
 		return;
 	}
+	end = end_of_walk(base, top);
 	ram = is_ram(vm, base);
 	while (at < end && is_ram(vm, at) == ram)
 		at += GRANULE;

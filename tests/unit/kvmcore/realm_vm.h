@@ -91,22 +91,27 @@ static inline struct realm_vm realm_made(unsigned int v8, const struct kvmcore_c
 	return r;
 }
 
-/* The same, created, with one vCPU; ACTIVE: which may run, and RAM's pages are RAM. */
+/* Bring it to @state with one vCPU; ACTIVE: which may run, and RAM's pages are RAM. */
+static inline void realm_bring(struct realm_vm *r, unsigned int state)
+{
+	if (state == UNSET)
+		return;
+	CHECK(realm_cmd(r, KVM_CAP_ARM_RME_CREATE_RD, NULL) == 0, "it is created");
+	CHECK(kvmcore_vcpu_create(r->m.vm, 0, 0) == 0, "with a vCPU");
+	if (state == NEW)
+		return;
+	CHECK(realm_range(r, KVM_CAP_ARM_RME_INIT_IPA_REALM, RAM, RAM_SIZE) == 0 &&
+		      realm_finalize_vcpu(r, 0) == 0 &&
+		      realm_cmd(r, KVM_CAP_ARM_RME_ACTIVATE_REALM, NULL) == 0,
+	      "it is brought to life");
+}
+
 static inline struct realm_vm realm_in(unsigned int v8, unsigned int state,
 				       const struct kvmcore_config *like)
 {
 	struct realm_vm r = realm_made(v8, like);
 
-	if (state == UNSET)
-		return r;
-	CHECK(realm_cmd(&r, KVM_CAP_ARM_RME_CREATE_RD, NULL) == 0, "it is created");
-	CHECK(kvmcore_vcpu_create(r.m.vm, 0, 0) == 0, "with a vCPU");
-	if (state == NEW)
-		return r;
-	CHECK(realm_range(&r, KVM_CAP_ARM_RME_INIT_IPA_REALM, RAM, RAM_SIZE) == 0 &&
-		      realm_finalize_vcpu(&r, 0) == 0 &&
-		      realm_cmd(&r, KVM_CAP_ARM_RME_ACTIVATE_REALM, NULL) == 0,
-	      "it is brought to life");
+	realm_bring(&r, state);
 	return r;
 }
 
