@@ -99,10 +99,16 @@ void dispatch_call(struct call *call)
 	apply_filter(call, row, true);
 }
 
-/* No conduit of its own, and no PSCI behind it: a realm's power is the monitor's business. */
+/* A realm's power, PC and memory are its monitor's business: no service that would touch them is behind a host call. */
+static bool touches_realm(const struct call_row *row)
+{
+	return is_psci(row) ||
+	       (row && (row->gate == GATE_GUARD || (row->id & SDEI_RANGE_MASK) == SDEI_RANGE));
+}
+
 void dispatch_host_call(struct call *call, bool filtered)
 {
 	const struct call_row *row = calls_find((uint32_t)call->regs->x[0]);
 
-	apply_filter(call, is_psci(row) ? NULL : row, filtered);
+	apply_filter(call, touches_realm(row) ? NULL : row, filtered);
 }
