@@ -6,7 +6,7 @@
  * vCPU 1: a handler that unregistered itself and still runs
  * vCPU 2: masked, with an event queued
  * vCPU 3: off
- * A shared event for any PE waits for one.
+ * A shared event for any PE waits for one, and the filter denies a few calls.
  */
 #ifndef TESTS_ROUNDTRIP_SCENE_H
 #define TESTS_ROUNDTRIP_SCENE_H
@@ -108,6 +108,7 @@ static inline struct model scene_everything(void)
 {
 	struct model m = scene_vm(KVMCORE_PROFILE_SPEC, 4);
 
+	CHECK(model_filter(&m, 0x84000050u, 4, KVM_SMCCC_FILTER_DENY) == 0, "calls can be denied");
 	scene_expose(&m);
 	scene_register(&m, 0, NORMAL);
 	scene_register(&m, 0, CRITICAL);

@@ -45,16 +45,6 @@ static void check_refused(struct model *m, const char *object, const char *field
 	model_free(m);
 }
 
-static void test_a_filter(void)
-{
-	struct model m = model_new(&plain, 2);
-
-	CHECK(model_filter(&m, 0xc4000020u, 32, KVM_SMCCC_FILTER_FWD_TO_USER) == 0 &&
-		      model_filter(&m, 0x84000050u, 1, KVM_SMCCC_FILTER_DENY) == 0,
-	      "ranges can be set");
-	check_refused(&m, "SMCCC filter", "ranges", "2");
-}
-
 static void test_a_guard(void)
 {
 	const struct kvmcore_guard_range range = { .base = 0x9000000, .size = 0x10000 };
@@ -152,6 +142,6 @@ static void test_a_vm_without_the_groups(void)
 
 int main(void)
 {
-	return RUN_TESTS(test_a_filter, test_a_guard, test_a_bitmap, test_another_type,
+	return RUN_TESTS(test_a_guard, test_a_bitmap, test_another_type,
 			 test_a_vm_without_the_groups);
 }

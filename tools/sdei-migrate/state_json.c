@@ -331,10 +331,30 @@ static json_t *memory_json(const struct sdeistate *state)
 	return list;
 }
 
+static json_t *filter_json(const struct sdeistate *state)
+{
+	static const char *const action[] = { "handle", "deny", "forward" };
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < state->n_filter; i++) {
+		const struct kvm_smccc_filter *range = &state->filter[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:o, s:I, s:s}", "base", number_json(range->base),
+						"count", (json_int_t)range->nr_functions, "action",
+						range->action < ARRAY_SIZE(action)
+							? action[range->action]
+							: "unknown"));
+	}
+	return json_pack("{s:o, s:I}", "ranges", list, "reserved_set",
+			 (json_int_t)state->filter_reserved_set);
+}
+
 json_t *state_json(const struct sdeistate *state)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm", state_vm_json(state), "vcpus",
-			 state_vcpus_json(state), "events", state_events_json(state), "bindings",
-			 bindings_json(state), "unregistered_handlers", handlers_json(state),
-			 "pending", pending_json(state), "memory", memory_json(state));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm", state_vm_json(state),
+			 "vcpus", state_vcpus_json(state), "events", state_events_json(state),
+			 "bindings", bindings_json(state), "unregistered_handlers",
+			 handlers_json(state), "pending", pending_json(state), "memory",
+			 memory_json(state), "filter", filter_json(state));
 }

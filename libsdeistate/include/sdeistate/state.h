@@ -28,6 +28,7 @@
 #define SDEISTATE_MAX_REGIONS  16u
 #define SDEISTATE_MAX_MEMORY   (8u << 20) /* bytes of all regions together */
 #define SDEISTATE_N_REGS       41u
+#define SDEISTATE_MAX_FILTER   4096u /* ranges */
 
 enum sdeistate_kind {
 	SDEISTATE_FINAL, /* of a stopped VM, one consistent cut */
@@ -104,6 +105,10 @@ struct sdeistate {
 	struct kvm_sdei_vcpu_state *vcpu_state; /* n_vcpus of them */
 	/* Profile kvm-v7. */
 	struct sdeistate_v7 *v7; /* n_vcpus of them */
+	/* Every profile: SMCCC filter ranges, ascending, one per successful SET. */
+	struct kvm_smccc_filter *filter;
+	unsigned int n_filter;
+	uint32_t filter_reserved_set; /* as struct kvmcore_filter_info; 0 without ranges */
 	/* What was asked for in addition. */
 	struct sdeistate_regs *regs; /* n_vcpus of them, or NULL */
 	struct sdeistate_region *regions;
@@ -150,7 +155,7 @@ struct sdeistate_capture_options {
  *
  * Return: 0 with *@state owned by the caller; -EOPNOTSUPP port-lacks (a member or a group that is
  * needed) or, of a final capture, incompatible (the VM holds what no record carries: docs/records.md,
- * 6.5); -EBUSY vm-running; -EAGAIN torn (it changed during the capture); -EINVAL usage
+ * 6.6); -EBUSY vm-running; -EAGAIN torn (it changed during the capture); -EINVAL usage
  * (@options) or inconsistent (a notifier; a struct no state can hold); -E2BIG over-limit; -ENOMEM;
  * else the GET's own errno with capture-failed.
  */

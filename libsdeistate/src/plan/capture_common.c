@@ -60,19 +60,15 @@ int capture_commands(struct capture *capture, enum kvm_sdei_command count_comman
 	return 0;
 }
 
-int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
-		  unsigned int max, void **array, unsigned int *n)
+int capture_array(struct capture *capture, uint32_t group, uint64_t attr, const char *object,
+		  size_t size, unsigned int max, void **array, unsigned int *n)
 {
 	struct kvmcore_array request = { .capacity = 0 };
 	CLEANUP(cleanup_free) void *entries = NULL;
-	int ret = access_attr_get(capture->port, KVMCORE_GROUP_SDEI, attr, &request);
+	int ret = access_attr_get(capture->port, group, attr, &request);
 
-	if (ret == -ENXIO) {
-		if (capture->state->vm.profile != KVMCORE_PROFILE_SPEC)
-			return 0;
-		return error_set(capture->err, SDEISTATE_PORT_LACKS, -EOPNOTSUPP,
-				 "device attribute group 0x5344", object, "present|absent");
-	}
+	if (ret == -ENXIO)
+		return ret;
 	if (ret < 0 && ret != -ENOSPC)
 		return capture_failed(capture, ret, object);
 	if (request.count > max)
@@ -84,7 +80,7 @@ int capture_group(struct capture *capture, uint64_t attr, const char *object, si
 		return error_no_memory(capture->err, object);
 	request.capacity = request.count;
 	request.ptr = (uintptr_t)entries;
-	ret = access_attr_get(capture->port, KVMCORE_GROUP_SDEI, attr, &request);
+	ret = access_attr_get(capture->port, group, attr, &request);
 	if (ret == -ENOSPC) { /* grew meanwhile; a base goes without, a final is torn */
 		capture->changed = true;
 		return 0;
@@ -95,4 +91,17 @@ int capture_group(struct capture *capture, uint64_t attr, const char *object, si
 	*n = (unsigned int)request.count;
 	*array = TAKE(entries);
 	return 0;
+}
+
+int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
+		  unsigned int max, void **array, unsigned int *n)
+{
+	int ret = capture_array(capture, KVMCORE_GROUP_SDEI, attr, object, size, max, array, n);
+
+	if (ret != -ENXIO)
+		return ret;
+	if (capture->state->vm.profile != KVMCORE_PROFILE_SPEC)
+		return 0;
+	return error_set(capture->err, SDEISTATE_PORT_LACKS, -EOPNOTSUPP,
+			 "device attribute group 0x5344", object, "present|absent");
 }

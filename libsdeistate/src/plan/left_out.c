@@ -31,18 +31,6 @@ int capture_refuse_type(const struct capture *capture)
 			 type < KVMCORE_NR_VM_TYPES ? name[type] : "unknown");
 }
 
-static int refuse_filter(const struct capture *capture)
-{
-	struct kvmcore_filter_info info = { .n_ranges = 0 };
-	int ret = access_attr_get(capture->port, KVMCORE_GROUP_FILTER, KVMCORE_FILTER_INFO, &info);
-
-	if (ret == -ENXIO)
-		return 0;
-	if (ret < 0)
-		return capture_failed(capture, ret, "SMCCC filter");
-	return info.n_ranges ? left_out(capture, "SMCCC filter", "ranges", info.n_ranges) : 0;
-}
-
 static int refuse_guard(const struct capture *capture)
 {
 	struct kvmcore_guard_state info = { .count = 0 };
@@ -101,9 +89,7 @@ static int refuse_bitmaps(const struct capture *capture)
 
 int capture_refuse(const struct capture *capture)
 {
-	int ret = refuse_filter(capture);
+	int ret = refuse_guard(capture);
 
-	if (!ret)
-		ret = refuse_guard(capture);
 	return ret ? ret : refuse_bitmaps(capture);
 }

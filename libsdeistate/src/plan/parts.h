@@ -27,6 +27,9 @@ int capture_failed(const struct capture *capture, int code, const char *object);
 /* GET an array of one of the commands, COUNT before and after. Return: 0 with *@array, *@n owned */
 int capture_commands(struct capture *capture, enum kvm_sdei_command count_command, size_t size,
 		     unsigned int max, void **array, unsigned int *n);
+/* GET an array of any group. Return: 0 with *@array, *@n owned; -ENXIO, untold: it is absent */
+int capture_array(struct capture *capture, uint32_t group, uint64_t attr, const char *object,
+		  size_t size, unsigned int max, void **array, unsigned int *n);
 /* GET an array of group KVMCORE_GROUP_SDEI; absent is empty where the profile can do without. */
 int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
 		  unsigned int max, void **array, unsigned int *n);
@@ -46,6 +49,7 @@ int capture_vcpu_state(struct capture *capture);
 int capture_v7(struct capture *capture);
 int capture_regs(struct capture *capture);
 int capture_memory(struct capture *capture);
+int capture_filter(struct capture *capture);
 
 /* --- validate --- */
 int inconsistent(struct sdeistate_error *err, const char *object, const char *field,
@@ -61,6 +65,7 @@ int validate_vcpu_state(const struct sdeistate *state, struct sdeistate_error *e
 int validate_v7(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_regs(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_memory(const struct sdeistate *state, struct sdeistate_error *err);
+int validate_filter(const struct sdeistate *state, struct sdeistate_error *err);
 
 /* --- check --- */
 void obstacle(struct target *target, enum sdeistate_reason reason, const char *object,
@@ -76,6 +81,7 @@ void check_vcpu_state(struct target *target);
 void check_v7(struct target *target);
 void check_regs(struct target *target);
 void check_memory(struct target *target);
+void check_filter(struct target *target);
 
 /* --- replay --- */
 /* A SET said @code (>= 0: fine). Return: 0 or @code */
@@ -94,6 +100,7 @@ int replay_vcpu_state(struct target *target);
 int replay_v7(struct target *target);
 int replay_regs(struct target *target);
 int replay_memory(struct target *target);
+int replay_filter(struct target *target);
 
 /* --- diff --- */
 void diff_topology(struct differ *differ);
@@ -107,8 +114,10 @@ void diff_vcpu_state(struct differ *differ);
 void diff_v7(struct differ *differ);
 void diff_regs(struct differ *differ);
 void diff_memory(struct differ *differ);
+void diff_filter(struct differ *differ);
 
 bool present_regs(const struct sdeistate *state);
 bool present_memory(const struct sdeistate *state);
+bool present_filter(const struct sdeistate *state);
 
 #endif

@@ -8,6 +8,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/plan/capture_common.c
 	src/plan/exposed.c
 	src/plan/fields.c
+	src/plan/filter.c
 	src/plan/groups.c
 	src/plan/layouts.c
 	src/plan/left_out.c
@@ -34,4 +35,5 @@ set(SDEISTATE_STATE_SOURCES
 	src/wire/encode.c
 	src/wire/encode_sdei.c
 	src/wire/encode_vm.c
+	src/wire/filter.c
 	src/wire/scratch.c)

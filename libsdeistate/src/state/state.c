@@ -29,6 +29,7 @@ struct sdeistate *sdeistate_free(struct sdeistate *state)
 	free(state->handlers);
 	free(state->vcpu_events);
 	free(state->pending);
+	free(state->filter);
 	free(state->regions);
 	free(state->unknown);
 	free(state);

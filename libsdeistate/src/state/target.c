@@ -91,12 +91,15 @@ static int look(struct target *target, struct sdeistate **found)
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
-/* A destination must not hold either what no record could have brought it. */
+/* What a destination must not hold, whether or not the state has the like. */
 static void look_further(struct target *target, struct sdeistate *found)
 {
 	struct sdeistate_error err = { .code = 0 };
 	const struct capture capture = { .port = target->port, .state = found, .err = &err };
 
+	if (found->n_filter)
+		obstacle(target, SDEISTATE_VM_NOT_FRESH, "SMCCC filter", "ranges", "none|%u",
+			 found->n_filter);
 	if (capture_refuse(&capture))
 		obstacle(target, err.reason, err.object, err.field, "%s|%s", err.expected,
 			 err.actual);

@@ -37,5 +37,6 @@ WIRE_PART(vcpu_state);
 WIRE_PART(v7);
 WIRE_PART(regs);
 WIRE_PART(memory);
+WIRE_PART(filter);
 
 #endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The SMCCC filter from VM to VM: random ranges, each broken rule, each obstacle.
+ */
+#include "hooked.h"
+#include "scene.h"
+#include "walk.h"
+
+#include <errno.h>
+#include <sdeistate/sdeistate.h>
+#include <stdlib.h>
+
+#define RANGES 40u
+
+static struct sdeistate *take(struct model *m)
+{
+	struct sdeistate *state = NULL;
+
+	CHECK(sdeistate_capture(&m->port, NULL, &state, NULL) == 0,
+	      "a VM with a filter is captured");
+	return state;
+}
+
+/* @n random ranges in random order; what overlaps is refused by the VM and left out. */
+static unsigned int fill(struct model *m, uint64_t seed, unsigned int n)
+{
+	struct walk walk = walk_begin(seed, KVMCORE_PROFILE_SPEC, 1);
+	unsigned int set = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t base = (uint32_t)walk_number(&walk, UINT64_C(1) << 32);
+		uint32_t nr = 1 + (uint32_t)walk_number(&walk, 1u << (i % 24));
+
+		set += model_filter(m, base, nr, (uint8_t)walk_number(&walk, 3)) == 0;
+	}
+	return set;
+}
+
+static void test_random_filters_cross(void)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct model from = scene_vm(KVMCORE_PROFILE_SPEC, 2);
+		struct model to = scene_fresh(KVMCORE_PROFILE_SPEC, 2);
+		struct sdeistate_buffer bytes = { .len = 0 }, again = { .len = 0 };
+		struct sdeistate *state, *received = NULL;
+		uint8_t digest[SDEISTATE_DIGEST_SIZE];
+		unsigned int n = fill(&from, seed, RANGES);
+
+		kvmcore_pause(from.vm);
+		state = take(&from);
+		REQUIRE(state && n > RANGES / 4, "there is a filter");
+		CHECK(state->n_filter == n, "every range that was set is there");
+		CHECK(sdeistate_encode(state, &bytes, NULL) == 0, "encoded");
+		CHECK(sdeistate_decode(bytes.data, bytes.len, &received, NULL) == 0, "decoded");
+		REQUIRE(received, "decoded");
+		CHECK(sdeistate_encode(received, &again, NULL) == 0 && bytes.len == again.len &&
+			      !memcmp(bytes.data, again.data, bytes.len),
+		      "the same bytes");
+		CHECK(sdeistate_replay(received, &to.port, NULL) == 0, "replayed");
+		CHECK(sdeistate_prove(received, &to.port, digest, NULL) == 0, "and proved");
+		kvmcore_resume(to.vm);
+		for (unsigned int i = 0; i < n; i++) {
+			const struct kvm_smccc_filter *range = &state->filter[i];
+
+			if (range->action == KVM_SMCCC_FILTER_DENY)
+				CHECK(model_call(&to, 0, range->base + range->nr_functions - 1, 0,
+						 0, 0) == UINT64_MAX,
+				      "a denied call is denied at the destination");
+		}
+		CHECK(model_filter(&to, state->filter[0].base, 1, 0) < 0, "and is decided");
+		sdeistate_buffer_free(&bytes);
+		sdeistate_buffer_free(&again);
+		sdeistate_free(state);
+		sdeistate_free(received);
+		model_free(&from);
+		model_free(&to);
+	}
+}
+
+#define MUTATE(name, statement)               \
+	static void name(struct sdeistate *s) \
+	{                                     \
+		statement;                    \
+	}
+
+MUTATE(no_calls, s->filter[1].nr_functions = 0)
+MUTATE(wraps, s->filter[1].nr_functions = 0x80000000u)
+MUTATE(odd_action, s->filter[1].action = 3)
+MUTATE(padding, s->filter[1].pad[14] = 1)
+MUTATE(reserved, s->filter[0].base = 0x8000ffffu)
+MUTATE(twice, s->filter[1].base = s->filter[0].base)
+MUTATE(overlap, s->filter[0].nr_functions = 0x40000000u - 0x50u)
+
+static struct model two_ranges(void)
+{
+	struct model m = scene_vm(KVMCORE_PROFILE_SPEC, 2);
+
+	CHECK(model_filter(&m, 0xc4000020u, 32, KVM_SMCCC_FILTER_FWD_TO_USER) == 0 &&
+		      model_filter(&m, 0x84000050u, 4, KVM_SMCCC_FILTER_DENY) == 0,
+	      "ranges can be set");
+	kvmcore_pause(m.vm);
+	return m;
+}
+
+static void test_each_broken_rule_is_named(void)
+{
+	static const struct {
+		void (*mutate)(struct sdeistate *state);
+		const char *object, *field;
+	} row[] = {
+		{ no_calls, "SMCCC filter range 0xc4000020", "nr_functions" },
+		{ wraps, "SMCCC filter range 0xc4000020", "nr_functions" },
+		{ odd_action, "SMCCC filter range 0xc4000020", "action" },
+		{ padding, "SMCCC filter range 0xc4000020", "pad" },
+		{ reserved, "SMCCC filter range 0x8000ffff", "base" },
+		{ twice, "SMCCC filter range 0x84000050", "base" },
+		{ overlap, "SMCCC filter range 0x84000050", "base" },
+	};
+	struct model m = two_ranges();
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		struct sdeistate_error err = { .code = 0 };
+		struct sdeistate *state = take(&m);
+
+		REQUIRE(state && state->n_filter == 2, "captured");
+		row[i].mutate(state);
+		CHECK(sdeistate_validate(state, &err) == -EINVAL &&
+			      !strcmp(err.object, row[i].object) &&
+			      !strcmp(err.field, row[i].field),
+		      row[i].field);
+		sdeistate_free(state);
+	}
+	model_free(&m);
+}
+
+static void other_set(struct hooked *hooked, int vcpu, unsigned long cmd, void *arg)
+{
+	struct kvm_device_attr *attr = arg;
+
+	(void)hooked;
+	(void)vcpu;
+	if (cmd == KVM_GET_DEVICE_ATTR && attr->group == KVMCORE_GROUP_FILTER &&
+	    attr->attr == KVMCORE_FILTER_INFO)
+		((struct kvmcore_filter_info *)(uintptr_t)attr->addr)->reserved_set = 1;
+}
+
+static void check_obstacle(const struct sdeistate *state, const struct kvm_port *port,
+			   enum sdeistate_reason reason, const char *field)
+{
+	struct sdeistate_obstacles obstacles = { .n = 0 };
+	bool found = false;
+
+	CHECK(sdeistate_check(state, port, &obstacles, NULL) == -EOPNOTSUPP,
+	      "it stands in the way");
+	for (unsigned int i = 0; i < obstacles.n; i++)
+		found |= obstacles.list[i].reason == reason &&
+			 !strcmp(obstacles.list[i].object, "SMCCC filter") &&
+			 !strcmp(obstacles.list[i].field, field);
+	CHECK(found, field);
+	sdeistate_obstacles_free(&obstacles);
+}
+
+static void test_each_obstacle(void)
+{
+	struct model from = two_ranges(), none = scene_fresh(KVMCORE_PROFILE_SPEC, 2);
+	struct model to = scene_fresh(KVMCORE_PROFILE_SPEC, 2);
+	struct sdeistate *state = take(&from), *without = take(&none);
+	struct hooked hooked;
+
+	REQUIRE(state && without, "captured");
+	hooked_begin(&hooked, to.vm);
+	hooked.tamper = other_set;
+	check_obstacle(state, &hooked.port, SDEISTATE_INCOMPATIBLE, "reserved_set");
+	check_obstacle(state, &from.port, SDEISTATE_VM_NOT_FRESH, "ranges");
+	check_obstacle(without, &from.port, SDEISTATE_VM_NOT_FRESH, "ranges");
+	kvmcore_resume(to.vm);
+	kvmcore_run(to.vm, 0, false, &to.reply);
+	kvmcore_pause(to.vm);
+	check_obstacle(state, &to.port, SDEISTATE_VM_NOT_FRESH, "has_run");
+	sdeistate_free(state);
+	sdeistate_free(without);
+	model_free(&from);
+	model_free(&none);
+	model_free(&to);
+}
+
+static int hear(void *user, const struct sdeistate_change *change)
+{
+	snprintf(user, 64, "%s", change->path);
+	return 1;
+}
+
+static void test_differences(void)
+{
+	struct model m = two_ranges();
+	struct sdeistate *a = take(&m), *b = take(&m);
+	char path[64] = "";
+
+	REQUIRE(a && b, "captured");
+	CHECK(sdeistate_diff(a, b, hear, path) == 0, "the same");
+	b->filter[0].action = KVM_SMCCC_FILTER_HANDLE;
+	CHECK(sdeistate_diff(a, b, hear, path) == 1 && !strcmp(path, "filter[0x84000050].action"),
+	      "an action");
+	b->n_filter = 0;
+	CHECK(sdeistate_diff(a, b, hear, path) == 1 && !strcmp(path, "filter[0x84000050]"),
+	      "a range that is gone");
+	sdeistate_free(a);
+	sdeistate_free(b);
+	model_free(&m);
+}
+
+int main(void)
+{
+	return RUN_TESTS(test_random_filters_cross, test_each_broken_rule_is_named,
+			 test_each_obstacle, test_differences);
+}
