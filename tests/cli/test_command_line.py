@@ -103,6 +103,25 @@ def test_failures_name_the_option(_):
     check(told["field"] == "--vcpu" and told["actual"] == "512", "the option and its value", str(told))
 
 
+    told = fails(2, "usage", "vm", "fly")
+    check(told["actual"] == "vm fly", "both words of a command that is none", str(told))
+
+
+def test_help_of_a_group(_):
+    text = expect(0, "vm", "--help").stdout
+    check(re.findall(r"^  (\S+ \S+)  ", text, re.MULTILINE) == [v for v in verbs() if " " in v],
+          "vm --help lists the vm commands", text)
+
+
+def test_output_that_cannot_be_written(_):
+    for line in (["status"], ["status", "--json"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([cli.PROGRAM, *line], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=cli.environment(), check=False)
+        check(done.returncode == 1 and "No space left" in done.stderr,
+              "a result that nobody gets is a failure, said on stderr", f"{line} {done}")
+
+
 def test_environment_and_configuration(directory):
     done = run("vm", "status", env={"SDEI_MIGRATE_CONTROL": "/nonexistent/socket"})
     check(done.returncode == 5 and "/nonexistent/socket" in done.stderr,

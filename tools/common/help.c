@@ -118,6 +118,20 @@ void help_verb(const struct program *program, const struct verb *verb, FILE *out
 	print_rows(program, help_common_options, false, out);
 }
 
+void help_group(const struct program *program, const char *group, FILE *out)
+{
+	const size_t len = strlen(group);
+
+	fprintf(out, "usage: %s %s COMMAND [options] ...\n\ncommands:\n", program->name, group);
+	for (size_t i = 0; program->verbs[i]; i++)
+		if (strncmp(program->verbs[i]->name, group, len) == 0 &&
+		    program->verbs[i]->name[len] == ' ')
+			fprintf(out, "  %-16s  %s\n", program->verbs[i]->name,
+				program->verbs[i]->summary);
+	fprintf(out, "\n%s %s COMMAND --help shows the options of a command.\n", program->name,
+		group);
+}
+
 void help_program(const struct program *program, FILE *out)
 {
 	fprintf(out, "usage: %s COMMAND [options] ...\n\n%s.\n\ncommands:\n", program->name,

@@ -13,6 +13,9 @@ extern const struct option_row help_common_options[];
 /** help_program() - the verbs, one a line */
 void help_program(const struct program *program, FILE *out);
 
+/** help_group() - the verbs whose first word is @group, one a line */
+void help_group(const struct program *program, const char *group, FILE *out);
+
 /** help_verb() - usage, summary and options of one verb */
 void help_verb(const struct program *program, const struct verb *verb, FILE *out);
 

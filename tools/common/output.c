@@ -162,7 +162,9 @@ static int finish(const struct tool *tool)
 	if (fflush(tool->out) == 0 && !ferror(tool->out))
 		return EXIT_CODE_OK;
 	failure_io(&failure, "output", errno);
-	return tool_fail(tool, &failure);
+	/* What cannot be said there is said here, in words: stderr has no reader of JSON. */
+	explain(tool, &failure);
+	return (int)failure_exit(failure.reason);
 }
 
 int tool_result(const struct tool *tool, json_t *object)

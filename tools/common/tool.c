@@ -127,6 +127,35 @@ static int run_generate(struct tool *tool, int argc, char **argv)
 	return EXIT_CODE_OK;
 }
 
+/* Is @word the first of a two-word verb, as vm is of vm status? */
+static bool is_group(const struct program *program, const char *word)
+{
+	const size_t len = strlen(word);
+
+	for (size_t i = 0; len && program->verbs[i]; i++)
+		if (strncmp(program->verbs[i]->name, word, len) == 0 &&
+		    program->verbs[i]->name[len] == ' ')
+			return true;
+	return false;
+}
+
+/* A group alone, or with a word that is none of its verbs. */
+static int run_group(struct tool *tool, int argc, char **argv)
+{
+	struct failure failure;
+	char words[160];
+
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		help_group(tool->program, argv[0], stdout);
+		return EXIT_CODE_OK;
+	}
+	snprintf(words, sizeof(words), "%s%s%s", argv[0], argc > 1 ? " " : "",
+		 argc > 1 ? argv[1] : "");
+	failure_set(&failure, SDEISTATE_USAGE, -EINVAL, "command line", "command",
+		    "one of the commands that --help lists", words);
+	return tool_fail(tool, &failure);
+}
+
 /* What is said without a verb. */
 static int run_bare(struct tool *tool, int argc, char **argv)
 {
@@ -141,6 +170,8 @@ static int run_bare(struct tool *tool, int argc, char **argv)
 		printf("%s %s\n", tool->program->name, tool->program->version);
 		return EXIT_CODE_OK;
 	}
+	if (argc && is_group(tool->program, argv[0]))
+		return run_group(tool, argc, argv);
 	if (argc && strcmp(argv[0], "--generate") == 0)
 		return run_generate(tool, argc - 1, argv + 1);
 	failure_set(&failure, SDEISTATE_USAGE, -EINVAL, "command line", "command",
