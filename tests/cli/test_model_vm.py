@@ -178,6 +178,43 @@ def test_memory(directory):
               json.dumps(told))
 
 
+def test_a_wrong_request_is_quoted(directory):
+    with host(directory, model=plain(directory)) as vm:
+        for field, got, line in (
+                ("fid", '"NOPE"', ["call", "--vcpu", 0, "NOPE"]),
+                ("x31", '"0x1"', ["regs", "--vcpu", 0, "--set", "x31=1"]),
+                ("x1", '"zz"', ["regs", "--vcpu", 0, "--set", "x1=zz"]),
+                ("value", '"zz"', ["mmio", "write", "--vcpu", 0, "0x1000", 4, "zz"]),
+                ("data", '"abc"', ["mem", "write", "0x80000000", "abc"])):
+            told = fails(2, "usage", "vm", *line, "--control", vm.control)
+            check(told["field"] == field and told["actual"] == got and told["expected"],
+                  "what was wrong is quoted beside what is right", json.dumps(told))
+
+
+def test_other_types_of_vm(directory):
+    for kind, guard in (("realm", "S"), ("s390", "off"), ("arm64", "A1"), ("arm64", "A2"),
+                        ("arm64", "U")):
+        described = model(directory, "type.json", type=kind, guard=guard, kernel="7.2", vcpus=[{}, {}])
+        with host(directory, model=described) as vm:
+            status = vm.vm("status")
+            check(status["vm"]["type"] == kind and status["guard"]["abi"] == guard,
+                  "a VM is what it was described as", json.dumps(status))
+            check(len(status["vcpus"]) == (2 if kind == "arm64" else 0),
+                  "vCPUs of other types are not there at first", json.dumps(status["vcpus"]))
+            check((status["realm"] is not None) == (kind == "realm"), "a realm alone has a realm",
+                  json.dumps(status["realm"]))
+            if kind != "realm":
+                check(vm.vm("run", "--vcpu", 1)["exit"] is None, f"{kind}: the first run creates them")
+                check(len(vm.vm("status")["vcpus"]) == 2, "all of them")
+                continue
+            told = fails(4, "refused", "vm", "run", "--vcpu", 1, "--control", vm.control)
+            check((told["object"], told["field"], told["actual"]) == ("realm", "state", "none"),
+                  "a realm that is not built says so", json.dumps(told))
+            realm = vm.vm("status")["realm"]
+            check(realm["state"] == "none" and realm["recs"] == 0 and len(realm["rem"]) == 4 and
+                  len(realm["rim"]) == 64, "its status tells how far it is", json.dumps(realm))
+
+
 def test_nobody_there(directory):
     fails(5, "peer", "vm", "status", "--control", directory + "/absent.sock")
 

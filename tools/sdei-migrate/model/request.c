@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/number.h"
+#include "status.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,20 +22,36 @@ int step_fail(struct step *step, int code)
 					    kvmcore_vcpu_count(step->machine->core),
 					    step->request.vcpu);
 	case -EPERM:
+		/* kvmcore/kvmcore.h: a realm's vCPU runs once it has its REC and the realm is active. */
+		if (step->machine->description->config.type == KVMCORE_VM_REALM &&
+		    !status_realm_active(step->machine))
+			return transport_error_fill(step->err, code, "refused", "realm", "state",
+						    "active, its vCPUs finalized|%s",
+						    status_realm_state(step->machine));
 		return transport_error_fill(step->err, code, "refused", object, "power",
 					    "a vCPU that may run|it is off");
 	case -ENOMEM:
 		return transport_error_fill(step->err, code, "no-memory", object, "", "|");
 	default:
 		return transport_error_fill(step->err, code, "refused", object, step->request.verb,
-					    "|%s", strerrorname_np(-code));
+					    "what the VM can do|%s", strerrorname_np(-code));
 	}
 }
 
 int step_refuse(struct step *step, const char *field, const char *expected)
 {
-	return transport_error_fill(step->err, -EINVAL, "usage", "model request", field, "%s",
-				    expected);
+	const json_t *got = json_object_get(step->asked, field);
+	OWNED_MEMORY char *text = NULL;
+	int ret;
+
+	if (!got)
+		got = json_object_get(step->request.set, field);
+	text = got ? json_dumps(got, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	ret = transport_error_fill(step->err, -EINVAL, "usage", "model request", field, "|%s",
+				   text ? text : "nothing");
+	/* Not by the format: an expected text may hold the bar that splits it. */
+	snprintf(step->err->expected, sizeof(step->err->expected), "%s", expected);
+	return ret;
 }
 
 int step_number(struct step *step, const char *field, const json_t *json, uint64_t *value)
@@ -109,6 +126,7 @@ int model_request(struct model *model, const json_t *request, json_t **reply,
 {
 	struct step step = { .model = model,
 			     .machine = model->machine,
+			     .asked = request,
 			     .request = { .vcpu = REQUEST_NO_VCPU },
 			     .err = err };
 	const char *name = json_string_value(json_object_get(request, "do"));

@@ -27,6 +27,7 @@ struct request {
 struct step {
 	struct model *model;
 	struct machine *machine;
+	const json_t *asked; /* the whole request, as it came */
 	struct request request;
 	struct transport_error *err;
 };
@@ -57,7 +58,7 @@ extern const struct request_verb request_vmm_verbs[];
 /** step_fail() - the core refused: say it in words. Return: @code */
 int step_fail(struct step *step, int code);
 
-/** step_refuse() - the request is wrong. Return: -EINVAL */
+/** step_refuse() - the request is wrong: @field of it, or of its set, is what it got. Return: -EINVAL */
 int step_refuse(struct step *step, const char *field, const char *expected);
 
 /** step_number() - a number of a request. Return: 0; -EINVAL */

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <kvmcore/kvmcore.h>
+#include <kvmcore/measure.h>
+#include <kvmcore/uapi_realm.h>
 
 static int get(struct machine *machine, uint32_t group, uint64_t attr, void *value)
 {
@@ -85,4 +87,43 @@ json_t *status_guard_json(struct machine *machine)
 	return json_pack("{s:s, s:b, s:o, s:o}", "abi",
 			 info.abi < ARRAY_SIZE(abi) ? abi[info.abi] : "unknown", "enrolled",
 			 info.flags & 1, "granule", number_json(info.granule), "ranges", list);
+}
+
+#define REALM_ACTIVE 2u /* struct kvmcore_realm_info, state */
+
+const char *status_realm_state(struct machine *machine)
+{
+	static const char *const state[] = { "none", "new", "active", "dying" };
+	struct kvmcore_realm_info info;
+
+	if (get(machine, KVMCORE_GROUP_REALM, KVMCORE_REALM_INFO, &info) < 0)
+		return state[0];
+	return info.state < ARRAY_SIZE(state) ? state[info.state] : "unknown";
+}
+
+bool status_realm_active(struct machine *machine)
+{
+	struct kvmcore_realm_info info;
+
+	return get(machine, KVMCORE_GROUP_REALM, KVMCORE_REALM_INFO, &info) == 0 &&
+	       info.state == REALM_ACTIVE;
+}
+
+json_t *status_realm_json(struct machine *machine)
+{
+	struct kvmcore_realm_info info;
+	const char *hash;
+	json_t *rem;
+	size_t size;
+
+	if (get(machine, KVMCORE_GROUP_REALM, KVMCORE_REALM_INFO, &info) < 0)
+		return json_null();
+	hash = kvmcore_hash_name((enum kvmcore_hash)info.hash);
+	size = kvmcore_hash_size((enum kvmcore_hash)info.hash);
+	rem = json_array();
+	for (size_t i = 0; i < ARRAY_SIZE(info.rem); i++)
+		json_array_append_new(rem, hex_json(info.rem[i], size));
+	return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o}", "state", status_realm_state(machine),
+			 "hash", hash ? hash : "unknown", "recs", (int)info.n_recs, "steps",
+			 (int)info.n_steps, "rim", hex_json(info.rim, size), "rem", rem);
 }

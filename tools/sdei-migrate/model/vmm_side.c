@@ -301,6 +301,7 @@ static int run_status(struct step *step, json_t **json)
 	json_object_set_new(*json, "may_run", json_boolean(status->state == TRANSPORT_VM_RUNNING));
 	json_object_set_new(*json, "filter", status_filter_json(step->machine));
 	json_object_set_new(*json, "guard", status_guard_json(step->machine));
+	json_object_set_new(*json, "realm", status_realm_json(step->machine));
 	json_object_set_new(*json, "epoch", number_json(kvmcore_epoch(step->machine->core)));
 	return 0;
 }
