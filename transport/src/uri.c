@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "stream.h"
@@ -35,6 +37,9 @@ int uri_split(const char *text, char host[256], char port[16])
 	} else if (memchr(text, ':', len)) {
 		return -EINVAL;
 	}
+	/* getaddrinfo() would take what is beyond modulo 65536: another port. */
+	if (strtoul(colon + 1, NULL, 10) > UINT16_MAX)
+		return -EINVAL;
 	if (copy(text, len, host, 256) || copy(colon + 1, strlen(colon + 1), port, 16))
 		return -EINVAL;
 	return 0;

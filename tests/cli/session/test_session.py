@@ -79,6 +79,23 @@ while ways:
 """
 
 
+def test_a_receiver_as_a_child(directory):
+    with Pair(directory) as pair:
+        options = " ".join(pair.options("b"))
+        pair.uri = (f"exec:exec {cli.PROGRAM} recv --listen fd:0 --once --json "
+                    f"--control {pair.control('b')} {options}")
+        code, told = pair.send()
+        check(code == 0 and pair.running() == "b", "events of recv do not get among the session's bytes", json.dumps(told))
+
+
+def test_ports_beyond_the_last(directory):
+    with Pair(directory) as pair:
+        pair.uri = "tcp:127.0.0.1:65537"
+        code, told = pair.send()
+        check(code == 2 and told["reason"] == "usage" and told["field"] == "address", "there is no port 65537",
+              json.dumps(told))
+
+
 def test_plain_tcp_must_be_asked_for(directory):
     with Pair(directory) as pair:
         pair.start_recv("--insecure-no-tls")
