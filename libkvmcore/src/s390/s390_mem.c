@@ -192,30 +192,44 @@ int s390_get_skeys(struct kvmcore_vm *vm, void *arg)
 	return 0;
 }
 
+static int set_keys(struct kvmcore_vm *vm, uint64_t gfn, const uint8_t *key, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		struct s390_page *page;
+
+		if (!is_memory(vm, gfn + i))
+			return -EFAULT;
+		if (key[i] & 1) /* the lowest bit is not part of a key */
+			return -EINVAL;
+		page = s390_page_get(vm->s390->pages, gfn + i);
+		if (!page)
+			return -ENOMEM;
+		page->key = key[i];
+	}
+	return 0;
+}
+
+/* All keys are read before the first is set; those before a bad one stay set. */
 int s390_set_skeys(struct kvmcore_vm *vm, void *arg)
 {
 	struct kvm_s390_skeys in;
+	uint8_t *key;
+	int ret;
 
 	if (user_read(&in, (uintptr_t)arg, sizeof(in)))
 		return -EFAULT;
 	if (in.flags || in.count < 1 || in.count > MAX_PER_CALL)
 		return -EINVAL;
-	vm->s390->pages->uses_keys = true;
-	for (uint64_t i = 0; i < in.count; i++) {
-		struct s390_page *page;
-		uint8_t key;
-
-		if (user_read(&key, in.skeydata_addr + i, sizeof(key)) ||
-		    !is_memory(vm, in.start_gfn + i))
-			return -EFAULT;
-		if (key & 1) /* the lowest bit is not part of a key */
-			return -EINVAL;
-		page = s390_page_get(vm->s390->pages, in.start_gfn + i);
-		if (!page)
-			return -ENOMEM;
-		page->key = key;
+	key = malloc(in.count);
+	if (!key)
+		return -ENOMEM;
+	ret = user_read(key, in.skeydata_addr, in.count);
+	if (!ret) {
+		vm->s390->pages->uses_keys = true;
+		ret = set_keys(vm, in.start_gfn, key, in.count);
 	}
-	return 0;
+	free(key);
+	return ret;
 }
 
 /* Copy out the values of pages from @gfn on, at most @max; @peek leaves the dirty marks alone. */
