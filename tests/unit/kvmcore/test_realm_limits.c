@@ -135,6 +135,9 @@ static const struct {
 	{ "elr_el1", KVMCORE_REG_ELR_EL1, { -EINVAL, -EINVAL } },
 	{ "the PSCI version", KVMCORE_REG_FW(0), { -EINVAL, -EINVAL } },
 	{ "service bits", KVMCORE_REG_FW_BMAP(0), { -EINVAL, -EINVAL } },
+	{ "PMCR_EL0, which no model vCPU has",
+	  KVMCORE_REG_SYS(3u, 3u, 9u, 12u, 0u),
+	  { -ENOENT, -ENOENT } },
 	{ "what no vCPU has", KVMCORE_REG_FW(99), { -ENOENT, -ENOENT } },
 };
 

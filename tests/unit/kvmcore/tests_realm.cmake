@@ -3,3 +3,5 @@ foreach(name commands life limits rsi host)
 	sdei_test(NAME realm_${name} CONFIG unit SOURCES test_realm_${name}.c
 		LINK kvmcore_internal dep::jansson)
 endforeach()
+sdei_test(NAME realm_no_memory CONFIG unit SOURCES test_realm_no_memory.c
+	LINK kvmcore_internal -Wl,--wrap=malloc -Wl,--wrap=calloc)
