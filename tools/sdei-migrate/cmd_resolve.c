@@ -173,8 +173,8 @@ static int run_cancel(struct tool *tool, void *opaque)
 
 #define ID_ROW                                                                             \
 	{                                                                                  \
-		.name = "ID", .argument = "ID", .help = "the session, as status lists it", \
-		.offset = AT(id), .type = OPTION_TEXT, .required = true                    \
+		.name = "ID", .help = "the session, as status lists it", .offset = AT(id), \
+		.type = OPTION_TEXT, .required = true                                      \
 	}
 #define TO_ROW                                                                  \
 	{                                                                       \
@@ -188,7 +188,7 @@ static const struct option_row resolve_rows[] = {
 	TO_ROW,
 	{ .name = "--run-on",
 	  .argument = "SIDE",
-	  .help = "decide, when nobody can tell any more",
+	  .help = "source or destination: decide, when nobody can tell any more",
 	  .offset = AT(run_on),
 	  .type = OPTION_CHOICE,
 	  .choices = "source|destination" },

@@ -47,8 +47,11 @@ static int show_one(struct tool *tool, struct ledger *ledger, const char *text)
 	struct failure failure;
 	json_t *json;
 
-	if (transport_id_parse(text, &id))
-		return tool_usage(tool, "ID", "a session's id");
+	if (transport_id_parse(text, &id)) {
+		failure_set(&failure, SDEISTATE_USAGE, -EINVAL, "command line", "ID",
+			    "a session's id", text);
+		return tool_fail(tool, &failure);
+	}
 	if (ledger_find(ledger, &id, &session, &failure))
 		return tool_fail(tool, &failure);
 	json = session_json(&session);
@@ -74,11 +77,7 @@ static int run_status(struct tool *tool, void *opaque)
 #define AT(member) offsetof(struct status_args, member)
 
 static const struct option_row rows[] = {
-	{ .name = "ID",
-	  .argument = "ID",
-	  .help = "only this session",
-	  .offset = AT(id),
-	  .type = OPTION_TEXT },
+	{ .name = "ID", .help = "only this session", .offset = AT(id), .type = OPTION_TEXT },
 	{ .name = "--state",
 	  .argument = "DIR",
 	  .help = "where this host keeps its ledger",

@@ -13,6 +13,7 @@ struct transport_stream {
 	SSL *ssl;
 	bool is_unix, is_server;
 	bool greeted;           /* or nothing to greet */
+	bool answered;          /* TLS: something of the peer was read since */
 	bool is_file;           /* errors are "io", not "peer" */
 	bool keep_open;         /* standard input or output is not ours to close */
 	pid_t child;            /* of exec:, 0 otherwise */

@@ -258,12 +258,30 @@ static int tls_fail(const struct transport_stream *stream, struct transport_erro
 	const unsigned long error = ERR_peek_error();
 	const char *text = ERR_reason_error_string(error);
 
+	if (is_about_trust(error) && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET)
+		return transport_error_fill(err, -EACCES, "peer-untrusted", stream->name,
+					    "this host's certificate",
+					    "one that the other side pins, too|%s",
+					    text ? text : "refused there");
 	if (is_about_trust(error))
 		return transport_error_fill(err, -EACCES, "peer-untrusted", stream->name,
 					    "certificate", "one that is pinned and in force|%s",
 					    text ? text : "another");
 	return transport_error_fill(err, -EPROTO, "peer", stream->name, "TLS", "TLS 1.3|%s",
 				    text ? text : "a broken connection");
+}
+
+/*
+ * In TLS 1.3 a client is done before its certificate was looked at (RFC 8446, section 4.4.2.4): refused, it
+ * often sees no alert, but a connection that breaks before the first answer.
+ */
+static int tls_broken(const struct transport_stream *stream, int code, struct transport_error *err)
+{
+	if (stream->is_server || stream->answered)
+		return stream_fail(stream, code, err);
+	return transport_error_fill(err, code, "peer", stream->name, "first answer",
+				    "a peer that takes this host's certificate and answers|%s",
+				    strerror(-code));
 }
 
 /* What a call that returned @ret means. Return: as tls_move(). */
@@ -282,7 +300,7 @@ static int tls_result(const struct transport_stream *stream, int ret, enum strea
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
 	case SSL_ERROR_SYSCALL:
-		return stream_fail(stream, saved ? -saved : -ECONNRESET, err);
+		return tls_broken(stream, saved ? -saved : -ECONNRESET, err);
 	default:
 		return tls_fail(stream, err);
 	}
@@ -323,5 +341,7 @@ int tls_move(struct transport_stream *stream, enum stream_way *way, void *data, 
 	errno = 0;
 	ret = *way == STREAM_READ ? SSL_read_ex(stream->ssl, data, len, moved)
 				  : SSL_write_ex(stream->ssl, data, len, moved);
+	if (ret == 1 && *way == STREAM_READ)
+		stream->answered = true;
 	return ret == 1 ? 1 : tls_result(stream, ret, way, err);
 }

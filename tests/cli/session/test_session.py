@@ -120,6 +120,8 @@ def test_strangers_are_refused(directory):
             told = json.loads(done.stdout)
             check(done.returncode == 5 and told["exit"] == 5, f"{promise} is refused", told)
             check(told["reason"] in ("peer-untrusted", "peer"), f"{promise}: the reason", told)
+            check(told["field"] and told["expected"] and told["actual"],
+                  f"{promise}: what was expected of whom", told)
             check(told["vm_state"] == {"source": "running", "destination": "none"},
                   f"{promise}: what both VMs are", told)
         check(pair.session() is None and pair.session("b") is None, "nothing was written down")
@@ -234,7 +236,9 @@ def test_usage(directory):
     fails(2, "usage", "recv", "--listen", "ftp:x", "--control", "c", *common)
     fails(2, "usage", "send", "--control", "c", "--to", TLS, "--key", prefix + ".key")
     fails(15, "no-key", "send", "--control", "c", "--to", TLS, "--key", "/nonexistent", "--peer", prefix + ".crt")
-    fails(2, "usage", "resolve", "not-an-id", *common)
+    for verb in ("resolve", "cancel", "status"):
+        told = fails(2, "usage", verb, "not-an-id", *(common if verb == "resolve" else common[-2:]))
+        check(told["field"] == "ID" and told["actual"] == "not-an-id", f"{verb} quotes it", told)
     fails(2, "usage", "resolve", "11111111-2222-3333-4444-555555555555", *common)
     fails(2, "usage", "resolve", "11111111-2222-3333-4444-555555555555", "--run-on", "source", *common)
     os.chmod(prefix + ".key", 0o644)
