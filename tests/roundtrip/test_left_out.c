@@ -45,36 +45,6 @@ static void check_refused(struct model *m, const char *object, const char *field
 	model_free(m);
 }
 
-static void test_a_guard(void)
-{
-	const struct kvmcore_guard_range range = { .base = 0x9000000, .size = 0x10000 };
-	struct kvmcore_guard_state state = { .abi = KVMCORE_GUARD_S };
-	const struct kvmcore_array shared = { .count = 1, .ptr = (uintptr_t)&range };
-	struct model m = model_new(&plain, 2);
-
-	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_INFO,
-			 &state) == 0,
-	      "the guard says how it is");
-	state.flags = 1;
-	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_STATE,
-			 &state) == 0,
-	      "a guest can have enrolled");
-	check_refused(&m, "MMIO guard", "enrolled", "1");
-	m = model_new(&plain, 2);
-	state.flags = 0;
-	state.count = 1;
-	state.ptr = (uintptr_t)&range;
-	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_STATE,
-			 &state) == 0,
-	      "it can have guarded a range");
-	check_refused(&m, "MMIO guard", "ranges", "1");
-	m = model_new(&plain, 2);
-	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_SHARED,
-			 &shared) == 0,
-	      "it can have shared one");
-	check_refused(&m, "MMIO guard", "shared ranges", "1");
-}
-
 static void test_a_bitmap(void)
 {
 	static const struct {
@@ -142,6 +112,5 @@ static void test_a_vm_without_the_groups(void)
 
 int main(void)
 {
-	return RUN_TESTS(test_a_guard, test_a_bitmap, test_another_type,
-			 test_a_vm_without_the_groups);
+	return RUN_TESTS(test_a_bitmap, test_another_type, test_a_vm_without_the_groups);
 }

@@ -28,7 +28,8 @@
 #define SDEISTATE_MAX_REGIONS  16u
 #define SDEISTATE_MAX_MEMORY   (8u << 20) /* bytes of all regions together */
 #define SDEISTATE_N_REGS       41u
-#define SDEISTATE_MAX_FILTER   4096u /* ranges */
+#define SDEISTATE_MAX_FILTER   4096u  /* ranges */
+#define SDEISTATE_MAX_GUARD    65536u /* ranges, guarded and shared each */
 
 enum sdeistate_kind {
 	SDEISTATE_FINAL, /* of a stopped VM, one consistent cut */
@@ -109,6 +110,13 @@ struct sdeistate {
 	struct kvm_smccc_filter *filter;
 	unsigned int n_filter;
 	uint32_t filter_reserved_set; /* as struct kvmcore_filter_info; 0 without ranges */
+	struct {
+		uint32_t abi; /* enum kvmcore_guard_abi */
+		bool enrolled;
+		uint64_t granule; /* bytes */
+	} guard;                  /* all 0 where nothing is enrolled, guarded or shared */
+	struct kvmcore_guard_range *guarded, *shared; /* each ascending */
+	unsigned int n_guarded, n_shared;
 	/* What was asked for in addition. */
 	struct sdeistate_regs *regs; /* n_vcpus of them, or NULL */
 	struct sdeistate_region *regions;

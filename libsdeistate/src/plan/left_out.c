@@ -7,13 +7,6 @@
 
 #include <kvmcore/kvmcore.h>
 
-static int left_out(const struct capture *capture, const char *object, const char *field,
-		    uint64_t actual)
-{
-	return error_set(capture->err, SDEISTATE_INCOMPATIBLE, -EOPNOTSUPP, object, field,
-			 "none: not carried|%" PRIu64, actual);
-}
-
 int capture_refuse_type(const struct capture *capture)
 {
 	static const char *const name[KVMCORE_NR_VM_TYPES] = {
@@ -31,31 +24,11 @@ int capture_refuse_type(const struct capture *capture)
 			 type < KVMCORE_NR_VM_TYPES ? name[type] : "unknown");
 }
 
-static int refuse_guard(const struct capture *capture)
-{
-	struct kvmcore_guard_state info = { .count = 0 };
-	struct kvmcore_array shared = { .capacity = 0 };
-	int ret = access_attr_get(capture->port, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_INFO, &info);
-
-	if (ret == -ENXIO)
-		return 0;
-	if (ret < 0)
-		return capture_failed(capture, ret, "MMIO guard");
-	if (info.count)
-		return left_out(capture, "MMIO guard", "ranges", info.count);
-	if (info.flags)
-		return left_out(capture, "MMIO guard", "enrolled", info.flags);
-	ret = access_attr_get(capture->port, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_SHARED, &shared);
-	if (ret < 0 && ret != -ENOSPC)
-		return capture_failed(capture, ret, "MMIO guard");
-	return shared.count ? left_out(capture, "MMIO guard", "shared ranges", shared.count) : 0;
-}
-
 /*
  * Which hypercalls the guest may make. A new VM has every bit but those of the second vendor word
  * (Documentation/virt/kvm/arm/fw-pseudo-registers.rst); v7 of the series adds one for SDEI.
  */
-static int refuse_bitmaps(const struct capture *capture)
+int capture_refuse(const struct capture *capture)
 {
 	const bool v7 = capture->state->vm.profile == KVMCORE_PROFILE_KVM_V7;
 	const struct {
@@ -85,11 +58,4 @@ static int refuse_bitmaps(const struct capture *capture)
 					 bitmap[i].reset, value);
 	}
 	return 0;
-}
-
-int capture_refuse(const struct capture *capture)
-{
-	int ret = refuse_guard(capture);
-
-	return ret ? ret : refuse_bitmaps(capture);
 }

@@ -19,6 +19,7 @@
 const struct part plan[] = {
 	PART(TOPOLOGY, ON_ALL, topology),
 	OPTIONAL_PART(FILTER, ON_ALL, filter),
+	OPTIONAL_PART(GUARD, ON_ALL, guard),
 	PART(SDEI_EXPOSED, ON_QUEUE, exposed),
 	PART(SDEI_BINDINGS, ON_QUEUE, bindings),
 	PART(SDEI_REGISTERED, ON_QUEUE, registered),

@@ -136,6 +136,8 @@ int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
 	if (ret)
 		return ret;
 	take_facts(&again->vm, &state->vm);
+	if (present_guard(again))
+		again->guard.granule = state->guard.granule; /* ranges are in bytes */
 	ret = compare(state, again, err);
 	if (ret)
 		return ret;

@@ -10,6 +10,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/plan/fields.c
 	src/plan/filter.c
 	src/plan/groups.c
+	src/plan/guard.c
 	src/plan/layouts.c
 	src/plan/left_out.c
 	src/plan/map.c
@@ -36,4 +37,5 @@ set(SDEISTATE_STATE_SOURCES
 	src/wire/encode_sdei.c
 	src/wire/encode_vm.c
 	src/wire/filter.c
+	src/wire/guard.c
 	src/wire/scratch.c)

@@ -30,6 +30,8 @@ struct sdeistate *sdeistate_free(struct sdeistate *state)
 	free(state->vcpu_events);
 	free(state->pending);
 	free(state->filter);
+	free(state->guarded);
+	free(state->shared);
 	free(state->regions);
 	free(state->unknown);
 	free(state);

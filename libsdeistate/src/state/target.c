@@ -100,6 +100,10 @@ static void look_further(struct target *target, struct sdeistate *found)
 	if (found->n_filter)
 		obstacle(target, SDEISTATE_VM_NOT_FRESH, "SMCCC filter", "ranges", "none|%u",
 			 found->n_filter);
+	if (present_guard(found))
+		obstacle(target, SDEISTATE_VM_NOT_FRESH, "MMIO guard", "state",
+			 "nothing enrolled, guarded or shared|%u, %u, %u", found->guard.enrolled,
+			 found->n_guarded, found->n_shared);
 	if (capture_refuse(&capture))
 		obstacle(target, err.reason, err.object, err.field, "%s|%s", err.expected,
 			 err.actual);

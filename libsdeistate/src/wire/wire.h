@@ -38,5 +38,6 @@ WIRE_PART(v7);
 WIRE_PART(regs);
 WIRE_PART(memory);
 WIRE_PART(filter);
+WIRE_PART(guard);
 
 #endif
