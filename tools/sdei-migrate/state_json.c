@@ -350,11 +350,37 @@ static json_t *filter_json(const struct sdeistate *state)
 			 (json_int_t)state->filter_reserved_set);
 }
 
+static json_t *ranges_json(const struct kvmcore_guard_range *range, unsigned int n)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:o, s:o}", "base", number_json(range[i].base),
+						"size", number_json(range[i].size)));
+	return list;
+}
+
+static json_t *guard_json(const struct sdeistate *state)
+{
+	static const char *const abi[] = { "S", "A1", "A2", "U", "off" };
+
+	if (state->guard.granule == 0)
+		return json_null();
+	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "abi",
+			 state->guard.abi < ARRAY_SIZE(abi) ? abi[state->guard.abi] : "unknown",
+			 "enrolled", state->guard.enrolled, "granule",
+			 number_json(state->guard.granule), "ranges",
+			 ranges_json(state->guarded, state->n_guarded), "shared",
+			 ranges_json(state->shared, state->n_shared));
+}
+
 json_t *state_json(const struct sdeistate *state)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm", state_vm_json(state),
-			 "vcpus", state_vcpus_json(state), "events", state_events_json(state),
-			 "bindings", bindings_json(state), "unregistered_handlers",
-			 handlers_json(state), "pending", pending_json(state), "memory",
-			 memory_json(state), "filter", filter_json(state));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
+			 state_vm_json(state), "vcpus", state_vcpus_json(state), "events",
+			 state_events_json(state), "bindings", bindings_json(state),
+			 "unregistered_handlers", handlers_json(state), "pending",
+			 pending_json(state), "memory", memory_json(state), "filter",
+			 filter_json(state), "guard", guard_json(state));
 }
