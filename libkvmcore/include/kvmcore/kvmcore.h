@@ -27,23 +27,6 @@
 
 struct kvmcore_vm;
 
-enum kvmcore_vm_type {
-	KVMCORE_VM_ARM64,
-	KVMCORE_VM_REALM,
-	KVMCORE_VM_S390,
-	KVMCORE_VM_PROTECTED, /* pKVM: KVM_VM_TYPE_ARM_PROTECTED, from kernel 7.2 on */
-	KVMCORE_NR_VM_TYPES
-};
-
-enum kvmcore_guard_abi {
-	KVMCORE_GUARD_S,
-	KVMCORE_GUARD_A1,
-	KVMCORE_GUARD_A2,
-	KVMCORE_GUARD_U,
-	KVMCORE_GUARD_OFF,
-	KVMCORE_NR_GUARD_ABIS
-};
-
 /* Ways of handing SDEI to userspace that came before the filter; off by default. */
 enum kvmcore_dialect {
 	KVMCORE_DIALECT_SDEI_1_0 = 1u << 0,          /* KVM_CAP_ARM_SDEI_1_0, 2017 */

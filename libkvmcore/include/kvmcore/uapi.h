@@ -241,6 +241,14 @@ struct kvmcore_array {
 /* KVMCORE_GROUP_VM: who this VM is. */
 #define KVMCORE_VM_INFO 0 /* GET struct kvmcore_vm_info */
 
+enum kvmcore_vm_type {
+	KVMCORE_VM_ARM64,
+	KVMCORE_VM_REALM,
+	KVMCORE_VM_S390,
+	KVMCORE_VM_PROTECTED, /* pKVM: KVM_VM_TYPE_ARM_PROTECTED, from kernel 7.2 on */
+	KVMCORE_NR_VM_TYPES
+};
+
 enum kvmcore_profile {
 	KVMCORE_PROFILE_SPEC,
 	KVMCORE_PROFILE_KVM_V5,
@@ -250,7 +258,7 @@ enum kvmcore_profile {
 
 struct kvmcore_vm_info {
 	__u8 uuid[16];
-	__u32 type;      /* enum kvmcore_vm_type of kvmcore.h */
+	__u32 type;      /* enum kvmcore_vm_type */
 	__u32 profile;   /* enum kvmcore_profile */
 	char kernel[16]; /* kernel profile, e.g. "6.12"; NUL padded */
 	__u32 ipa_bits;
@@ -325,13 +333,22 @@ struct kvmcore_filter_info {
 #define KVMCORE_GUARD_STATE  2 /* SET struct kvmcore_guard_state */
 #define KVMCORE_GUARD_SHARED 3 /* GET/SET struct kvmcore_array of kvmcore_guard_range */
 
+enum kvmcore_guard_abi {
+	KVMCORE_GUARD_S,
+	KVMCORE_GUARD_A1,
+	KVMCORE_GUARD_A2,
+	KVMCORE_GUARD_U,
+	KVMCORE_GUARD_OFF,
+	KVMCORE_NR_GUARD_ABIS
+};
+
 struct kvmcore_guard_range {
 	__u64 base;
 	__u64 size;
 };
 
 struct kvmcore_guard_state {
-	__u32 abi;     /* enum kvmcore_guard_abi of kvmcore.h */
+	__u32 abi;     /* enum kvmcore_guard_abi */
 	__u32 flags;   /* bit 0 enrolled */
 	__u64 granule; /* bytes */
 	__u64 count;   /* ranges at ptr, sorted, disjoint */

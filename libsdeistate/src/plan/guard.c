@@ -6,7 +6,7 @@
 #include "plan/fields.h"
 #include "plan/parts.h"
 
-#include <kvmcore/kvmcore.h>
+#include <kvmcore/uapi.h>
 #include <stdio.h>
 
 #define SHARED "MMIO guard, shared"

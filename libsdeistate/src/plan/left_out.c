@@ -5,7 +5,7 @@
  */
 #include "plan/parts.h"
 
-#include <kvmcore/kvmcore.h>
+#include <kvmcore/uapi.h>
 
 int capture_refuse_type(const struct capture *capture)
 {

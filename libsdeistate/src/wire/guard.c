@@ -6,7 +6,7 @@
 #include "wire/read.h"
 
 #include <errno.h>
-#include <kvmcore/kvmcore.h>
+#include <kvmcore/uapi.h>
 
 ProtobufCMessage *wire_encode_guard(const struct sdeistate *state, struct scratch *scratch)
 {

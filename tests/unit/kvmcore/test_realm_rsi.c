@@ -200,13 +200,13 @@ static void test_calls_that_no_realm_makes(void)
 	};
 
 	EACH_DIALECT(v8)
-	for (uint8_t action = KVM_SMCCC_FILTER_HANDLE; action <= KVM_SMCCC_FILTER_FWD_TO_USER;
+	for (unsigned int action = KVM_SMCCC_FILTER_HANDLE; action <= KVM_SMCCC_FILTER_FWD_TO_USER;
 	     action++) {
 		struct realm_vm r = realm_in(v8, NEW, NULL);
 
-		CHECK(model_filter(&r.m, 0x86000000, 0x10000, action) == 0 &&
-			      model_filter(&r.m, 0xc4000020, 0x200, action) == 0 &&
-			      model_filter(&r.m, 0xc6000000, 0x100, action) == 0,
+		CHECK(model_filter(&r.m, 0x86000000, 0x10000, (uint8_t)action) == 0 &&
+			      model_filter(&r.m, 0xc4000020, 0x200, (uint8_t)action) == 0 &&
+			      model_filter(&r.m, 0xc6000000, 0x100, (uint8_t)action) == 0,
 		      "a filter can be set");
 		CHECK(realm_finalize_vcpu(&r, 0) == 0 &&
 			      realm_cmd(&r, KVM_CAP_ARM_RME_ACTIVATE_REALM, NULL) == 0,
