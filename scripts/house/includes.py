@@ -20,6 +20,8 @@ ROOMS = {
                       "libkvmcore/include/kvmcore/port.h"), ("protobuf-c", "zstd", "OpenSSL")),
     "transport": (("transport/*",), ("OpenSSL", "libcurl")),
     "tools/common": (("tools/common/*", "libsdeistate/include/sdeistate/error.h"), ("jansson",)),
+    "tools/common/realm": (("tools/common/*", "libkvmcore/include/*",
+                            "libsdeistate/include/sdeistate/error.h"), ("jansson",)),
     "tools/sdei-migrate": (PUBLIC + ("tools/sdei-migrate/*", "tools/common/*"),
                            ("jansson", "SQLite", "libseccomp")),
     "tools/sdei-migrate/hook": (PUBLIC + ("tools/sdei-migrate/hook/*", "tools/common/*"),

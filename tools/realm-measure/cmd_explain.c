@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "explain.h"
+#include "common/realm/explain.h"
 #include "measured.h"
 #include "verbs.h"
 

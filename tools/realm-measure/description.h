@@ -6,7 +6,7 @@
 #define REALM_MEASURE_DESCRIPTION_H
 
 #include "common/failure.h"
-#include "steps.h"
+#include "common/realm/steps.h"
 
 /**
  * description_parse() - append the steps of a JSON description

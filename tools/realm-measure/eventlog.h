@@ -10,7 +10,7 @@
 
 #include "common/failure.h"
 #include "common/option.h"
-#include "steps.h"
+#include "common/realm/steps.h"
 
 #include <jansson.h>
 

@@ -9,7 +9,7 @@
 #define REALM_MEASURE_PAYLOAD_H
 
 #include "common/failure.h"
-#include "steps.h"
+#include "common/realm/steps.h"
 
 #define PAYLOAD_MAX (UINT64_C(1) << 40)
 

@@ -8,7 +8,7 @@
 #ifndef REALM_MEASURE_SCRIPT_H
 #define REALM_MEASURE_SCRIPT_H
 
-#include "steps.h"
+#include "common/realm/steps.h"
 
 /**
  * script_parse_line() - append the step that @line says, if any

@@ -9,7 +9,7 @@
 #define REALM_MEASURE_VMM_H
 
 #include "caps.h"
-#include "steps.h"
+#include "common/realm/steps.h"
 
 #include <jansson.h>
 

@@ -2,10 +2,11 @@
 /*
  * steps.h - a list of the calls that build a realm, and what running it gives
  *
- * A script, a JSON description, an event log and a VMM's command line all become such a list.
+ * A script, a JSON description, an event log, a VMM's command line and the build log of a snapshot all
+ * become such a list. explain.h compares two of them.
  */
-#ifndef REALM_MEASURE_STEPS_H
-#define REALM_MEASURE_STEPS_H
+#ifndef TOOLS_COMMON_REALM_STEPS_H
+#define TOOLS_COMMON_REALM_STEPS_H
 
 #include <kvmcore/error.h>
 #include <kvmcore/measure.h>
@@ -47,6 +48,7 @@ struct blob {
 	const uint8_t *bytes;
 	uint64_t size;
 	bool mapped;                    /* bytes are a mapping, else malloc'ed */
+	bool borrowed;                  /* bytes and granule are somebody else's */
 	struct kvmcore_digest *granule; /* instead of bytes: digests of n_granules granules */
 	uint64_t n_granules;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steps.h"
+#include "common/realm/steps.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,9 +33,10 @@ struct blob *blob_free(struct blob *blob)
 		return NULL;
 	if (blob->mapped)
 		munmap((void *)(uintptr_t)blob->bytes, blob->size);
-	else
+	else if (!blob->borrowed)
 		free((void *)(uintptr_t)blob->bytes);
-	free(blob->granule);
+	if (!blob->borrowed)
+		free(blob->granule);
 	free(blob->name);
 	free(blob->path);
 	free(blob);

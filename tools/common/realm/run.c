@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steps.h"
+#include "common/realm/steps.h"
 
 #include <errno.h>
 #include <stdio.h>

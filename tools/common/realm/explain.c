@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "explain.h"
+#include "common/realm/explain.h"
 
 #include "common/number.h"
 
@@ -210,6 +210,15 @@ static void name_page(const struct op *op, const struct kvmcore_digest *digest,
 		 op->step->kind == STEP_IMAGE ? op->step->mem.blob->name : "the step");
 }
 
+/* Cheaper than two digests; most pages of large images are equal. */
+static bool same_bytes(const struct op *a, const struct op *b)
+{
+	uint8_t page_a[KVMCORE_GRANULE_SIZE], page_b[KVMCORE_GRANULE_SIZE];
+
+	return page_bytes(a, page_a) && page_bytes(b, page_b) &&
+	       !memcmp(page_a, page_b, sizeof(page_a));
+}
+
 static void find_offset(const struct op *a, const struct op *b, struct explanation *out)
 {
 	uint8_t page_a[KVMCORE_GRANULE_SIZE], page_b[KVMCORE_GRANULE_SIZE];
@@ -260,6 +269,8 @@ static int compare_data(const struct op *a, const struct op *b, const struct wal
 	if (differ(out, CAUSE_PAGE_CONTENT, "measure flag", a->step->mem.flags,
 		   b->step->mem.flags) ||
 	    !a->step->mem.flags)
+		return 0;
+	if (same_bytes(a, b))
 		return 0;
 	ret = page_digest(a, hash, &da);
 	if (!ret)
@@ -312,28 +323,30 @@ int explain(const struct steps *a, const struct steps *b, struct explanation *ou
 {
 	struct walk wa = { .steps = a }, wb = { .steps = b };
 	enum kvmcore_hash hash = KVMCORE_HASH_SHA256;
+	struct explanation e = { 0 };
 	struct op op_a, op_b;
 	bool more_a = next(&wa, &op_a), more_b = next(&wb, &op_b);
 	int ret = 0;
 
-	*out = (struct explanation){ 0 };
 	if (a->rule != b->rule)
-		tell(out, CAUSE_RULE, "rule", kvmcore_rule_name(a->rule),
+		tell(&e, CAUSE_RULE, "rule", kvmcore_rule_name(a->rule),
 		     kvmcore_rule_name(b->rule));
-	while (!ret && !out->cause && more_a && more_b) {
-		out->op++;
-		out->line_a = op_a.step->line;
-		out->line_b = op_b.step->line;
+	while (!ret && !e.cause && more_a && more_b) {
+		e.op++;
+		e.line_a = op_a.step->line;
+		e.line_b = op_b.step->line;
 		if (op_a.kind == STEP_CREATE)
 			hash = op_a.step->params.hash;
-		ret = compare(&op_a, &op_b, &wb, hash, out);
+		ret = compare(&op_a, &op_b, &wb, hash, &e);
 		more_a = next(&wa, &op_a);
 		more_b = next(&wb, &op_b);
 	}
-	if (!ret && !out->cause && more_a != more_b) {
-		out->op++;
-		tell(out, CAUSE_LENGTH, "step", more_a ? step_name(op_a.kind) : "the end",
+	if (!ret && !e.cause && more_a != more_b) {
+		e.op++;
+		tell(&e, CAUSE_LENGTH, "step", more_a ? step_name(op_a.kind) : "the end",
 		     more_b ? step_name(op_b.kind) : "the end");
 	}
+	if (!ret)
+		*out = e;
 	return ret;
 }

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * explain.h - where two realms begin to differ, and why
+ *
+ * Whoever has two RIMs that should be equal has two lists of steps as well: what was to be done (a
+ * description, the build log of a snapshot) and what was done here (the same calls with this host's
+ * parameters and the bytes that were loaded). Fill both, each image as a blob with its bytes or, where
+ * only they are known, with the digests of its granules; then ask:
+ *
+ *	if (!explain(&recorded, &done, &e) && e.cause != CAUSE_NONE)
+ *		... step e.op: e.what is e.a there and e.b here; cause_name(e.cause), cause_advice(e.cause)
+ *
+ * Neither list is run: a step that the RMM would refuse is compared like any other.
  */
-#ifndef REALM_MEASURE_EXPLAIN_H
-#define REALM_MEASURE_EXPLAIN_H
+#ifndef TOOLS_COMMON_REALM_EXPLAIN_H
+#define TOOLS_COMMON_REALM_EXPLAIN_H
 
 #include "steps.h"
 
@@ -39,7 +49,12 @@ struct explanation {
 	unsigned int offset; /* first byte of the page that differs */
 };
 
-/** explain() - compare two lists. Return: 0; -errno of hashing */
+/**
+ * explain() - find the first step in which two lists differ
+ * @out: written on success only; CAUSE_NONE if both give the same RIM
+ *
+ * Return: 0; -ENOMEM, -EIO of hashing.
+ */
 int explain(const struct steps *a, const struct steps *b, struct explanation *out);
 
 /** cause_name() - e.g. "device-tree" */
