@@ -69,12 +69,6 @@ int realm_may_run(const struct vcpu *vcpu)
 	return vcpu->has_rec && vcpu->vm->realm->state == REALM_ACTIVE ? 0 : -EPERM;
 }
 
-static bool is_late_reg(uint64_t id)
-{
-	return id == KVMCORE_REG_SYS(3u, 3u, 9u, 12u, 0u) || /* PMCR_EL0 */
-	       id == KVMCORE_REG_SYS(3u, 0u, 0u, 5u, 0u);    /* ID_AA64DFR0_EL1 */
-}
-
 /* Series v2, "Validate register access for a Realm VM"; widened in v10. */
 int realm_check_reg(const struct vcpu *vcpu, uint64_t id)
 {
@@ -85,8 +79,6 @@ int realm_check_reg(const struct vcpu *vcpu, uint64_t id)
 	for (unsigned int n = 0; n <= dialect->max_gpr; n++)
 		if (id == KVMCORE_REG_X(n))
 			return 0;
-	if (dialect->sets_late_regs && is_late_reg(id))
-		return vcpu->vm->realm->state == REALM_NONE ? 0 : -EBUSY;
 	return -EINVAL;
 }
 

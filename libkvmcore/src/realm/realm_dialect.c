@@ -30,7 +30,6 @@ static const struct realm_dialect v8 = {
 	.filters_host_calls = true,
 	.max_config = KVM_CAP_ARM_RME_CFG_HASH_ALGO,
 	.max_gpr = 30,
-	.sets_late_regs = true,
 	.policy = KVMCORE_RIPAS_LARGEST,
 };
 

@@ -17,7 +17,6 @@ struct realm_dialect {
 	bool filters_host_calls; /* RSI_HOST_CALL is looked up in the SMCCC filter */
 	unsigned int max_config; /* highest cfg id that is implemented */
 	unsigned int max_gpr;    /* KVM_SET_ONE_REG takes x0 to this one, and pc */
-	bool sets_late_regs;     /* PMCR, ID_AA64DFR0, SVE_VLS while not created */
 	enum kvmcore_ripas_policy policy;
 };
 
