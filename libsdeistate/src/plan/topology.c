@@ -108,7 +108,7 @@ static int validate_vcpu(const struct sdeistate *state, unsigned int i, bool asc
 		return inconsistent(err, OBJECT("vcpu %u", i), "mpidr",
 				    "affinity fields only|0x%" PRIx64, (uint64_t)vcpu->mpidr);
 	if (!is_mp_state(vcpu->mp_state))
-		return inconsistent(err, OBJECT("vcpu %u", i), "mp_state", "0, 5 or 9|%u",
+		return inconsistent(err, OBJECT("vcpu %u", i), "mp_state", "0, 5 or 10|%u",
 				    vcpu->mp_state);
 	if (ascends)
 		return 0;
