@@ -184,8 +184,6 @@ static int set_memory(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 		return -EFAULT;
 	if (vm->realm && realm_check_slot(vm, &region))
 		return -EINVAL;
-	if (guard_blocks_slot(vm, region.guest_phys_addr, region.memory_size))
-		return -EEXIST;
 	return memslot_set(vm, &region);
 }
 

@@ -32,6 +32,20 @@ const struct memslot *memslot_find(const struct memslots *slots, uint64_t ipa)
 	return i < slots->n && slots->slot[i].ipa <= ipa ? &slots->slot[i] : NULL;
 }
 
+uint64_t memslot_answers(const struct memslots *slots, uint64_t ipa, uint64_t len, bool write)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		const struct memslot *slot = memslot_find(slots, ipa + done);
+
+		if (!slot || (write && slot->flags & KVM_MEM_READONLY))
+			return done;
+		done = slot->ipa + slot->size - ipa;
+	}
+	return len;
+}
+
 bool memslot_intersects(const struct memslots *slots, uint64_t ipa, uint64_t size)
 {
 	const unsigned int i = first_behind(slots, ipa);
@@ -130,7 +144,8 @@ int memslot_set(struct kvmcore_vm *vm, const struct kvm_userspace_memory_region 
 		kept = *old;
 		remove_slot(slots, old);
 	}
-	if (memslot_intersects(slots, new.ipa, new.size))
+	if (memslot_intersects(slots, new.ipa, new.size) ||
+	    guard_blocks_slot(vm, new.ipa, new.size))
 		ret = -EEXIST;
 	else if (new.ipa + new.size - 1 >= 1ULL << vm->config.ipa_bits)
 		ret = -EFAULT;

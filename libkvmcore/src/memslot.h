@@ -35,6 +35,13 @@ int memslot_set(struct kvmcore_vm *vm, const struct kvm_userspace_memory_region 
 /** memslot_find() - the slot that holds @ipa, or NULL */
 const struct memslot *memslot_find(const struct memslots *slots, uint64_t ipa);
 
+/**
+ * memslot_answers() - how many bytes of [@ipa, @ipa + @len) a guest can access before it meets one that it cannot
+ *
+ * A store into a read-only slot is an access to no memory (Documentation/virt/kvm/api.rst §4.35).
+ */
+uint64_t memslot_answers(const struct memslots *slots, uint64_t ipa, uint64_t len, bool write);
+
 /** memslot_intersects() - does any slot hold a byte of [@ipa, @ipa + @size)? */
 bool memslot_intersects(const struct memslots *slots, uint64_t ipa, uint64_t size);
 

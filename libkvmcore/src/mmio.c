@@ -32,44 +32,63 @@ static int touch_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access)
 }
 
 /* io_mem_abort() of arch/arm64/kvm/mmio.c for an access without a syndrome. */
-static int leave_without_syndrome(struct vcpu *vcpu, const struct kvmcore_mmio *access,
+static int leave_without_syndrome(struct vcpu *vcpu, const struct kvmcore_mmio *fault,
 				  struct kvmcore_reply *reply)
 {
 	if (!vcpu->vm->nisv_to_user)
 		return -ENOSYS;
-	exits_fill_nisv(vcpu, access->write ? ISS_WNR : 0, access->ipa);
+	exits_fill_nisv(vcpu, fault->write ? ISS_WNR : 0, fault->ipa);
 	reply->exit = KVMCORE_EXIT_NISV;
 	return 0;
 }
 
 /* The guest is told by an external abort; it never leaves to the VMM. */
-static void abort_access(struct vcpu *vcpu, const struct kvmcore_mmio *access,
+static void abort_access(struct vcpu *vcpu, const struct kvmcore_mmio *fault,
 			 struct kvmcore_mmio_result *result)
 {
-	if (access->from_el0)
+	if (fault->from_el0)
 		vcpu->regs.pstate &= ~PSTATE_MODE_MASK;
-	vcpu_inject_abort(vcpu, access->va);
+	vcpu_inject_abort(vcpu, fault->va);
 	*result = (struct kvmcore_mmio_result){ true, vcpu->regs.esr_el1, vcpu->regs.far_el1 };
+}
+
+/*
+ * A data abort is taken at the first byte that has no memory: from there on the access is judged, and left, with the
+ * length that the syndrome tells (kvm_handle_guest_abort(), io_mem_abort()).
+ */
+static int take_fault(struct vcpu *vcpu, const struct kvmcore_mmio *fault,
+		      struct kvmcore_mmio_result *result, struct kvmcore_reply *reply)
+{
+	const bool no_syndrome = fault->no_syndrome || fault->len > MAX_SYNDROME;
+
+	vcpu->fault_va = fault->va;
+	if (guard_refuses(vcpu->vm, fault->ipa, fault->len, no_syndrome)) {
+		abort_access(vcpu, fault, result);
+		return 0;
+	}
+	if (no_syndrome)
+		return leave_without_syndrome(vcpu, fault, reply);
+	exits_fill_mmio(vcpu, fault);
+	reply->exit = KVMCORE_EXIT_MMIO;
+	reply->returned = false;
+	return 0;
 }
 
 static int access_memory(struct vcpu *vcpu, const struct kvmcore_mmio *access,
 			 struct kvmcore_mmio_result *result, struct kvmcore_reply *reply)
 {
+	const uint64_t before =
+		memslot_answers(&vcpu->vm->memslots, access->ipa, access->len, access->write);
+	struct kvmcore_mmio fault = *access;
+
 	*result = (struct kvmcore_mmio_result){ 0 };
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	vcpu->fault_va = access->va;
-	if (memslot_find(&vcpu->vm->memslots, access->ipa))
+	if (before == access->len)
 		return touch_memory(vcpu, access);
-	if (guard_refuses(vcpu->vm, access->ipa, access->len, access->no_syndrome)) {
-		abort_access(vcpu, access, result);
-		return 0;
-	}
-	if (access->no_syndrome || access->len > MAX_SYNDROME)
-		return leave_without_syndrome(vcpu, access, reply);
-	exits_fill_mmio(vcpu, access);
-	reply->exit = KVMCORE_EXIT_MMIO;
-	reply->returned = false;
-	return 0;
+	fault.ipa += before;
+	fault.va += before;
+	return take_fault(vcpu, &fault, result, reply);
 }
 
 int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int index, const struct kvmcore_mmio *access,

@@ -7,18 +7,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define S_ENROLL   0xc6000003u
-#define S_MAP      0xc6000004u
-#define S_UNMAP    0xc6000005u
-#define PSCI_OFF   0x84000008u
-#define PSCI_RESET 0x84000009u
-#define UART       0x9000000ULL
-#define RAM        0x40000000ULL
-#define PAGE       4096u
-#define INSN       0x40001000ULL
-#define VBAR       0xffff000000010000ULL
-#define VA         0xffff800012345678ULL
-#define NOWHERE    ((uint64_t)-1)
+#define S_ENROLL        0xc6000003u
+#define S_MAP           0xc6000004u
+#define S_UNMAP         0xc6000005u
+#define PSCI_OFF        0x84000008u
+#define PSCI_RESET      0x84000009u
+#define UART            0x9000000ULL
+#define RAM             0x40000000ULL
+#define PAGE            4096u
+#define MEMSLOT_NUMBERS 32767u
+#define INSN            0x40001000ULL
+#define VBAR            0xffff000000010000ULL
+#define VA              0xffff800012345678ULL
+#define NOWHERE         ((uint64_t)-1)
 
 static const struct kvmcore_config series = { .guard = KVMCORE_GUARD_S };
 
@@ -187,6 +188,11 @@ static void test_no_slot_over_a_guarded_page(void)
 	CHECK(model_memory(&m, 0, UART - PAGE, PAGE, ram) == 0, "before it");
 	CHECK(model_memory(&m, 1, UART + 2 * PAGE, PAGE, ram + PAGE) == 0, "behind it");
 	CHECK(model_memory(&m, 0, UART, PAGE, ram) == -EEXIST, "no move onto it either");
+	CHECK(model_memory(&m, 2, UART + 1, PAGE, ram) == -EINVAL,
+	      "a malformed one is EINVAL first");
+	CHECK(model_memory(&m, MEMSLOT_NUMBERS, UART, PAGE, ram) == -EINVAL,
+	      "so is a slot too many");
+	CHECK(model_memory(&m, 0, UART, 2 * PAGE, ram) == -EINVAL, "and another size of a slot");
 	CHECK(model_call(&m, 0, S_UNMAP, UART, 0, 0) == 0, "once the guest gives it up");
 	CHECK(model_memory(&m, 2, UART, PAGE, ram + 2 * PAGE) == 0, "memory may be there");
 	CHECK(model_call(&m, 0, S_MAP, UART, 0, 0) == NOWHERE, "and then no MAP");
