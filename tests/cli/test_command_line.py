@@ -114,12 +114,18 @@ def test_help_of_a_group(_):
 
 
 def test_output_that_cannot_be_written(_):
-    for line in (["status"], ["status", "--json"]):
+    listed = ["status", "--list-fault-points"]
+    for line in (listed, [*listed, "--json"]):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = subprocess.run([cli.PROGRAM, *line], stdout=full, stderr=subprocess.PIPE, text=True,
                                   env=cli.environment(), check=False)
         check(done.returncode == 1 and "No space left" in done.stderr,
               "a result that nobody gets is a failure, said on stderr", f"{line} {done}")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([cli.PROGRAM, "show", "/nonexistent", "--json"], stdout=full, text=True,
+                              stderr=subprocess.PIPE, env=cli.environment(), check=False)
+    check(done.returncode == 1 and "/nonexistent" in done.stderr,
+          "so is the reason of a failure that nobody gets", done.stderr)
 
 
 def test_environment_and_configuration(directory):

@@ -3,7 +3,9 @@
 """snapshot, verify, show, diff, check, restore: what they do with good files."""
 import json
 import os
+import sqlite3
 import subprocess
+import time
 
 import cli
 from cli import ask, check, expect, fails, host, key, model, run
@@ -39,7 +41,7 @@ def test_there_and_back(directory):
                   int(after["info"]["generation"], 16) == int(before["info"]["generation"], 16) + 1,
                   "it is the same VM, one generation on")
             told = fails(11, "vm-not-fresh", "restore", "--control", there.control, "--trust",
-                         prefix + ".pub", path)
+                         prefix + ".pub", "--state", os.path.join(directory, "other"), path)
             check(told["vm_state"]["destination"] == "running", "a VM that has state refuses",
                   json.dumps(told))
             again = sealed(directory, there, prefix, "b.snap")
@@ -178,13 +180,40 @@ def test_single_use(directory):
             ask(*line, "--control", there.control, new)
             later = sealed(directory, there, prefix, "later.snap")
         with host(directory, "c", **fresh) as there:
-            fails(16, "already-used", *line, "--control", there.control, new)
-            check(there.vm("status")["state"] == "ended", "what was staged is thrown away")
+            fresh_state = there.vm("status")
+            for how in ([], ["--dry-run"]):
+                fails(16, "already-used", *line, "--control", there.control, *how, new)
+            check(there.vm("status") == fresh_state, "the destination was not touched for it")
+            fails(2, "usage", *line, "--control", there.control, "--override", "already-used", new)
+            fails(16, "already-used", *line, "--control", there.control, "--override", "rollback",
+                  "--reason", "x", new)
+            told = ask(*line, "--control", there.control, "--override", "already-used", "--reason",
+                       "a rehearsal", new)
+            check(told["state"] == "running", "an operator may set that aside, by name", told)
+            check(there.vm("status")["info"]["generation"] == "0x1", "and the VM is no older for it")
+        with sqlite3.connect(os.path.join(directory, "state", "ledger.db")) as ledger:
+            check(ledger.execute("SELECT rule, reason FROM overrides").fetchall() ==
+                  [("already-used", "a rehearsal")], "with his reason on record")
+        ledger.close()
         with host(directory, "d", **fresh) as there:
             fails(16, "rollback", *line, "--control", there.control, old)
             ask(*line, "--control", there.control, later)
         with host(directory, "e", **fresh) as there:
             ask(*line, "--control", there.control, "--state", os.path.join(directory, "other"), new)
+
+
+def test_expired(directory):
+    prefix = key(directory, "k")
+    with host(directory) as vm, host(directory, "b", args=["--no-script"]) as there:
+        path = sealed(directory, vm, prefix, "a.snap", "--any-destination", "--expires-in", "1")
+        time.sleep(2.1)
+        line = ["restore", "--trust", prefix + ".pub", "--control", there.control, path]
+        fails(16, "expired", *line)
+        ask(*line, "--override", "expired", "--reason", "the clock was wrong")
+        with sqlite3.connect(os.path.join(directory, "state", "ledger.db")) as ledger:
+            check(ledger.execute("SELECT rule FROM overrides").fetchall() == [("expired",)],
+                  "an expired one needs a word, too")
+        ledger.close()
 
 
 def test_another_vm(directory):

@@ -76,7 +76,8 @@ int tool_fail(const struct tool *tool, const struct failure *failure)
 
 	if (object)
 		print_line(tool->out, object);
-	else
+	/* A reason that nobody gets there is said here. */
+	if (!object || ferror(tool->out))
 		explain(tool, failure);
 	return (int)failure_exit(failure->reason);
 }

@@ -35,14 +35,29 @@ static int make_directories(char *path)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+int tool_state_path(const char *given, char **path, struct failure *failure)
+{
+	char *made = given ? strdup(given) : default_path();
+
+	if (made && *made) {
+		*path = made;
+		return 0;
+	}
+	free(made);
+	if (given && !*given)
+		return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", "--state",
+				   "a folder", "an empty name");
+	return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "state directory", NULL, NULL,
+			   NULL);
+}
+
 int tool_state_dir(const char *given, char **path, struct failure *failure)
 {
-	OWNED_MEMORY char *made = given ? strdup(given) : default_path();
-	int ret;
+	OWNED_MEMORY char *made = NULL;
+	int ret = tool_state_path(given, &made, failure);
 
-	if (!made || !*made)
-		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "state directory", NULL,
-				   NULL, NULL);
+	if (ret)
+		return ret;
 	ret = make_directories(made);
 	if (ret)
 		return failure_io(failure, made, -ret);

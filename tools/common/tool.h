@@ -85,6 +85,9 @@ int tool_event(const struct tool *tool, json_t *object);
 /** tool_stdout_is_data() - from now on stdout carries bytes; results go to stderr */
 void tool_stdout_is_data(struct tool *tool);
 
+/** tool_state_path() - the name of tool_state_dir() alone; creates nothing. Return: as that */
+int tool_state_path(const char *given, char **path, struct failure *failure);
+
 /**
  * tool_state_dir() - where records live: @given, or the default for root and for others; created
  *

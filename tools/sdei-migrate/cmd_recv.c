@@ -15,6 +15,7 @@
 
 struct recv_args {
 	const char *control, *vms, *state;
+	struct ledger_word word;
 	bool once, stay_paused;
 	struct mover_options mover;
 };
@@ -200,6 +201,8 @@ static void serve(struct service *service)
 
 static int check_args(struct tool *tool, const struct recv_args *args)
 {
+	if (args->word.rule && (!args->word.reason || !args->word.reason[0]))
+		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
 	if (!args->control == !args->vms)
 		return tool_usage(tool, "--control", "--control PATH or --vms DIR, one of them");
 	return 0;
@@ -256,6 +259,7 @@ static int run_recv(struct tool *tool, void *opaque)
 		.receiver = { .control = args->control,
 			      .vms = args->vms,
 			      .stay_paused = args->stay_paused,
+			      .word = args->word.rule ? &args->word : NULL,
 			      .lock = PTHREAD_MUTEX_INITIALIZER },
 		.signal_fd = -1,
 		.done_fd = -1,
@@ -308,6 +312,17 @@ static const struct option_row rows[] = {
 	  .help = "do not let the VM run yet; vm resume does",
 	  .offset = AT(stay_paused),
 	  .type = OPTION_FLAG },
+	{ .name = "--override",
+	  .argument = "RULE",
+	  .help = "take a VM although this rule forbids it; recorded, needs --reason",
+	  .offset = AT(word.rule),
+	  .type = OPTION_CHOICE,
+	  .choices = "rollback" },
+	{ .name = "--reason",
+	  .argument = "TEXT",
+	  .help = "why --override is right; recorded",
+	  .offset = AT(word.reason),
+	  .type = OPTION_TEXT },
 	MOVER_KEY_ROW(struct recv_args),
 	MOVER_PEER_ROW(struct recv_args),
 	MOVER_COMMON_ROWS(struct recv_args),

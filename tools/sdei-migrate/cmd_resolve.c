@@ -12,15 +12,17 @@ struct resolve_args {
 	struct mover_options mover;
 };
 
-static int read_session(const struct resolve_args *args, struct ledger *ledger,
+static int read_session(const struct resolve_args *args, struct ledger **ledger,
 			struct ledger_session *session, struct failure *failure)
 {
 	struct transport_id id;
+	int ret;
 
 	if (transport_id_parse(args->id, &id))
 		return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", "ID",
 				   "a session's id, as status lists them", args->id);
-	return ledger_find(ledger, &id, session, failure);
+	ret = ledger_open_existing(args->state, ledger, failure);
+	return ret ? ret : ledger_find(*ledger, &id, session, failure);
 }
 
 /* What send was given, unless the command line says otherwise. */
@@ -109,8 +111,7 @@ static int run_resolve(struct tool *tool, void *opaque)
 
 	if (args->run_on && (!args->reason || !args->reason[0]))
 		return tool_usage(tool, "--reason", "why you decide it, for the record");
-	if (ledger_open(args->state, &ledger, &failure) ||
-	    read_session(args, ledger, &session, &failure) ||
+	if (read_session(args, &ledger, &session, &failure) ||
 	    settle(ledger, args, &session, &report, &failure))
 		return fail(tool, &failure);
 	if (!settle_is_over(&session))
@@ -146,8 +147,7 @@ static int run_cancel(struct tool *tool, void *opaque)
 	json_t *json;
 	int ret;
 
-	if (ledger_open(args->state, &ledger, &failure) ||
-	    read_session(args, ledger, &session, &failure))
+	if (read_session(args, &ledger, &session, &failure))
 		return fail(tool, &failure);
 	ret = settle(ledger, args, &session, &report, &failure);
 	/* The peer has given up; the command that began it hears of that and lets the VM run. */

@@ -9,9 +9,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 struct restore_args {
-	const char *control, *key, *file, *state;
+	const char *control, *key, *file, *state, *override, *why;
 	struct option_list trust;
 	bool dry_run, stay_paused, insecure_no_signature;
 };
@@ -34,13 +35,13 @@ static int check_kind(const struct sealed *sealed, const char *path, struct fail
 
 /* Everything up to the permission to run; what was staged is thrown away after a failure. */
 static int stage(struct transport_control *control, const struct sealed *sealed,
-		 const struct transport_id *session, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-		 struct transport_error *err)
+		 const struct transport_id *session, uint64_t generation,
+		 uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	const struct sdeistate_opened *opened = sealed->opened;
 	const struct transport_stage request = {
 		.session = *session,
-		.generation = opened->manifest.generation + 1,
+		.generation = generation,
 		.records = { opened->stream.data, opened->stream.len },
 	};
 	bool prepared = false;
@@ -73,22 +74,63 @@ static json_t *result(const struct sealed *sealed, const struct restore_args *ar
 	return json;
 }
 
-/* A snapshot runs once: it is used up, on disk, before the VM may run. */
-static int consume(struct ledger *ledger, const struct sealed *sealed, struct transport_error *err)
+/* What the ledger is asked about, and for how long the operator's word holds. */
+struct use {
+	struct ledger_word word;
+	struct ledger_use use;
+	uint64_t generation; /* the VM's afterwards */
+};
+
+static struct use use_of(const struct restore_args *args, const struct sealed *sealed)
 {
 	const struct sdeistate_manifest *manifest = &sealed->opened->manifest;
-	struct transport_id snapshot, vm;
-	struct failure failure;
+	struct use use = { .word = { args->override, args->why },
+			   .use = { .generation = manifest->generation } };
 
-	memcpy(snapshot.bytes, manifest->id, sizeof(snapshot.bytes));
-	memcpy(vm.bytes, manifest->vm_uuid, sizeof(vm.bytes));
-	return ledger_consume(ledger, &snapshot, &vm, manifest->generation, &failure)
-		       ? mover_error(err, &failure)
-		       : 0;
+	memcpy(use.use.snapshot.bytes, manifest->id, sizeof(use.use.snapshot.bytes));
+	memcpy(use.use.vm.bytes, manifest->vm_uuid, sizeof(use.use.vm.bytes));
+	return use;
+}
+
+/* Before the destination is touched: a snapshot that must not be used costs it nothing. */
+static int ask_ledger(const struct restore_args *args, struct use *use, struct ledger **ledger,
+		      struct transport_error *err)
+{
+	struct failure failure;
+	int ret = args->dry_run ? ledger_open_existing(args->state, ledger, &failure)
+				: ledger_open(args->state, ledger, &failure);
+
+	if (ret == -ENOENT && args->dry_run)
+		return 0;
+	if (!ret)
+		ret = ledger_check(*ledger, &use->use, &use->generation, &failure);
+	return ret ? mover_error(err, &failure) : 0;
+}
+
+/* A snapshot runs once: it is used up, on disk, before the VM may run. */
+static int consume(struct ledger *ledger, const struct sealed *sealed, const struct use *use,
+		   struct transport_error *err)
+{
+	const uint64_t expires = sealed->opened->manifest.expires;
+	struct failure failure;
+	uint64_t generation = use->generation;
+	int ret = 0;
+
+	if (use->word.rule && strcmp(use->word.rule, "expired") == 0 && expires &&
+	    expires <= (uint64_t)time(NULL))
+		ret = ledger_override(ledger, &use->use, &failure);
+	if (!ret)
+		ret = ledger_consume(ledger, &use->use, &generation, &failure);
+	if (ret)
+		return mover_error(err, &failure);
+	if (generation == use->generation)
+		return 0;
+	return transport_error_fill(err, -EAGAIN, "temporary", "VM", "generation",
+				    "the one that was asked for|another restore's");
 }
 
 static int move_in(struct transport_control *control, struct ledger *ledger,
-		   const struct sealed *sealed, const struct restore_args *args,
+		   const struct sealed *sealed, const struct use *use, bool stay_paused,
 		   uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	struct transport_error ignored;
@@ -100,13 +142,13 @@ static int move_in(struct transport_control *control, struct ledger *ledger,
 	ret = transport_control_reserve(control, &session, err);
 	if (ret)
 		return ret;
-	ret = stage(control, sealed, &session, digest, err);
+	ret = stage(control, sealed, &session, use->generation, digest, err);
 	if (ret == 0)
-		ret = consume(ledger, sealed, err);
+		ret = consume(ledger, sealed, use, err);
 	if (ret)
 		transport_control_abort(control, &session, &ignored);
 	else
-		ret = transport_control_commit(control, &session, args->stay_paused, err);
+		ret = transport_control_commit(control, &session, stay_paused, err);
 	return ret;
 }
 
@@ -124,6 +166,14 @@ static int fail(const struct tool *tool, struct transport_control *control,
 	return tool_fail(tool, &failure);
 }
 
+static unsigned int flags_of(const struct restore_args *args)
+{
+	const bool any_time = args->override && strcmp(args->override, "expired") == 0;
+
+	return (args->insecure_no_signature ? SDEISTATE_OPEN_UNSIGNED : 0u) |
+	       (any_time ? SDEISTATE_OPEN_ANY_TIME : 0u);
+}
+
 static int run_restore(struct tool *tool, void *opaque)
 {
 	const struct restore_args *args = opaque;
@@ -131,7 +181,7 @@ static int run_restore(struct tool *tool, void *opaque)
 		.path = args->file,
 		.trust = &args->trust,
 		.key = args->key,
-		.flags = args->insecure_no_signature ? SDEISTATE_OPEN_UNSIGNED : 0,
+		.flags = flags_of(args),
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	OWNED_CONTROL struct transport_control *control = NULL;
@@ -141,10 +191,14 @@ static int run_restore(struct tool *tool, void *opaque)
 	struct transport_error err;
 	struct transport_state records;
 	struct failure failure;
+	struct use use;
 
-	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
-	    (!args->dry_run && ledger_open(args->state, &ledger, &failure)))
+	if (args->override && (!args->why || !args->why[0]))
+		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
+	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure))
 		return tool_fail(tool, &failure);
+	use = use_of(args, &sealed);
+	use.use.word = args->override ? &use.word : NULL;
 	tool_detail(tool, "%s: signed by %u trusted key(s), %zu bytes of state, consistent",
 		    args->file, sealed.opened->n_signers, sealed.opened->stream.len);
 	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
@@ -154,7 +208,10 @@ static int run_restore(struct tool *tool, void *opaque)
 	if (issues.n_issues)
 		return issues_fail(tool, &issues);
 	tool_detail(tool, "%s: the destination can take it", args->control);
-	if (!args->dry_run && move_in(control, ledger, &sealed, args, digest, &err))
+	if (ask_ledger(args, &use, &ledger, &err))
+		return fail(tool, control, &err);
+	if (!args->dry_run &&
+	    move_in(control, ledger, &sealed, &use, args->stay_paused, digest, &err))
 		return fail(tool, control, &err);
 	return tool_result(tool, result(&sealed, args, digest));
 }
@@ -183,6 +240,17 @@ static const struct option_row rows[] = {
 	  .help = "do not let it run yet; vm resume does",
 	  .offset = AT(stay_paused),
 	  .type = OPTION_FLAG },
+	{ .name = "--override",
+	  .argument = "RULE",
+	  .help = "restore although this rule forbids it; recorded, needs --reason",
+	  .offset = AT(override),
+	  .type = OPTION_CHOICE,
+	  .choices = "already-used|rollback|expired" },
+	{ .name = "--reason",
+	  .argument = "TEXT",
+	  .help = "why --override is right; recorded",
+	  .offset = AT(why),
+	  .type = OPTION_TEXT },
 	{ .name = "--state",
 	  .argument = "DIR",
 	  .help = "where this host keeps its ledger",
@@ -205,13 +273,15 @@ static const struct option_row rows[] = {
 const struct verb verb_restore = {
 	.name = "restore",
 	.summary = "Put a sealed snapshot into a fresh VM",
-	.about = "Opens, checks, replays, proves, and only then lets the VM run. It is all or "
-		 "nothing: "
-		 "after a failure the destination VM holds nothing of it. Every obstacle is named, "
-		 "not the first alone.\n\n"
-		 "A snapshot is used up by it: this host restores it once, and never an older one "
-		 "of "
-		 "the same VM afterwards.",
+	.about =
+		"Opens, checks, replays, proves, and only then lets the VM run. It is all or "
+		"nothing: "
+		"after a failure the destination VM holds nothing of it. Every obstacle is named, "
+		"not the first alone.\n\n"
+		"A snapshot is used up by it: this host restores it once, and never an older one "
+		"of "
+		"the same VM afterwards. --override sets one rule aside, by name and with a reason "
+		"that the ledger keeps: then it is on you that the VM does not run twice.",
 	.options = rows,
 	.args_size = sizeof(struct restore_args),
 	.run = run_restore,

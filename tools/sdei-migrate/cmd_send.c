@@ -42,8 +42,9 @@ static int op_record(void *ctx, const struct transport_peer *peer, struct transp
 
 	memcpy(sender->session.peer_key, peer->key_id, sizeof(peer->key_id));
 	sender->session.state = TRANSPORT_SESSION_RECORDED;
-	return ledger_begin(sender->ledger, &sender->session, &failure) ? mover_error(err, &failure)
-									: 0;
+	return ledger_begin(sender->ledger, &sender->session, NULL, NULL, &failure)
+		       ? mover_error(err, &failure)
+		       : 0;
 }
 
 static int op_pause(void *ctx, struct transport_error *err)

@@ -40,19 +40,13 @@ static int show_all(struct tool *tool, struct ledger *ledger)
 	return ret == -ENOMEM ? tool_no_memory(tool) : tool_fail(tool, &failure);
 }
 
-static int show_one(struct tool *tool, struct ledger *ledger, const char *text)
+static int show_one(struct tool *tool, struct ledger *ledger, const struct transport_id *id)
 {
 	struct ledger_session session;
-	struct transport_id id;
 	struct failure failure;
 	json_t *json;
 
-	if (transport_id_parse(text, &id)) {
-		failure_set(&failure, SDEISTATE_USAGE, -EINVAL, "command line", "ID",
-			    "a session's id", text);
-		return tool_fail(tool, &failure);
-	}
-	if (ledger_find(ledger, &id, &session, &failure))
+	if (ledger_find(ledger, id, &session, &failure))
 		return tool_fail(tool, &failure);
 	json = session_json(&session);
 	if (json)
@@ -65,13 +59,24 @@ static int run_status(struct tool *tool, void *opaque)
 {
 	const struct status_args *args = opaque;
 	OWNED_LEDGER struct ledger *ledger = NULL;
+	struct transport_id id;
 	struct failure failure;
+	int ret;
 
 	if (args->list_fault_points)
 		return tool_result(tool, json_pack("{s:o}", "fault_points", fault_list()));
-	if (ledger_open(args->state, &ledger, &failure))
+	if (args->id && transport_id_parse(args->id, &id)) {
+		failure_set(&failure, SDEISTATE_USAGE, -EINVAL, "command line", "ID",
+			    "a session's id", args->id);
 		return tool_fail(tool, &failure);
-	return args->id ? show_one(tool, ledger, args->id) : show_all(tool, ledger);
+	}
+	ret = ledger_open_existing(args->state, &ledger, &failure);
+	/* A host that has never moved a VM has no ledger and no sessions; a folder that is named has one. */
+	if (ret == -ENOENT && !args->state && !args->id)
+		return tool_result(tool, json_pack("{s:[]}", "sessions"));
+	if (ret)
+		return tool_fail(tool, &failure);
+	return args->id ? show_one(tool, ledger, &id) : show_all(tool, ledger);
 }
 
 #define AT(member) offsetof(struct status_args, member)

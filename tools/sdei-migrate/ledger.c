@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_MS        10000
 
 static const char schema[] =
@@ -19,7 +19,11 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS consumed("
 	" snapshot TEXT PRIMARY KEY, vm TEXT NOT NULL, generation INTEGER NOT NULL,"
 	" session TEXT, at INTEGER NOT NULL);"
-	"CREATE TABLE IF NOT EXISTS generations(vm TEXT PRIMARY KEY, generation INTEGER NOT NULL);";
+	"CREATE TABLE IF NOT EXISTS generations(vm TEXT PRIMARY KEY, generation INTEGER NOT NULL);"
+	/* since version 2 */
+	"CREATE TABLE IF NOT EXISTS overrides("
+	" snapshot TEXT NOT NULL, vm TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL,"
+	" at INTEGER NOT NULL);";
 
 int ledger_fail(const struct ledger *ledger, struct failure *failure)
 {
@@ -31,7 +35,7 @@ int ledger_fail(const struct ledger *ledger, struct failure *failure)
 			   sqlite3_errmsg(ledger->db));
 }
 
-static int run(struct ledger *ledger, const char *sql, struct failure *failure)
+int ledger_run(struct ledger *ledger, const char *sql, struct failure *failure)
 {
 	return sqlite3_exec(ledger->db, sql, NULL, NULL, NULL) == SQLITE_OK
 		       ? 0
@@ -52,7 +56,7 @@ int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **statem
 }
 
 /* A statement without rows. */
-static int finish(struct ledger *ledger, sqlite3_stmt *statement, struct failure *failure)
+int ledger_finish(struct ledger *ledger, sqlite3_stmt *statement, struct failure *failure)
 {
 	return sqlite3_step(statement) == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
 }
@@ -72,7 +76,7 @@ static int check_version(struct ledger *ledger, struct failure *failure)
 		return 0;
 	snprintf(found, sizeof(found), "%d", version);
 	return failure_set(failure, SDEISTATE_NEWER, -EPROTONOSUPPORT, ledger->path,
-			   "schema version", "1", found);
+			   "schema version", "at most 2", found);
 }
 
 static int set_up(struct ledger *ledger, struct failure *failure)
@@ -80,29 +84,26 @@ static int set_up(struct ledger *ledger, struct failure *failure)
 	int ret;
 
 	sqlite3_busy_timeout(ledger->db, BUSY_MS);
-	ret = run(ledger, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", failure);
+	ret = ledger_run(ledger, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;", failure);
 	if (!ret)
 		ret = check_version(ledger, failure);
 	if (!ret)
-		ret = run(ledger, "BEGIN IMMEDIATE", failure);
+		ret = ledger_run(ledger, "BEGIN IMMEDIATE", failure);
 	if (ret)
 		return ret;
-	ret = run(ledger, schema, failure);
+	ret = ledger_run(ledger, schema, failure);
 	if (!ret)
-		ret = run(ledger, "PRAGMA user_version=1", failure);
+		ret = ledger_run(ledger, "PRAGMA user_version=2", failure);
 	sqlite3_exec(ledger->db, ret ? "ROLLBACK" : "COMMIT", NULL, NULL, NULL);
 	return ret;
 }
 
-int ledger_open(const char *given, struct ledger **ledger, struct failure *failure)
+static int open_in(const char *dir, struct ledger **ledger, struct failure *failure)
 {
 	OWNED_LEDGER struct ledger *made = calloc(1, sizeof(*made));
-	OWNED_MEMORY char *dir = NULL;
 	mode_t mask;
-	int ret = tool_state_dir(given, &dir, failure);
+	int ret;
 
-	if (ret)
-		return ret;
 	if (!made || asprintf(&made->path, "%s/ledger.db", dir) < 0)
 		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "ledger", NULL, NULL,
 				   NULL);
@@ -117,6 +118,33 @@ int ledger_open(const char *given, struct ledger **ledger, struct failure *failu
 	*ledger = made;
 	made = NULL;
 	return 0;
+}
+
+int ledger_open(const char *given, struct ledger **ledger, struct failure *failure)
+{
+	OWNED_MEMORY char *dir = NULL;
+	int ret = tool_state_dir(given, &dir, failure);
+
+	return ret ? ret : open_in(dir, ledger, failure);
+}
+
+int ledger_open_existing(const char *given, struct ledger **ledger, struct failure *failure)
+{
+	OWNED_MEMORY char *dir = NULL, *path = NULL;
+	int ret = tool_state_path(given, &dir, failure);
+
+	if (ret)
+		return ret;
+	if (asprintf(&path, "%s/ledger.db", dir) < 0) {
+		path = NULL;
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "ledger", NULL, NULL,
+				   NULL);
+	}
+	if (access(path, F_OK) < 0)
+		return failure_set(failure, SDEISTATE_USAGE, -errno, path, "--state",
+				   "a folder where send, recv or restore keeps its records",
+				   strerror(errno));
+	return open_in(dir, ledger, failure);
 }
 
 struct ledger *ledger_close(struct ledger *ledger)
@@ -134,7 +162,7 @@ void ledger_release(struct ledger **ledger)
 	*ledger = ledger_close(*ledger);
 }
 
-static void bind_id(sqlite3_stmt *statement, const char *name, const struct transport_id *id)
+void ledger_bind_id(sqlite3_stmt *statement, const char *name, const struct transport_id *id)
 {
 	char text[TRANSPORT_ID_TEXT_SIZE];
 
@@ -143,102 +171,21 @@ static void bind_id(sqlite3_stmt *statement, const char *name, const struct tran
 			  SQLITE_TRANSIENT);
 }
 
-static void bind_text(sqlite3_stmt *statement, const char *name, const char *text)
+void ledger_bind_text(sqlite3_stmt *statement, const char *name, const char *text)
 {
 	sqlite3_bind_text(statement, sqlite3_bind_parameter_index(statement, name), text, -1,
 			  SQLITE_TRANSIENT);
 }
 
-static void bind_number(sqlite3_stmt *statement, const char *name, int64_t number)
+void ledger_bind_number(sqlite3_stmt *statement, const char *name, int64_t number)
 {
 	sqlite3_bind_int64(statement, sqlite3_bind_parameter_index(statement, name), number);
 }
 
-static void bind_bytes(sqlite3_stmt *statement, const char *name, const void *bytes, size_t len)
+void ledger_bind_bytes(sqlite3_stmt *statement, const char *name, const void *bytes, size_t len)
 {
 	sqlite3_bind_blob64(statement, sqlite3_bind_parameter_index(statement, name), bytes, len,
 			    SQLITE_TRANSIENT);
-}
-
-/* The highest generation this host knows of a VM; 0 if it knows none. */
-static int read_generation(struct ledger *ledger, const struct transport_id *vm,
-			   uint64_t *generation, struct failure *failure)
-{
-	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
-	int step, ret = ledger_prepare(ledger, "SELECT generation FROM generations WHERE vm=:vm",
-				       &statement, failure);
-
-	if (ret)
-		return ret;
-	bind_id(statement, ":vm", vm);
-	step = sqlite3_step(statement);
-	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		return ledger_fail(ledger, failure);
-	*generation = step == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
-	return 0;
-}
-
-static int write_generation(struct ledger *ledger, const struct transport_id *vm,
-			    uint64_t generation, struct failure *failure)
-{
-	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
-	int ret = ledger_prepare(ledger,
-				 "INSERT INTO generations(vm, generation) VALUES(:vm, :generation)"
-				 " ON CONFLICT(vm) DO UPDATE SET generation=:generation",
-				 &statement, failure);
-
-	if (ret)
-		return ret;
-	bind_id(statement, ":vm", vm);
-	bind_number(statement, ":generation", (int64_t)generation);
-	return finish(ledger, statement, failure);
-}
-
-static int check_generation(struct ledger *ledger, const struct transport_id *vm,
-			    uint64_t generation, uint64_t *former, struct failure *failure)
-{
-	char expected[48], actual[32];
-	int ret = read_generation(ledger, vm, former, failure);
-
-	if (ret)
-		return ret;
-	if (generation >= INT64_MAX)
-		return failure_set(failure, SDEISTATE_OVER_LIMIT, -E2BIG, "VM", "generation",
-				   "below 2^63 - 1", "more");
-	if (generation >= *former)
-		return 0;
-	snprintf(expected, sizeof(expected), "%llu or more", (unsigned long long)*former);
-	snprintf(actual, sizeof(actual), "%llu", (unsigned long long)generation);
-	return failure_set(failure, SDEISTATE_ROLLBACK, -ESTALE, "VM", "generation", expected,
-			   actual);
-}
-
-/* D9: an id is used once. @session may be NULL. */
-static int consume(struct ledger *ledger, const struct transport_id *snapshot,
-		   const struct transport_id *vm, uint64_t generation,
-		   const struct transport_id *session, struct failure *failure)
-{
-	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
-	char text[TRANSPORT_ID_TEXT_SIZE];
-	int step, ret = ledger_prepare(ledger,
-				       "INSERT INTO consumed(snapshot, vm, generation, session, at)"
-				       " VALUES(:snapshot, :vm, :generation, :session, :at)",
-				       &statement, failure);
-
-	if (ret)
-		return ret;
-	bind_id(statement, ":snapshot", snapshot);
-	bind_id(statement, ":vm", vm);
-	bind_number(statement, ":generation", (int64_t)generation);
-	if (session)
-		bind_id(statement, ":session", session);
-	bind_number(statement, ":at", time(NULL));
-	step = sqlite3_step(statement);
-	transport_id_print(snapshot, text);
-	if (step == SQLITE_CONSTRAINT)
-		return failure_set(failure, SDEISTATE_ALREADY_USED, -EEXIST, "snapshot", "id",
-				   "one that was never used here", text);
-	return step == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
 }
 
 static int insert_session(struct ledger *ledger, const struct ledger_session *session,
@@ -255,21 +202,21 @@ static int insert_session(struct ledger *ledger, const struct ledger_session *se
 
 	if (ret)
 		return ret;
-	bind_id(statement, ":id", &session->offer.session);
-	bind_number(statement, ":role", session->role);
-	bind_id(statement, ":vm", &session->offer.vm.uuid);
-	bind_id(statement, ":snapshot", &session->offer.snapshot);
-	bind_number(statement, ":generation", (int64_t)session->offer.vm.generation);
-	bind_number(statement, ":former", (int64_t)former);
-	bind_text(statement, ":state", transport_session_state_name(session->state));
-	bind_text(statement, ":control", session->control);
-	bind_text(statement, ":peer", session->peer);
-	bind_text(statement, ":key", session->key);
-	bind_text(statement, ":peer_crt", session->peer_crt);
-	bind_number(statement, ":insecure", session->insecure);
-	bind_bytes(statement, ":peer_key", session->peer_key, sizeof(session->peer_key));
-	bind_text(statement, ":note", session->note);
-	bind_number(statement, ":now", time(NULL));
+	ledger_bind_id(statement, ":id", &session->offer.session);
+	ledger_bind_number(statement, ":role", session->role);
+	ledger_bind_id(statement, ":vm", &session->offer.vm.uuid);
+	ledger_bind_id(statement, ":snapshot", &session->offer.snapshot);
+	ledger_bind_number(statement, ":generation", (int64_t)session->offer.vm.generation);
+	ledger_bind_number(statement, ":former", (int64_t)former);
+	ledger_bind_text(statement, ":state", transport_session_state_name(session->state));
+	ledger_bind_text(statement, ":control", session->control);
+	ledger_bind_text(statement, ":peer", session->peer);
+	ledger_bind_text(statement, ":key", session->key);
+	ledger_bind_text(statement, ":peer_crt", session->peer_crt);
+	ledger_bind_number(statement, ":insecure", session->insecure);
+	ledger_bind_bytes(statement, ":peer_key", session->peer_key, sizeof(session->peer_key));
+	ledger_bind_text(statement, ":note", session->note);
+	ledger_bind_number(statement, ":now", time(NULL));
 	step = sqlite3_step(statement);
 	transport_id_print(&session->offer.session, text);
 	if (step == SQLITE_CONSTRAINT)
@@ -278,43 +225,43 @@ static int insert_session(struct ledger *ledger, const struct ledger_session *se
 	return step == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
 }
 
-static int end_transaction(struct ledger *ledger, int ret, struct failure *failure)
+int ledger_end(struct ledger *ledger, int ret, struct failure *failure)
 {
 	if (!ret)
-		ret = run(ledger, "COMMIT", failure);
+		ret = ledger_run(ledger, "COMMIT", failure);
 	if (ret)
 		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 	return ret;
 }
 
 static int begin(struct ledger *ledger, const struct ledger_session *session,
-		 struct failure *failure)
+		 const struct ledger_word *word, uint64_t *next, struct failure *failure)
 {
 	const struct transport_offer *offer = &session->offer;
+	const struct ledger_use use = { .snapshot = offer->snapshot,
+					.vm = offer->vm.uuid,
+					.generation = offer->vm.generation,
+					.word = word };
 	uint64_t former = 0;
 	int ret = 0;
 
-	if (session->role == TRANSPORT_DESTINATION) {
-		ret = check_generation(ledger, &offer->vm.uuid, offer->vm.generation, &former,
-				       failure);
-		if (!ret)
-			ret = consume(ledger, &offer->snapshot, &offer->vm.uuid,
-				      offer->vm.generation, &offer->session, failure);
-		if (!ret)
-			ret = write_generation(ledger, &offer->vm.uuid, offer->vm.generation + 1,
-					       failure);
-	}
+	if (session->role == TRANSPORT_DESTINATION)
+		ret = ledger_use_up(ledger, &use, &offer->session, &former, next, failure);
 	return ret ? ret : insert_session(ledger, session, former, failure);
 }
 
 int ledger_begin(struct ledger *ledger, const struct ledger_session *session,
-		 struct failure *failure)
+		 const struct ledger_word *word, uint64_t *next, struct failure *failure)
 {
-	int ret = run(ledger, "BEGIN IMMEDIATE", failure);
+	uint64_t made = session->offer.vm.generation + 1;
+	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", failure);
 
 	if (ret)
 		return ret;
-	return end_transaction(ledger, begin(ledger, session, failure), failure);
+	ret = ledger_end(ledger, begin(ledger, session, word, &made, failure), failure);
+	if (!ret && next)
+		*next = made;
+	return ret;
 }
 
 static int update_session(struct ledger *ledger, const struct ledger_session *session,
@@ -329,14 +276,14 @@ static int update_session(struct ledger *ledger, const struct ledger_session *se
 
 	if (ret)
 		return ret;
-	bind_text(statement, ":state", transport_session_state_name(session->state));
-	bind_text(statement, ":note", session->note);
-	bind_number(statement, ":overridden", session->overridden);
+	ledger_bind_text(statement, ":state", transport_session_state_name(session->state));
+	ledger_bind_text(statement, ":note", session->note);
+	ledger_bind_number(statement, ":overridden", session->overridden);
 	if (session->proof.len)
-		bind_bytes(statement, ":proof", session->proof.bytes, session->proof.len);
-	bind_number(statement, ":now", time(NULL));
-	bind_id(statement, ":id", &session->offer.session);
-	ret = finish(ledger, statement, failure);
+		ledger_bind_bytes(statement, ":proof", session->proof.bytes, session->proof.len);
+	ledger_bind_number(statement, ":now", time(NULL));
+	ledger_bind_id(statement, ":id", &session->offer.session);
+	ret = ledger_finish(ledger, statement, failure);
 	if (!ret && sqlite3_changes(ledger->db) == 0)
 		ret = failure_set(failure, SDEISTATE_USAGE, -ENOENT, "session", "id",
 				  "one of the ledger", "another");
@@ -356,10 +303,10 @@ static int restore_generation(struct ledger *ledger, const struct ledger_session
 
 	if (ret)
 		return ret;
-	bind_id(statement, ":id", &session->offer.session);
-	bind_id(statement, ":vm", &session->offer.vm.uuid);
-	bind_number(statement, ":raised", (int64_t)session->offer.vm.generation + 1);
-	return finish(ledger, statement, failure);
+	ledger_bind_id(statement, ":id", &session->offer.session);
+	ledger_bind_id(statement, ":vm", &session->offer.vm.uuid);
+	ledger_bind_number(statement, ":raised", (int64_t)session->offer.vm.generation + 1);
+	return ledger_finish(ledger, statement, failure);
 }
 
 static int settle_generation(struct ledger *ledger, const struct ledger_session *session,
@@ -372,9 +319,9 @@ static int settle_generation(struct ledger *ledger, const struct ledger_session 
 	if (session->role == TRANSPORT_DESTINATION && session->state == TRANSPORT_SESSION_ABORTED)
 		return restore_generation(ledger, session, failure);
 	if (session->role == TRANSPORT_SOURCE && session->state == TRANSPORT_SESSION_COMMITTED) {
-		ret = read_generation(ledger, &vm->uuid, &known, failure);
+		ret = ledger_generation(ledger, &vm->uuid, &known, failure);
 		if (!ret && known < vm->generation + 1)
-			ret = write_generation(ledger, &vm->uuid, vm->generation + 1, failure);
+			ret = ledger_raise(ledger, &vm->uuid, vm->generation + 1, failure);
 	}
 	return ret;
 }
@@ -382,29 +329,12 @@ static int settle_generation(struct ledger *ledger, const struct ledger_session 
 int ledger_settle(struct ledger *ledger, const struct ledger_session *session,
 		  struct failure *failure)
 {
-	int ret = run(ledger, "BEGIN IMMEDIATE", failure);
+	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", failure);
 
 	if (ret)
 		return ret;
 	ret = update_session(ledger, session, failure);
 	if (!ret)
 		ret = settle_generation(ledger, session, failure);
-	return end_transaction(ledger, ret, failure);
-}
-
-int ledger_consume(struct ledger *ledger, const struct transport_id *snapshot,
-		   const struct transport_id *vm, uint64_t generation, struct failure *failure)
-{
-	uint64_t former;
-	int ret = run(ledger, "BEGIN IMMEDIATE", failure);
-
-	if (ret)
-		return ret;
-	/* First the id: who restores twice is to hear that, not that a generation passed. */
-	ret = consume(ledger, snapshot, vm, generation, NULL, failure);
-	if (!ret)
-		ret = check_generation(ledger, vm, generation, &former, failure);
-	if (!ret)
-		ret = write_generation(ledger, vm, generation + 1, failure);
-	return end_transaction(ledger, ret, failure);
+	return ledger_end(ledger, ret, failure);
 }

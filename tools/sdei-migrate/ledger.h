@@ -25,6 +25,13 @@ struct ledger;
  */
 int ledger_open(const char *given, struct ledger **ledger, struct failure *failure);
 
+/**
+ * ledger_open_existing() - open a ledger, and create nothing
+ *
+ * Return: as ledger_open(); -ENOENT usage: there is none.
+ */
+int ledger_open_existing(const char *given, struct ledger **ledger, struct failure *failure);
+
 /** ledger_close() - Return: NULL */
 struct ledger *ledger_close(struct ledger *ledger);
 
@@ -50,15 +57,23 @@ struct ledger_session {
 	int64_t began, changed; /* seconds since 1970 */
 };
 
+/* The operator sets a rule aside, by name; recorded where it was needed. Borrowed. */
+struct ledger_word {
+	const char *rule; /* already-used, rollback or expired */
+	const char *reason;
+};
+
 /**
  * ledger_begin() - write down a session before the VM stops; on disk when it returns
+ * @word: at a destination, a rule that does not count; NULL: all count
+ * @next: the VM's generation at the destination; may be NULL
  *
  * A destination consumes the snapshot id and raises the VM's generation in the same transaction.
  * Return: 0; -EEXIST already-used: this session, or this snapshot; -ESTALE rollback: a newer generation
  * of this VM was here; -EIO io.
  */
 int ledger_begin(struct ledger *ledger, const struct ledger_session *session,
-		 struct failure *failure);
+		 const struct ledger_word *word, uint64_t *next, struct failure *failure);
 
 /**
  * ledger_settle() - where the session stands now
@@ -83,13 +98,33 @@ int ledger_each(struct ledger *ledger,
 		int (*visit)(void *ctx, const struct ledger_session *session), void *ctx,
 		struct failure *failure);
 
+/* A snapshot to be used up, and how. */
+struct ledger_use {
+	struct transport_id snapshot, vm;
+	uint64_t generation;            /* the one it was taken at */
+	const struct ledger_word *word; /* NULL: every rule counts */
+};
+
+/**
+ * ledger_check() - may this snapshot be used? Changes nothing
+ * @next: the generation the VM would have: above all that this host has known
+ *
+ * Return: as ledger_consume().
+ */
+int ledger_check(struct ledger *ledger, const struct ledger_use *use, uint64_t *next,
+		 struct failure *failure);
+
 /**
  * ledger_consume() - use a snapshot that did not come in a session, once
- * @generation: the one it was taken at; the VM has the next from now on
+ * @next: the VM's generation from now on
  *
- * On disk when it returns. Return: 0; -EEXIST already-used; -ESTALE rollback; -EIO io.
+ * On disk when it returns, with the operator's word if it was needed.
+ * Return: 0; -EEXIST already-used; -ESTALE rollback; -E2BIG over-limit; -EIO io.
  */
-int ledger_consume(struct ledger *ledger, const struct transport_id *snapshot,
-		   const struct transport_id *vm, uint64_t generation, struct failure *failure);
+int ledger_consume(struct ledger *ledger, const struct ledger_use *use, uint64_t *next,
+		   struct failure *failure);
+
+/** ledger_override() - write down that @use->word was needed. Return: 0; -EIO io */
+int ledger_override(struct ledger *ledger, const struct ledger_use *use, struct failure *failure);
 
 #endif

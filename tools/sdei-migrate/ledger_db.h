@@ -21,6 +21,41 @@ int ledger_fail(const struct ledger *ledger, struct failure *failure);
 int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **statement,
 		   struct failure *failure);
 
+/** ledger_run() - statements without parameters and rows. Return: as ledger_fail() */
+int ledger_run(struct ledger *ledger, const char *sql, struct failure *failure);
+
+/** ledger_finish() - a prepared statement without rows. Return: as ledger_fail() */
+int ledger_finish(struct ledger *ledger, sqlite3_stmt *statement, struct failure *failure);
+
+/** ledger_end() - commit, or with @ret roll back. Return: @ret; as ledger_fail() */
+int ledger_end(struct ledger *ledger, int ret, struct failure *failure);
+
+/** ledger_bind_id() - a parameter's value by name; as the three below */
+void ledger_bind_id(sqlite3_stmt *statement, const char *name, const struct transport_id *id);
+/** ledger_bind_text() - copied */
+void ledger_bind_text(sqlite3_stmt *statement, const char *name, const char *text);
+/** ledger_bind_number() - signed, 64 bits */
+void ledger_bind_number(sqlite3_stmt *statement, const char *name, int64_t number);
+/** ledger_bind_bytes() - copied */
+void ledger_bind_bytes(sqlite3_stmt *statement, const char *name, const void *bytes, size_t len);
+
+/** ledger_generation() - the highest this host knows of a VM; 0 if none. Return: as ledger_fail() */
+int ledger_generation(struct ledger *ledger, const struct transport_id *vm, uint64_t *generation,
+		      struct failure *failure);
+
+/** ledger_raise() - make it @generation. Return: as ledger_fail() */
+int ledger_raise(struct ledger *ledger, const struct transport_id *vm, uint64_t generation,
+		 struct failure *failure);
+
+/**
+ * ledger_use_up() - ledger_consume() inside a transaction
+ * @session: the one it came in; NULL: none
+ * @former: the generation known before
+ */
+int ledger_use_up(struct ledger *ledger, const struct ledger_use *use,
+		  const struct transport_id *session, uint64_t *former, uint64_t *next,
+		  struct failure *failure);
+
 /** ledger_finalize() - for owned locals */
 void ledger_finalize(sqlite3_stmt **statement);
 

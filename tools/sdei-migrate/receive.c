@@ -19,6 +19,7 @@ struct visitor {
 	struct transport_control *control;
 	struct transport_progress *progress; /* while it is in the list */
 	struct ledger_session session;
+	uint64_t generation; /* the VM's here */
 };
 
 static const struct transport_id *id_of(const struct visitor *visitor)
@@ -157,7 +158,8 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	if (ret)
 		return ret;
 	ret = fault_hit(TRANSPORT_STEP_RECV_RECORD, visitor->stream, err);
-	if (!ret && ledger_begin(visitor->receiver->ledger, session, &failure))
+	if (!ret && ledger_begin(visitor->receiver->ledger, session, visitor->receiver->word,
+				 &visitor->generation, &failure))
 		ret = mover_error(err, &failure);
 	if (ret) {
 		transport_control_abort(visitor->control, &offer->session, NULL);
@@ -187,7 +189,7 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 	const struct transport_offer *offer = &visitor->session.offer;
 	struct sdeistate_opened *opened = NULL;
 	struct transport_stage stage = { .session = offer->session,
-					 .generation = offer->vm.generation + 1 };
+					 .generation = visitor->generation };
 	int ret = mover_open_seal(&visitor->receiver->mover, offer, nonce, blob, &opened, err);
 
 	if (ret)

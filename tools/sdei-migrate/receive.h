@@ -18,8 +18,9 @@ struct receiver {
 	const char *control; /* the one VM's socket; or */
 	const char *vms;     /* the folder of UUID.sock */
 	bool stay_paused;
-	pthread_mutex_t lock;     /* of the list */
-	struct visitor *visitors; /* sessions that are recorded and not over */
+	const struct ledger_word *word; /* a rule that does not count, or NULL */
+	pthread_mutex_t lock;           /* of the list */
+	struct visitor *visitors;       /* sessions that are recorded and not over */
 };
 
 /* How one connection went. */

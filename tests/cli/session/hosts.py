@@ -75,7 +75,7 @@ class Pair:
     def session(self, side="a"):
         """The last session of a ledger, or None."""
         done = run("status", "--state", self.state(side), "--json")
-        sessions = json.loads(done.stdout)["sessions"]
+        sessions = json.loads(done.stdout).get("sessions")  # none: there is no ledger yet
         return sessions[-1] if sessions else None
 
     def resolve(self, *args, side="a"):

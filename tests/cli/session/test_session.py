@@ -244,6 +244,9 @@ def test_usage(directory):
     os.chmod(prefix + ".key", 0o644)
     fails(15, "key-permissions", "recv", "--listen", TLS, "--control", "c", *common)
     check(ask("status", "--state", directory + "/s") == {"sessions": []}, "and no session began")
+    told = fails(2, "usage", "status", "--state", directory + "/typo")
+    check(told["field"] == "--state" and not os.path.exists(directory + "/typo"),
+          "a folder without a ledger is a mistake, and status makes none", told)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ static int begin(struct home *home, enum transport_role role, uint8_t number, ui
 	const struct ledger_session session = session_of(role, number, generation);
 	struct failure failure;
 
-	return ledger_begin(home->ledger, &session, &failure);
+	return ledger_begin(home->ledger, &session, NULL, NULL, &failure);
 }
 
 static int settle(struct home *home, enum transport_role role, uint8_t number, uint64_t generation,
@@ -86,7 +86,7 @@ static void test_a_session_is_remembered_whole(void)
 	struct home home;
 
 	REQUIRE(home_open(&home), "a ledger opens");
-	CHECK(ledger_begin(home.ledger, &want, &failure) == 0, "a session begins");
+	CHECK(ledger_begin(home.ledger, &want, NULL, NULL, &failure) == 0, "a session begins");
 	come_again(&home);
 	REQUIRE(ledger_find(home.ledger, &want.offer.session, &got, &failure) == 0, "it is found");
 	CHECK(got.role == want.role && got.state == want.state && got.insecure &&
@@ -109,35 +109,71 @@ static void test_a_session_is_remembered_whole(void)
 		      got.state == TRANSPORT_SESSION_ABORTED && got.overridden &&
 		      !strcmp(got.note, changed.note) && got.proof.len == 5,
 	      "and how is remembered");
-	CHECK(ledger_begin(home.ledger, &want, &failure) == -EEXIST, "an id is for one session");
+	CHECK(ledger_begin(home.ledger, &want, NULL, NULL, &failure) == -EEXIST,
+	      "an id is for one session");
 	changed.offer.session.bytes[0] = 99;
 	CHECK(ledger_settle(home.ledger, &changed, &failure) == -ENOENT, "another is not there");
 	home_close(&home);
 }
 
+/* Use snapshot @number of VM @vm, taken at @generation. */
+static int use(struct home *home, uint8_t number, uint8_t vm, uint64_t generation,
+	       const struct ledger_word *word, uint64_t *next, struct failure *failure)
+{
+	const struct ledger_use use = {
+		.snapshot = { { number } }, .vm = { { vm } }, .generation = generation, .word = word
+	};
+	uint64_t asked = 0;
+	int may = ledger_check(home->ledger, &use, &asked, failure);
+	int ret = ledger_consume(home->ledger, &use, next, failure);
+
+	CHECK(may == ret && (ret || asked == *next), "who asks first hears what will be said");
+	return ret;
+}
+
 static void test_a_snapshot_is_used_once(void)
 {
-	const struct transport_id vm = { { 0xaa } }, snapshot = { { 1 } }, next = { { 2 } };
-	const struct transport_id other_vm = { { 0xbb } }, third = { { 3 } };
 	struct failure failure;
 	struct home home;
+	uint64_t next = 0;
 
 	REQUIRE(home_open(&home), "a ledger opens");
-	CHECK(ledger_consume(home.ledger, &snapshot, &vm, 4, &failure) == 0, "the first time");
+	CHECK(use(&home, 1, 0xaa, 4, NULL, &next, &failure) == 0 && next == 5, "the first time");
 	come_again(&home);
-	CHECK(ledger_consume(home.ledger, &snapshot, &vm, 4, &failure) == -EEXIST &&
+	CHECK(use(&home, 1, 0xaa, 4, NULL, &next, &failure) == -EEXIST &&
 		      failure.reason == SDEISTATE_ALREADY_USED,
 	      "and never again");
-	CHECK(ledger_consume(home.ledger, &next, &vm, 4, &failure) == -ESTALE &&
+	CHECK(use(&home, 2, 0xaa, 4, NULL, &next, &failure) == -ESTALE &&
 		      failure.reason == SDEISTATE_ROLLBACK,
 	      "nor another of the same generation");
-	CHECK(ledger_consume(home.ledger, &next, &vm, 5, &failure) == 0,
+	CHECK(use(&home, 2, 0xaa, 5, NULL, &next, &failure) == 0,
 	      "a refused one was not used; the next generation may come");
-	CHECK(ledger_consume(home.ledger, &third, &other_vm, 0, &failure) == 0,
+	CHECK(use(&home, 3, 0xbb, 0, NULL, &next, &failure) == 0,
 	      "other VMs have generations of their own");
-	CHECK(ledger_consume(home.ledger, &(struct transport_id){ { 4 } }, &vm, UINT64_MAX,
-			     &failure) == -E2BIG,
+	CHECK(use(&home, 4, 0xaa, UINT64_MAX, NULL, &next, &failure) == -E2BIG,
 	      "an absurd generation is refused");
+	home_close(&home);
+}
+
+static void test_a_rule_is_set_aside_by_name(void)
+{
+	const struct ledger_word used = { "already-used", "a rehearsal" };
+	const struct ledger_word rollback = { "rollback", "the new disk is broken" };
+	struct failure failure;
+	struct home home;
+	uint64_t next = 0;
+
+	REQUIRE(home_open(&home), "a ledger opens");
+	CHECK(use(&home, 1, 0xaa, 4, NULL, &next, &failure) == 0, "a snapshot is used");
+	CHECK(use(&home, 1, 0xaa, 4, &rollback, &next, &failure) == -EEXIST,
+	      "another rule's word does not help");
+	CHECK(use(&home, 1, 0xaa, 4, &used, &next, &failure) == 0 && next == 5, "its own does");
+	CHECK(use(&home, 2, 0xaa, 2, &used, &next, &failure) == -ESTALE, "and not the other's");
+	CHECK(use(&home, 2, 0xaa, 2, &rollback, &next, &failure) == 0 && next == 5,
+	      "an older one makes the VM no older: what lies between stays refused");
+	CHECK(use(&home, 3, 0xaa, 4, NULL, &next, &failure) == -ESTALE, "without a word");
+	CHECK(use(&home, 3, 0xaa, 5, &rollback, &next, &failure) == 0 && next == 6,
+	      "a word that was not needed changes nothing");
 	home_close(&home);
 }
 
@@ -163,17 +199,17 @@ static void test_an_aborted_session_gives_the_generation_back(void)
 
 static void test_what_left_does_not_come_back_older(void)
 {
-	const struct transport_id vm = { { 0xaa } }, old = { { 9 } };
 	struct failure failure;
 	struct home home;
+	uint64_t next;
 
 	REQUIRE(home_open(&home), "a ledger opens");
 	CHECK(begin(&home, TRANSPORT_SOURCE, 1, 6) == 0 &&
 		      settle(&home, TRANSPORT_SOURCE, 1, 6, TRANSPORT_SESSION_COMMITTED) == 0,
 	      "a VM leaves");
-	CHECK(ledger_consume(home.ledger, &old, &vm, 6, &failure) == -ESTALE,
+	CHECK(use(&home, 9, 0xaa, 6, NULL, &next, &failure) == -ESTALE,
 	      "a snapshot from before is refused here");
-	CHECK(ledger_consume(home.ledger, &old, &vm, 7, &failure) == 0, "one from there is not");
+	CHECK(use(&home, 9, 0xaa, 7, NULL, &next, &failure) == 0, "one from there is not");
 	home_close(&home);
 }
 
@@ -225,6 +261,7 @@ static void test_a_damaged_ledger_is_said_to_be(void)
 int main(void)
 {
 	return RUN_TESTS(test_a_session_is_remembered_whole, test_a_snapshot_is_used_once,
+			 test_a_rule_is_set_aside_by_name,
 			 test_an_aborted_session_gives_the_generation_back,
 			 test_what_left_does_not_come_back_older, test_two_programs_share_one,
 			 test_a_damaged_ledger_is_said_to_be);
