@@ -69,7 +69,7 @@ static const struct reg_row *find_row(uint64_t id)
 		const struct reg_row *r = &reg_row[i];
 		const uint64_t distance = id - r->id;
 
-		if (id >= r->id && distance % r->step == 0 && distance / r->step < r->count)
+		if (distance < (uint64_t)r->count * r->step && distance % r->step == 0)
 			return r;
 	}
 	return NULL;

@@ -24,4 +24,11 @@ int user_write(uint64_t to, const void *from, size_t len);
  */
 bool user_vouch(bool vouched);
 
+/**
+ * user_borrow() - the memory itself, to read or fill it in place and not by way of a copy
+ *
+ * Return: NULL unless the caller vouches for it and it is aligned to eight bytes; copy then.
+ */
+void *user_borrow(uint64_t at, size_t len);
+
 #endif

@@ -21,12 +21,27 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context)
 	vcpu->pending = PENDING_NONE;
 }
 
-static struct kvm_run *map_run_page(void)
+/* One mapping for all vCPUs there can be; memory is what their exits make of it. */
+static int map_runs(struct kvmcore_vm *vm)
 {
-	void *page =
-		mmap(NULL, RUN_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *runs;
 
-	return page == MAP_FAILED ? NULL : page;
+	if (vm->runs)
+		return 0;
+	runs = mmap(NULL, RUNS_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (runs == MAP_FAILED)
+		return -ENOMEM;
+	madvise(runs, RUNS_SIZE, MADV_NOHUGEPAGE);
+	vm->runs = runs;
+	return 0;
+}
+
+void vcpu_unmap_runs(struct kvmcore_vm *vm)
+{
+	if (vm->runs)
+		munmap(vm->runs, RUNS_SIZE);
+	vm->runs = NULL;
 }
 
 int vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr, struct vcpu **vcpu)
@@ -42,13 +57,11 @@ int vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr, struct 
 	new->power = POWER_ON;
 	new->pvtime_ipa = PVTIME_UNSET;
 	vcpu_reset(new, 0, 0);
-	new->run = map_run_page();
-	if (!new->run || sdei_vcpu_init(new)) {
-		if (new->run)
-			munmap(new->run, RUN_SIZE);
+	if (map_runs(vm) || sdei_vcpu_init(new)) {
 		free(new);
 		return -ENOMEM;
 	}
+	new->run = (struct kvm_run *)(vm->runs + (size_t) new->index *RUN_SIZE);
 	*vcpu = new;
 	return 0;
 }
@@ -58,7 +71,6 @@ struct vcpu *vcpu_destroy(struct vcpu *vcpu)
 	if (!vcpu)
 		return NULL;
 	sdei_vcpu_exit(vcpu);
-	munmap(vcpu->run, RUN_SIZE);
 	free(vcpu);
 	return NULL;
 }

@@ -146,6 +146,7 @@ struct kvmcore_vm *kvmcore_vm_destroy(struct kvmcore_vm *vm)
 		return NULL;
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		vcpu_destroy(vm->vcpu[i]);
+	vcpu_unmap_runs(vm);
 	sdei_exit(vm);
 	guard_exit(vm);
 	realm_exit(vm);
@@ -176,10 +177,10 @@ struct vcpu *vm_vcpu_by_mpidr(const struct kvmcore_vm *vm, uint64_t mpidr)
 	return NULL;
 }
 
-static bool is_id_taken(const struct kvmcore_vm *vm, uint32_t vcpu_id)
+static bool is_taken(const struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
 {
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
-		if (vm->port_vcpu[i].vcpu_id == vcpu_id)
+		if (vm->port_vcpu[i].vcpu_id == vcpu_id || vm->port_vcpu[i].mpidr == mpidr)
 			return true;
 	return false;
 }
@@ -212,7 +213,7 @@ int vm_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
 	if (vcpu_id >= KVMCORE_MAX_VCPUS || vm->n_vcpus == KVMCORE_MAX_VCPUS ||
 	    mpidr & ~MPIDR_AFFINITY)
 		return -EINVAL;
-	if (is_id_taken(vm, vcpu_id) || vm_vcpu_by_mpidr(vm, mpidr))
+	if (is_taken(vm, vcpu_id, mpidr))
 		return -EEXIST;
 	ret = grow_tables(vm);
 	if (!ret)

@@ -61,6 +61,7 @@ struct vcpu {
 
 #define PVTIME_UNSET (~0ULL)
 #define RUN_SIZE     8192u /* what KVM_GET_VCPU_MMAP_SIZE answers: kvm_run and the coalesced page */
+#define RUNS_SIZE    ((size_t)KVMCORE_MAX_VCPUS * RUN_SIZE)
 
 struct kvmcore_vm {
 	pthread_mutex_t lock;
@@ -74,6 +75,7 @@ struct kvmcore_vm {
 	struct vcpu **vcpu;
 	struct kvm_port_vcpu *port_vcpu;
 	unsigned int n_vcpus;
+	char *runs; /* RUNS_SIZE bytes, the vCPUs' pages; NULL before the first */
 	struct filter filter;
 	struct fwreg fwreg;
 	struct memslots memslots;
@@ -115,6 +117,7 @@ static inline void vm_changed(struct kvmcore_vm *vm)
 /* Life of a vCPU; the VM owns it and has checked the names. Return: 0; -ENOMEM */
 int vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr, struct vcpu **vcpu);
 struct vcpu *vcpu_destroy(struct vcpu *vcpu);
+void vcpu_unmap_runs(struct kvmcore_vm *vm); /* after the last of them */
 
 /** vcpu_mpidr_of_id() - the affinity the kernel derives from a vcpu_id (arch/arm64/kvm/sys_regs.c)
  */

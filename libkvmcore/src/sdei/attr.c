@@ -48,6 +48,14 @@ static bool is_orphan(const struct sdei_event *event, const struct vcpu *vcpu)
 	       (event_runs_on(event, vcpu->index) || check_is_announced(event, vcpu));
 }
 
+/* Most events run nowhere and are announced nowhere, which their counts tell. */
+static bool has_orphans(const struct sdei_event *event)
+{
+	return !event->has_instance &&
+	       (event->n_running || event->announced_on != SDEI_NO_VCPU ||
+		bit_count(event->instance.unregister_pending, SDEI_VCPU_WORDS));
+}
+
 static uint32_t list_handlers(const struct kvmcore_vm *vm, struct kvmcore_sdei_handler *out)
 {
 	uint32_t n = 0;
@@ -55,7 +63,7 @@ static uint32_t list_handlers(const struct kvmcore_vm *vm, struct kvmcore_sdei_h
 	for (uint32_t slot = 0; slot < SDEI_NR_SLOTS; slot++) {
 		const struct sdei_event *event = vm->sdei.event[slot];
 
-		if (!event || event->has_instance)
+		if (!event || !has_orphans(event))
 			continue;
 		for (uint32_t i = 0; i < vm->n_vcpus && n < MAX_HANDLERS; i++) {
 			const uint32_t index = event_index(event, vm->vcpu[i]);

@@ -9,14 +9,12 @@
 #define ROUTE_ANY 0u
 #define ROUTE_PE  1u
 
+/* Each byte equals its neighbour, and the first one is zero. */
 static bool is_zero(const void *at, size_t len)
 {
 	const uint8_t *byte = at;
 
-	for (size_t i = 0; i < len; i++)
-		if (byte[i])
-			return false;
-	return true;
+	return len == 0 || (byte[0] == 0 && memcmp(byte, byte + 1, len - 1) == 0);
 }
 
 bool check_is_announced(const struct sdei_event *event, const struct vcpu *vcpu)
@@ -108,15 +106,20 @@ static bool is_within(const __u64 *part, const __u64 *whole)
 /* Who is registered has an entry point; whoever is not has neither entry point nor argument. */
 static bool has_sound_handlers(const struct kvm_sdei_registered_event_state *entry)
 {
-	for (uint32_t i = 0; i < KVM_SDEI_MAX_VCPUS; i++) {
-		const bool registered = bit_has(entry->registered, i);
+	for (uint32_t first = 0; first < KVM_SDEI_MAX_VCPUS; first += 64) {
+		const __u64 registered = entry->registered[first / 64];
+		const __u64 kept = registered | entry->unregister_pending[first / 64];
+		const __u64 *address = &entry->ep_address[first], *arg = &entry->ep_arg[first];
 
-		if (registered && !entry->ep_address[i])
+		for (__u64 left = registered; left; left &= left - 1)
+			if (!address[__builtin_ctzll(left)])
+				return false;
+		if (kept == 0 &&
+		    !(is_zero(address, 64 * sizeof(*address)) && is_zero(arg, 64 * sizeof(*arg))))
 			return false;
-		if (registered || bit_has(entry->unregister_pending, i))
-			continue;
-		if (entry->ep_address[i] || entry->ep_arg[i])
-			return false;
+		for (__u64 left = kept ? ~kept : 0; left; left &= left - 1)
+			if (address[__builtin_ctzll(left)] | arg[__builtin_ctzll(left)])
+				return false;
 	}
 	return true;
 }
@@ -170,15 +173,19 @@ static int check_one_registered(const struct kvmcore_vm *vm,
 int check_registered(const struct kvmcore_vm *vm,
 		     const struct kvm_sdei_registered_event_state *entry, uint32_t n)
 {
+	__u64 seen[SDEI_SLOT_WORDS] = { 0 };
 	int ret;
 
 	for (uint32_t i = 0; i < n; i++) {
+		const struct sdei_event *event;
+
 		ret = check_one_registered(vm, &entry[i]);
 		if (ret)
 			return ret;
-		for (uint32_t k = 0; k < i; k++)
-			if (entry[k].num == entry[i].num)
-				return -EINVAL;
+		event = event_find(&vm->sdei, entry[i].num);
+		if (bit_has(seen, event->slot))
+			return -EINVAL;
+		bit_add(seen, event->slot);
 	}
 	return 0;
 }

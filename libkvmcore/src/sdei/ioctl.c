@@ -30,29 +30,41 @@ typedef void fill_fn(const struct request *request, struct cursor *at, void *out
 
 /* --- Arrays --------------------------------------------------------------------------------------- */
 
+/* The next @count entries of a list that has @n: those there are, then zeros. */
+static void fill_entries(const struct request *request, struct cursor *at, uint32_t n, uint8_t *out,
+			 uint32_t count, size_t size, fill_fn *fill)
+{
+	for (uint32_t k = 0; k < count; k++, at->i++) {
+		if (at->i < n)
+			fill(request, at, out + k * size);
+		else
+			memset(out + k * size, 0, size);
+	}
+}
+
 /*
- * As many entries as the caller asks for: those there are, then zeros. What a GET gives is written in
- * pieces, so that no size of array needs memory of its own.
+ * As many entries as the caller asks for. What cannot be filled in place is written in pieces, so
+ * that no size of array needs memory of its own.
  */
 static int give_array(const struct request *request, uint32_t n, size_t size, fill_fn *fill)
 {
 	const uint32_t count = request->cmd.count;
 	const uint32_t per_piece = (uint32_t)(SDEI_SCRATCH_LEN / size);
-	uint8_t *scratch = request->vm->sdei.scratch;
+	uint8_t *scratch = request->vm->sdei.scratch, *place;
 	struct cursor at = { 0, SDEI_NO_SLOT, false };
 	uint64_t to = request->cmd.pointer;
 
 	if ((uint64_t)count * size > MAX_ARRAY)
 		return -ENOMEM;
+	place = user_borrow(to, count * size);
+	if (place) {
+		fill_entries(request, &at, n, place, count, size, fill);
+		return 0;
+	}
 	for (uint32_t done = 0; done < count;) {
 		const uint32_t piece = count - done < per_piece ? count - done : per_piece;
 
-		for (uint32_t k = 0; k < piece; k++, at.i++) {
-			if (at.i < n)
-				fill(request, &at, scratch + k * size);
-			else
-				memset(scratch + k * size, 0, size);
-		}
+		fill_entries(request, &at, n, scratch, piece, size, fill);
 		if (user_write(to, scratch, piece * size))
 			return -EFAULT;
 		to += piece * size;
@@ -61,25 +73,32 @@ static int give_array(const struct request *request, uint32_t n, size_t size, fi
 	return 0;
 }
 
-static void free_array(void *array)
+/* The array of a SET: the caller's own, or a copy of it. */
+struct array {
+	const void *entry;
+	void *copy;
+};
+
+static void free_array(struct array *array)
 {
-	free(*(void **)array);
+	free(array->copy);
 }
 
 #define AUTO_ARRAY __attribute__((cleanup(free_array)))
 
-static int take_array(const struct request *request, size_t size, void *array)
+static int take_array(const struct request *request, size_t size, struct array *array)
 {
 	const uint64_t len = (uint64_t)request->cmd.count * size;
-	void *copy;
 
 	if (len > MAX_ARRAY)
 		return -ENOMEM;
-	copy = malloc(len);
-	if (!copy)
+	array->entry = user_borrow(request->cmd.pointer, len);
+	if (array->entry)
+		return 0;
+	array->entry = array->copy = malloc(len);
+	if (!array->copy)
 		return -ENOMEM;
-	memcpy(array, &copy, sizeof(copy));
-	return user_read(copy, request->cmd.pointer, len);
+	return user_read(array->copy, request->cmd.pointer, len);
 }
 
 /* The series adds in 32 bits, so that a huge count wraps; a checked profile adds in 64. */
@@ -124,17 +143,17 @@ static int get_exposed(struct request *request)
 
 static int set_exposed(struct request *request)
 {
-	AUTO_ARRAY struct kvm_sdei_exposed_event_state *entry = NULL;
+	AUTO_ARRAY struct array array = { .copy = NULL };
 	struct sdei *sdei = &request->vm->sdei;
 	int ret;
 
 	if (is_over_limit(request, sdei->n_exposed))
 		return -ERANGE;
-	ret = take_array(request, sizeof(*entry), &entry);
+	ret = take_array(request, sizeof(struct kvm_sdei_exposed_event_state), &array);
 	if (!ret)
-		ret = check_exposed(sdei, entry, request->cmd.count);
-	if (!ret && entry)
-		ret = restore_exposed(sdei, entry, request->cmd.count);
+		ret = check_exposed(sdei, array.entry, request->cmd.count);
+	if (!ret)
+		ret = restore_exposed(sdei, array.entry, request->cmd.count);
 	return ret;
 }
 
@@ -158,16 +177,18 @@ static int get_registered(struct request *request)
 
 static int set_registered(struct request *request)
 {
-	AUTO_ARRAY struct kvm_sdei_registered_event_state *entry = NULL;
+	AUTO_ARRAY struct array array = { .copy = NULL };
+	const struct kvm_sdei_registered_event_state *entry;
 	struct kvmcore_vm *vm = request->vm;
 	int ret;
 
 	if (is_over_limit(request, vm->sdei.n_registered))
 		return -ERANGE;
-	ret = take_array(request, sizeof(*entry), &entry);
+	ret = take_array(request, sizeof(*entry), &array);
+	entry = array.entry;
 	if (!ret)
 		ret = check_registered(vm, entry, request->cmd.count);
-	for (uint32_t i = 0; entry && !ret && i < request->cmd.count; i++)
+	for (uint32_t i = 0; !ret && i < request->cmd.count; i++)
 		restore_registered(&vm->sdei, &entry[i]);
 	return ret;
 }
@@ -206,13 +227,15 @@ static int get_vcpu_event(struct request *request)
 
 static int set_vcpu_event(struct request *request)
 {
-	AUTO_ARRAY struct kvm_sdei_vcpu_event_state *entry = NULL;
+	AUTO_ARRAY struct array array = { .copy = NULL };
+	const struct kvm_sdei_vcpu_event_state *entry;
 	int ret;
 
-	ret = take_array(request, sizeof(*entry), &entry);
+	ret = take_array(request, sizeof(*entry), &array);
+	entry = array.entry;
 	if (!ret)
 		ret = check_vcpu_events(request->vcpu, entry, request->cmd.count);
-	for (uint32_t i = 0; entry && !ret && i < request->cmd.count; i++)
+	for (uint32_t i = 0; !ret && i < request->cmd.count; i++)
 		restore_vcpu_event(request->vcpu, &entry[i]);
 	return ret;
 }
