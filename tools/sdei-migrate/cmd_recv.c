@@ -249,6 +249,16 @@ static int open_service(struct service *service, struct failure *failure)
 	return 0;
 }
 
+static bool takes_stdout(const char *uri)
+{
+	const char *comma = strchr(uri, ',');
+
+	if (strncmp(uri, "fd:", 3) != 0)
+		return false;
+	return comma ? strcmp(comma, ",1") == 0
+		     : strcmp(uri, "fd:0") == 0 || strcmp(uri, "fd:1") == 0;
+}
+
 static int run_recv(struct tool *tool, void *opaque)
 {
 	const struct recv_args *args = opaque;
@@ -270,7 +280,7 @@ static int run_recv(struct tool *tool, void *opaque)
 	if (ret)
 		return ret;
 	/* There the session's bytes travel; an event among them would break it. */
-	if (strcmp(args->mover.uri, "fd:0") == 0 || strcmp(args->mover.uri, "fd:1") == 0)
+	if (takes_stdout(args->mover.uri))
 		tool_stdout_is_data(tool);
 	if (open_service(&service, &failure))
 		return tool_fail(tool, &failure);
@@ -288,7 +298,8 @@ static int run_recv(struct tool *tool, void *opaque)
 static const struct option_row rows[] = {
 	{ .name = "--listen",
 	  .argument = "URI",
-	  .help = "tcp:HOST:PORT (0: a free port), unix:PATH, fd:N, exec:COMMAND",
+	  .help = "tcp:HOST:PORT (0: a free port), unix:PATH, fd:N, fd:IN,OUT, "
+		  "exec:COMMAND",
 	  .offset = AT(mover.uri),
 	  .type = OPTION_TEXT,
 	  .required = true },

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 
 static int net_error(const char *uri, int code, struct transport_error *err)
 {
+	if (code == -ECANCELED)
+		return transport_error_fill(err, code, "cancelled", uri, "connection", "|");
 	return transport_error_fill(err, code, code == -ETIMEDOUT ? "timeout" : "peer", uri,
 				    "connection", "a listening peer|%s", strerror(-code));
 }
@@ -37,32 +40,43 @@ static int wrap(const char *uri, int fd, struct transport_stream **stream,
 	return 0;
 }
 
+/* How long a connection may take, and what ends the wait before. */
+struct patience {
+	int64_t deadline;
+	int cancel_fd;
+};
+
 /* Finish a non-blocking connect. Return: 0; -errno. */
-static int wait_connected(int fd, int64_t deadline)
+static int wait_connected(int fd, const struct patience *patience)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd pfd[] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = patience->cancel_fd > 0 ? patience->cancel_fd : -1, .events = POLLIN },
+	};
 	int error = 0, n;
 	socklen_t len = sizeof(error);
 
 	do
-		n = poll(&pfd, 1, clock_left_ms(deadline));
+		n = poll(pfd, 2, clock_left_ms(patience->deadline));
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n < 0 ? -errno : -ETIMEDOUT;
+	if (pfd[1].revents)
+		return -ECANCELED;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return -errno;
 	return -error;
 }
 
-static int try_address(const struct sockaddr *address, socklen_t len, int family, int64_t deadline,
-		       int *fd)
+static int try_address(const struct sockaddr *address, socklen_t len, int family,
+		       const struct patience *patience, int *fd)
 {
 	int made = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), ret = 0;
 
 	if (made < 0)
 		return -errno;
 	if (connect(made, address, len) < 0)
-		ret = errno == EINPROGRESS ? wait_connected(made, deadline) : -errno;
+		ret = errno == EINPROGRESS ? wait_connected(made, patience) : -errno;
 	if (ret)
 		close(made);
 	else
@@ -78,7 +92,7 @@ static void make_prompt(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
-static int connect_tcp(const char *uri, const char *rest, int64_t deadline,
+static int connect_tcp(const char *uri, const char *rest, const struct patience *patience,
 		       struct transport_stream **stream, struct transport_error *err)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -94,8 +108,8 @@ static int connect_tcp(const char *uri, const char *rest, int64_t deadline,
 		return transport_error_fill(err, -EHOSTUNREACH, "peer", uri, "host",
 					    "a known host|%s", gai_strerror(ret));
 	ret = -EHOSTUNREACH;
-	for (const struct addrinfo *a = found; a && ret; a = a->ai_next)
-		ret = try_address(a->ai_addr, a->ai_addrlen, a->ai_family, deadline, &fd);
+	for (const struct addrinfo *a = found; a && ret && ret != -ECANCELED; a = a->ai_next)
+		ret = try_address(a->ai_addr, a->ai_addrlen, a->ai_family, patience, &fd);
 	freeaddrinfo(found);
 	if (ret)
 		return net_error(uri, ret, err);
@@ -103,7 +117,7 @@ static int connect_tcp(const char *uri, const char *rest, int64_t deadline,
 	return wrap(uri, fd, stream, err);
 }
 
-static int connect_unix(const char *uri, const char *path, int64_t deadline,
+static int connect_unix(const char *uri, const char *path, const struct patience *patience,
 			struct transport_stream **stream, struct transport_error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -114,7 +128,7 @@ static int connect_unix(const char *uri, const char *path, int64_t deadline,
 					    "at most %zu bytes|%zu", sizeof(address.sun_path) - 1,
 					    strlen(path));
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	ret = try_address((const struct sockaddr *)&address, sizeof(address), AF_UNIX, deadline,
+	ret = try_address((const struct sockaddr *)&address, sizeof(address), AF_UNIX, patience,
 			  &fd);
 	if (ret)
 		return net_error(uri, ret, err);
@@ -124,17 +138,61 @@ static int connect_unix(const char *uri, const char *path, int64_t deadline,
 	return ret;
 }
 
+/* "N" or ",N" at *@text, which moves behind it. Return: an open descriptor; -1 */
+static int take_fd(const char **text)
+{
+	char *end;
+	const long fd = **text >= '0' && **text <= '9' ? strtol(*text, &end, 10) : -1;
+
+	if (fd < 0 || fd > 1 << 20 || fcntl((int)fd, F_GETFD) < 0)
+		return -1;
+	*text = end;
+	return (int)fd;
+}
+
 int stream_of_fd(const char *uri, struct transport_stream **stream, struct transport_error *err)
 {
-	const char *text = uri_scheme(uri, "fd");
-	char *end;
-	const long fd = strtol(text, &end, 10);
+	const char *text = uri_scheme(uri, "fd"), *at = text;
+	const int in = take_fd(&at);
+	int out = in, ret;
 
-	if (end == text || *end || fd < 0 || fd > 1 << 20 || fcntl((int)fd, F_GETFD) < 0)
+	if (in >= 0 && *at == ',') {
+		at++;
+		out = take_fd(&at);
+	}
+	if (in < 0 || out < 0 || *at)
 		return transport_error_fill(err, -EINVAL, "usage", uri, "descriptor",
-					    "the number of an open one|%s", text);
-	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-	return wrap(uri, (int)fd, stream, err);
+					    "the number of an open one, or IN,OUT|%s", text);
+	fcntl(in, F_SETFD, FD_CLOEXEC);
+	fcntl(out, F_SETFD, FD_CLOEXEC);
+	ret = wrap(uri, in, stream, err);
+	if (!ret && out != in) {
+		(*stream)->out_fd = out;
+		fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
+	}
+	return ret;
+}
+
+/*
+ * A session of its own: what the command starts ends with it, and Ctrl-C is for us alone, who have to say
+ * goodbye through it.
+ */
+static int set_apart(posix_spawnattr_t *attributes)
+{
+	sigset_t none, normal;
+	int ret;
+
+	sigemptyset(&none);
+	sigemptyset(&normal);
+	sigaddset(&normal, SIGPIPE);
+	ret = posix_spawnattr_setsigmask(attributes, &none);
+	if (!ret)
+		ret = posix_spawnattr_setsigdefault(attributes, &normal);
+	if (!ret)
+		ret = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID |
+								   POSIX_SPAWN_SETSIGMASK |
+								   POSIX_SPAWN_SETSIGDEF);
+	return ret;
 }
 
 static int spawn_shell(const char *command, int fd, pid_t *child)
@@ -142,15 +200,24 @@ static int spawn_shell(const char *command, int fd, pid_t *child)
 	char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char *)(uintptr_t)command,
 			       NULL };
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	int ret = posix_spawn_file_actions_init(&actions);
 
 	if (ret)
 		return -ret;
-	ret = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+	ret = posix_spawnattr_init(&attributes);
+	if (ret) {
+		posix_spawn_file_actions_destroy(&actions);
+		return -ret;
+	}
+	ret = set_apart(&attributes);
+	if (!ret)
+		ret = posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
 	if (!ret)
 		ret = posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
 	if (!ret)
-		ret = posix_spawn(child, "/bin/sh", &actions, NULL, argv, environ);
+		ret = posix_spawn(child, "/bin/sh", &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return -ret;
 }
@@ -185,15 +252,15 @@ int stream_wants_tls(struct transport_stream *stream,
 	return tls_attach(options->tls, stream, err);
 }
 
-static int open_uri(const char *uri, int64_t deadline, struct transport_stream **stream,
-		    struct transport_error *err)
+static int open_uri(const char *uri, const struct patience *patience,
+		    struct transport_stream **stream, struct transport_error *err)
 {
 	const char *rest;
 
 	if ((rest = uri_scheme(uri, "tcp")))
-		return connect_tcp(uri, rest, deadline, stream, err);
+		return connect_tcp(uri, rest, patience, stream, err);
 	if ((rest = uri_scheme(uri, "unix")))
-		return connect_unix(uri, rest, deadline, stream, err);
+		return connect_unix(uri, rest, patience, stream, err);
 	if (uri_scheme(uri, "fd"))
 		return stream_of_fd(uri, stream, err);
 	if ((rest = uri_scheme(uri, "exec")))
@@ -205,19 +272,21 @@ static int open_uri(const char *uri, int64_t deadline, struct transport_stream *
 int transport_stream_connect(const char *uri, const struct transport_stream_options *options,
 			     struct transport_stream **stream, struct transport_error *err)
 {
-	const int64_t deadline = clock_now_ms() + (options->timeout_ms > 0 ? options->timeout_ms
-									   : DEFAULT_TIMEOUT_MS);
+	const int timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+	const struct patience patience = { clock_now_ms() + timeout_ms, options->cancel_fd };
 	struct transport_stream *made = NULL;
 	int ret;
 
 	if (strlen(uri) >= TRANSPORT_MAX_URI)
 		return transport_error_fill(err, -EINVAL, "usage", "URI", "length",
 					    "below %u bytes|%zu", TRANSPORT_MAX_URI, strlen(uri));
-	ret = open_uri(uri, deadline, &made, err);
-	if (!ret)
+	ret = open_uri(uri, &patience, &made, err);
+	if (!ret) {
+		made->cancel_fd = options->cancel_fd;
 		ret = stream_wants_tls(made, options, err);
+	}
 	if (!ret)
-		ret = transport_stream_greet(made, clock_left_ms(deadline), err);
+		ret = transport_stream_greet(made, clock_left_ms(patience.deadline), err);
 	if (ret)
 		transport_stream_close(made);
 	else

@@ -39,17 +39,18 @@ int stream_fail(const struct transport_stream *stream, int code, struct transpor
 				    "|%s", strerror(-code));
 }
 
-int stream_wait(const struct transport_stream *stream, enum stream_way way, int64_t deadline,
+int stream_wait(struct transport_stream *stream, enum stream_way way, int64_t deadline,
 		struct transport_error *err)
 {
-	struct pollfd pfd = {
-		.fd = way == STREAM_READ ? stream->in_fd : stream->out_fd,
-		.events = way == STREAM_READ ? POLLIN : POLLOUT,
+	struct pollfd pfd[] = {
+		{ .fd = way == STREAM_READ ? stream->in_fd : stream->out_fd,
+		  .events = way == STREAM_READ ? POLLIN : POLLOUT },
+		{ .fd = stream->cancel_fd > 0 ? stream->cancel_fd : -1, .events = POLLIN },
 	};
 	int n;
 
 	do
-		n = poll(&pfd, 1, clock_left_ms(deadline));
+		n = poll(pfd, 2, clock_left_ms(deadline));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return stream_fail(stream, -errno, err);
@@ -57,7 +58,17 @@ int stream_wait(const struct transport_stream *stream, enum stream_way way, int6
 		return transport_error_fill(err, -ETIMEDOUT, "timeout", stream->name,
 					    way == STREAM_READ ? "read" : "write",
 					    "the peer in time|silence");
+	if (pfd[1].revents) {
+		/* Once: what is still to be said to the peer is not cancelled, too. */
+		stream->cancel_fd = 0;
+		return transport_error_fill(err, -ECANCELED, "cancelled", stream->name, "", "|");
+	}
 	return 0;
+}
+
+void transport_stream_cancel_by(struct transport_stream *stream, int fd)
+{
+	stream->cancel_fd = fd;
 }
 
 /* A peer that has gone is an error here, not a signal. */
@@ -196,14 +207,14 @@ int transport_stream_finish(struct transport_stream *stream, struct transport_er
 	return 0;
 }
 
-/* A command that got its end of file may finish; one that does not is told to. */
+/* A command that got its end of file may finish; one that does not ends with all that it started. */
 static void end_child(pid_t child)
 {
 	const int64_t deadline = clock_now_ms() + CHILD_PATIENCE_MS;
 
 	while (waitpid(child, NULL, WNOHANG) == 0) {
 		if (clock_left_ms(deadline) == 0) {
-			kill(child, SIGKILL);
+			kill(-child, SIGKILL);
 			waitpid(child, NULL, 0);
 			return;
 		}

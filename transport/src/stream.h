@@ -16,6 +16,7 @@ struct transport_stream {
 	bool answered;          /* TLS: something of the peer was read since */
 	bool is_file;           /* errors are "io", not "peer" */
 	bool keep_open;         /* standard input or output is not ours to close */
+	int cancel_fd;          /* readable: give up the next wait; 0: none, or it was heeded */
 	pid_t child;            /* of exec:, 0 otherwise */
 	char *path, *temporary; /* of a file being written */
 	char name[96];          /* how errors call it */
@@ -30,8 +31,8 @@ struct transport_stream *stream_new(const char *name, int fd);
 /** stream_fail() - describe a failed system call on @stream. Return: @code */
 int stream_fail(const struct transport_stream *stream, int code, struct transport_error *err);
 
-/** stream_wait() - until ready or @deadline. Return: 0; -ETIMEDOUT "timeout"; -errno */
-int stream_wait(const struct transport_stream *stream, enum stream_way way, int64_t deadline,
+/** stream_wait() - until ready or @deadline. Return: 0; -ETIMEDOUT; -ECANCELED; -errno */
+int stream_wait(struct transport_stream *stream, enum stream_way way, int64_t deadline,
 		struct transport_error *err);
 
 /** tls_attach() - put TLS on a stream; the handshake is tls_greet()'s. Return: 0; -ENOMEM */
@@ -58,7 +59,7 @@ int uri_split(const char *text, char host[256], char port[16]);
 /** stream_exec() - run a command with a socket as its standard input and output. Return: 0; -errno */
 int stream_exec(const char *command, struct transport_stream **stream, struct transport_error *err);
 
-/** stream_of_fd() - "fd:N", whose descriptor becomes the stream's. Return: 0; -EINVAL; -ENOMEM */
+/** stream_of_fd() - "fd:N" or "fd:IN,OUT", which become the stream's. Return: 0; -EINVAL; -ENOMEM */
 int stream_of_fd(const char *uri, struct transport_stream **stream, struct transport_error *err);
 
 /** stream_wants_tls() - attach TLS unless it is insecure on purpose. Return: 0; -EINVAL; -ENOMEM */

@@ -88,6 +88,16 @@ def test_a_receiver_as_a_child(directory):
         check(code == 0 and pair.running() == "b", "events of recv do not get among the session's bytes", json.dumps(told))
 
 
+def test_a_receiver_behind_two_pipes(directory):
+    with Pair(directory) as pair:
+        options = " ".join(pair.options("b"))
+        # As sshd starts it: standard input and output are two pipes, not one socket.
+        pair.uri = (f"exec:cat | {cli.PROGRAM} recv --listen fd:0,1 --once --json "
+                    f"--control {pair.control('b')} {options} | cat")
+        code, told = pair.send()
+        check(code == 0 and pair.running() == "b", "fd:0,1 takes both", json.dumps(told))
+
+
 def test_ports_beyond_the_last(directory):
     with Pair(directory) as pair:
         pair.uri = "tcp:127.0.0.1:65537"

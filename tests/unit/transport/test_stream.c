@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <transport/stream.h>
 
@@ -297,6 +298,79 @@ static void test_exec_carries_bytes(void)
 	transport_stream_close(stream);
 }
 
+static void test_exec_ends_with_all_it_started(void)
+{
+	const struct transport_stream_options plain = { .insecure_no_tls = true };
+	struct transport_stream *stream = NULL;
+	struct pollfd pfd;
+	int held[2];
+	char byte;
+
+	/* Whoever the command starts has the pipe's end, too, until it is dead. */
+	REQUIRE(pipe(held) == 0, "a pipe");
+	REQUIRE(transport_stream_connect("exec:sleep 90 & echo; wait", &plain, &stream, NULL) == 0,
+		"it starts");
+	CHECK(transport_stream_read(stream, &byte, 1, WAIT_MS, NULL) == 0, "and has a child");
+	close(held[1]);
+	transport_stream_close(stream);
+	pfd = (struct pollfd){ .fd = held[0], .events = POLLIN };
+	CHECK(poll(&pfd, 1, WAIT_MS) == 1 && read(held[0], &byte, 1) == 0,
+	      "a command that does not end is killed with what it started");
+	close(held[0]);
+}
+
+static void test_two_descriptors_are_one_stream(void)
+{
+	const struct transport_stream_options plain = { .insecure_no_tls = true };
+	struct transport_stream *stream = NULL;
+	struct transport_error err;
+	int in[2], out[2];
+	char uri[32], byte = 0;
+
+	REQUIRE(pipe(in) == 0 && pipe(out) == 0, "two pipes");
+	snprintf(uri, sizeof(uri), "fd:%d,%d", in[0], out[1]);
+	REQUIRE(transport_stream_connect(uri, &plain, &stream, &err) == 0, "fd:IN,OUT opens");
+	CHECK(write(in[1], "i", 1) == 1 &&
+		      transport_stream_read(stream, &byte, 1, WAIT_MS, &err) == 0 && byte == 'i',
+	      "reads from the first");
+	CHECK(transport_stream_write(stream, "o", 1, WAIT_MS, &err) == 0 &&
+		      read(out[0], &byte, 1) == 1 && byte == 'o',
+	      "and writes to the second");
+	transport_stream_close(stream);
+	snprintf(uri, sizeof(uri), "fd:%d,%d", in[1], 9999);
+	CHECK(transport_stream_connect(uri, &plain, &stream, &err) == -EINVAL &&
+		      !strcmp(err.field, "descriptor"),
+	      "both must be open");
+	CHECK(transport_stream_connect("fd:1,", &plain, &stream, &err) == -EINVAL, "and named");
+	close(in[1]);
+	close(out[0]);
+}
+
+static void test_a_wait_is_cancelled_once(void)
+{
+	const uint64_t one = 1;
+	struct transport_stream_options plain = { .insecure_no_tls = true };
+	struct transport_stream *stream = NULL;
+	struct transport_error err;
+	char uri[32], byte;
+	int pair[2];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "a pair of sockets");
+	snprintf(uri, sizeof(uri), "fd:%d", pair[0]);
+	REQUIRE(transport_stream_connect(uri, &plain, &stream, &err) == 0, "fd: opens");
+	plain.cancel_fd = fcntl(eventfd(0, 0), F_DUPFD, 3);
+	transport_stream_cancel_by(stream, plain.cancel_fd);
+	CHECK(write(plain.cancel_fd, &one, sizeof(one)) == sizeof(one), "somebody cancels");
+	CHECK(transport_stream_read(stream, &byte, 1, WAIT_MS, &err) == -ECANCELED &&
+		      !strcmp(err.reason, "cancelled"),
+	      "a wait ends");
+	CHECK(transport_stream_read(stream, &byte, 1, SHORT_MS, &err) == -ETIMEDOUT,
+	      "the next one does not: there may be something to say to the peer");
+	transport_stream_close(stream);
+	close(pair[1]);
+	close(plain.cancel_fd);
+}
+
 static void test_a_file_appears_whole_or_not_at_all(void)
 {
 	char folder[] = "/tmp/sdei-test-XXXXXX", path[64], uri[72], back[3];
@@ -359,6 +433,7 @@ int main(void)
 	return RUN_TESTS(test_only_pinned_keys_talk, test_other_clients_are_refused,
 			 test_a_silent_client_is_given_up, test_tcp_without_tls_must_be_asked_for,
 			 test_a_peer_that_stops_reading_has_a_deadline, test_exec_carries_bytes,
-			 test_a_file_appears_whole_or_not_at_all,
+			 test_exec_ends_with_all_it_started, test_two_descriptors_are_one_stream,
+			 test_a_wait_is_cancelled_once, test_a_file_appears_whole_or_not_at_all,
 			 test_keys_are_looked_at_before_use);
 }

@@ -5,7 +5,9 @@
  *	unix:/path	the other end's user is known to the kernel
  *	tcp:host:port	TLS 1.3, both ends show a pinned certificate; port 0 listens at a free one
  *	fd:N		one open, bidirectional descriptor; carries TLS
- *	exec:COMMAND	COMMAND, run by /bin/sh, copies its standard input and output to the peer; carries TLS
+ *	fd:IN,OUT	two, as a program that ssh starts has them: fd:0,1; carries TLS
+ *	exec:COMMAND	COMMAND, run by /bin/sh in a session of its own, copies its standard input and output to
+ *			the peer; carries TLS; killed with all it started if it outlives the stream by a second
  *	file:/path	reads or writes a file; written whole under its name or not at all
  *	-		standard input or output
  *
@@ -55,6 +57,7 @@ struct transport_stream_options {
 	const struct transport_tls *tls; /* needed by tcp:, fd: and exec: unless insecure */
 	bool insecure_no_tls;            /* plain bytes on purpose */
 	int timeout_ms;                  /* for connecting and the handshake; 0: 10000 */
+	int cancel_fd; /* readable: the wait that is on ends with -ECANCELED, once; 0: none */
 };
 
 /**
@@ -137,6 +140,8 @@ TRANSPORT_API int transport_stream_write(struct transport_stream *stream, const 
  */
 TRANSPORT_API int transport_stream_finish(struct transport_stream *stream,
 					  struct transport_error *err);
+/** transport_stream_cancel_by() - another cancel_fd, of the options, from now on; 0: none */
+TRANSPORT_API void transport_stream_cancel_by(struct transport_stream *stream, int fd);
 /** transport_stream_cut() - break it in both directions without a goodbye; close() is still needed */
 TRANSPORT_API void transport_stream_cut(struct transport_stream *stream);
 /** transport_stream_close() - an unfinished file is gone. Return: NULL */
