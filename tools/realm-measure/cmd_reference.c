@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "anchors.h"
+#include "endorsements.h"
 #include "measured.h"
-#include "text.h"
 #include "token_file.h"
 #include "verbs.h"
 
@@ -10,7 +10,7 @@
 
 struct reference_args {
 	struct input_args input;
-	const char *format, *token;
+	const char *format, *token, *template;
 	struct option_list anchor;
 };
 
@@ -34,50 +34,20 @@ static const struct option_row options[] = {
 	  .offset = offsetof(struct reference_args, anchor),
 	  .type = OPTION_LIST,
 	  .names = OPTION_NAMES_FILE },
+	{ .name = "--endorsements-template",
+	  .argument = "FILE",
+	  .help = "a CoMID in JSON of which all but the measurements stays, for comid",
+	  .offset = offsetof(struct reference_args, template),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
 	INPUT_FILE_ROWS(struct reference_args, input),
 	INPUT_VMM_ROWS(struct reference_args, input),
 	OPTION_END,
 };
 
-/* What is written down: from steps or from a token. */
-struct values {
-	char hash[16];
-	struct kvmcore_span rim, rem[KVMCORE_NR_REMS], rpv;
-	const struct kvmcore_platform_claims *platform;
-};
-
 static json_t *hex(struct kvmcore_span span)
 {
 	return hex_json(span.data, span.len);
-}
-
-static json_t *digests(const struct values *v, struct kvmcore_span value)
-{
-	char text[BASE64_SIZE(64)];
-
-	text_to_base64(value.data, value.len > 64 ? 64 : value.len, text);
-	return json_pack("{s:s, s:[o]}", "key-type", "text", "value",
-			 json_sprintf("%s;%s", v->hash, text));
-}
-
-/* CoMID for CCA realms: registers named one by one, the RPV as raw value. */
-static json_t *comid(const struct values *v)
-{
-	json_t *registers = json_object(), *environment;
-	char rim[BASE64_SIZE(64)], rpv[BASE64_SIZE(64)], name[8];
-
-	json_object_set_new(registers, "rim", digests(v, v->rim));
-	for (unsigned int i = 0; i < KVMCORE_NR_REMS; i++) {
-		snprintf(name, sizeof(name), "rem%u", i);
-		json_object_set_new(registers, name, digests(v, v->rem[i]));
-	}
-	text_to_base64(v->rim.data, v->rim.len, rim);
-	text_to_base64(v->rpv.data, v->rpv.len, rpv);
-	environment = json_pack("{s:{s:s, s:s}}", "instance", "type", "bytes", "value", rim);
-	return json_pack("{s:{s:s}, s:{s:[{s:o, s:[{s:{s:{s:s, s:s}, s:o}}]}]}}", "tag-identity",
-			 "id", "realm-reference-values", "triples", "reference-values",
-			 "environment", environment, "measurements", "value", "raw-value", "type",
-			 "bytes", "value", rpv, "integrity-registers", registers);
 }
 
 static json_t *platform_store(const struct kvmcore_platform_claims *p)
@@ -98,7 +68,7 @@ static json_t *platform_store(const struct kvmcore_platform_claims *p)
 			 "sw-components", components, "platform-configuration", hex(p->config));
 }
 
-static json_t *store(const struct values *v)
+static json_t *store(const struct realm_values *v)
 {
 	json_t *rems = json_array(), *realm;
 
@@ -123,9 +93,16 @@ static int print(const struct tool *tool, json_t *json)
 }
 
 static int print_values(const struct tool *tool, const struct reference_args *args,
-			const struct values *v)
+			const struct realm_values *v)
 {
-	return print(tool, !strcmp(args->format, "comid") ? comid(v) : store(v));
+	struct failure failure = { 0 };
+	json_t *json = NULL;
+
+	if (strcmp(args->format, "comid") != 0)
+		return print(tool, store(v));
+	if (endorsements_comid(v, args->template, &json, &failure))
+		return tool_fail(tool, &failure);
+	return print(tool, json);
 }
 
 static int print_anchors(const struct tool *tool, const struct reference_args *args,
@@ -154,7 +131,7 @@ static int from_token(const struct tool *tool, const struct reference_args *args
 	token_cleanup struct kvmcore_token *token = NULL;
 	const struct kvmcore_realm_claims *r;
 	struct failure failure = { 0 };
-	struct values v = { 0 };
+	struct realm_values v = { 0 };
 
 	if (token_file_load(args->token, &token, &failure))
 		return tool_fail(tool, &failure);
@@ -175,8 +152,7 @@ static int from_steps(const struct tool *tool, const struct reference_args *args
 	measured_cleanup struct measured m = { 0 };
 	struct failure failure = { 0 };
 	struct tool silent = *tool;
-	struct values v = { 0 };
-	size_t n;
+	struct realm_values v;
 
 	if (!strcmp(args->format, "ta"))
 		return tool_usage(tool, "--token", "a token of the platform");
@@ -186,12 +162,7 @@ static int from_steps(const struct tool *tool, const struct reference_args *args
 		return tool_fail(tool, &failure);
 	if (!m.exists)
 		return tool_usage(tool, "input", "steps that create a realm");
-	n = kvmcore_hash_size(m.hash);
-	snprintf(v.hash, sizeof(v.hash), "%s", kvmcore_hash_name(m.hash));
-	v.rim = (struct kvmcore_span){ m.value[0].bytes, n };
-	for (unsigned int i = 0; i < KVMCORE_NR_REMS; i++)
-		v.rem[i] = (struct kvmcore_span){ m.value[i + 1].bytes, n };
-	v.rpv = (struct kvmcore_span){ m.rpv, sizeof(m.rpv) };
+	endorsements_values(&m, &v);
 	return print_values(tool, args, &v);
 }
 
@@ -199,6 +170,8 @@ static int run(struct tool *tool, void *arguments)
 {
 	const struct reference_args *args = arguments;
 
+	if (args->template && strcmp(args->format, "comid") != 0)
+		return tool_usage(tool, "--endorsements-template", "--format comid beside it");
 	return args->token ? from_token(tool, args) : from_steps(tool, args);
 }
 

@@ -55,6 +55,8 @@ int dt_qemu(const struct vmm *vmm, uint8_t **data, size_t *len);
 int dt_kvmtool(const struct vmm *vmm, uint8_t **data, size_t *len);
 int dt_cloudhv(const struct vmm *vmm, uint8_t **data, size_t *len);
 
+extern const struct dtb_follows dt_qemu_follows[], dt_kvmtool_follows[], dt_cloudhv_follows[];
+
 #define DT_ROWS(table) (table), sizeof(table) / sizeof((table)[0])
 
 #endif

@@ -10,6 +10,21 @@
 #define PHANDLE_ITS 2u
 #define PHANDLE_CLK 3u
 
+/* What the arguments change (docs/dtb.md). */
+const struct dtb_follows dt_cloudhv_follows[] = {
+	{ "/memory", "reg" },
+	{ "/chosen", "bootargs" },
+	{ "/chosen", "linux,initrd-start" },
+	{ "/chosen", "linux,initrd-end" },
+	{ "/intc", "reg" },
+	{ "/intc/its", "reg" },
+	{ "/pl011", NULL },
+	{ "/pmu", NULL },
+	{ "/reserved-memory", NULL },
+	{ "/reserved-memory/event-log", "reg" },
+	{ NULL, NULL },
+};
+
 static const struct dt_row gic_rows[] = {
 	{ DT_NODE, "intc@8ff0000", NULL, NULL },
 	{ DT_CELLS, "phandle", "$gic", NULL },

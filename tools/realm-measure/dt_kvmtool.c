@@ -14,6 +14,22 @@
 #define PCI_SPI     64u
 #define N_PCI_SLOTS 32u
 
+/* What the arguments change (docs/dtb.md). */
+const struct dtb_follows dt_kvmtool_follows[] = {
+	{ "/memory", "reg" },
+	{ "/chosen", "bootargs" },
+	{ "/chosen", "linux,initrd-start" },
+	{ "/chosen", "linux,initrd-end" },
+	{ "/intc", "reg" },
+	{ "/intc/msic", NULL },
+	{ "/intc/msic", "reg" },
+	{ "/pci", "msi-map" },
+	{ "/pmu", NULL },
+	{ "/reserved-memory", NULL },
+	{ "/reserved-memory/event-log", "reg" },
+	{ NULL, NULL },
+};
+
 static const struct dt_row gic_rows[] = {
 	{ DT_NODE, "intc", NULL, NULL },
 	{ DT_TEXT, "compatible", "arm,gic-v3", NULL },

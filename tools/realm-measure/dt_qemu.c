@@ -12,6 +12,27 @@
 #define PCI_SPI       3u
 #define PCI_LINES     4u
 
+/* What the arguments change (docs/dtb.md). */
+const struct dtb_follows dt_qemu_follows[] = {
+	{ "/memory", "reg" },
+	{ "/chosen", "bootargs" },
+	{ "/chosen", "linux,initrd-start" },
+	{ "/chosen", "linux,initrd-end" },
+	{ "/", "interrupt-parent" },
+	{ "/platform-bus@c000000", "interrupt-parent" },
+	{ "/intc@8000000", "phandle" },
+	{ "/intc@8000000", "reg" },
+	{ "/intc@8000000", "#redistributor-regions" },
+	{ "/intc@8000000/its@8080000", NULL },
+	{ "/intc@8000000/its@8080000", "phandle" },
+	{ "/pcie@10000000", "interrupt-map" },
+	{ "/pcie@10000000", "msi-map" },
+	{ "/pmu", NULL },
+	{ "/reserved-memory", NULL },
+	{ "/reserved-memory/event-log", "reg" },
+	{ NULL, NULL },
+};
+
 static const struct dt_row bus_rows[] = {
 	{ DT_NODE, "platform-bus@c000000", NULL, NULL },
 	{ DT_CELLS, "interrupt-parent", "$gic", NULL },

@@ -147,6 +147,7 @@ static int load_vmm(const struct input_args *a, struct input *input, struct fail
 		.initrd = a->initrd,
 		.firmware = a->firmware,
 		.dtb = a->dtb,
+		.dtb_template = a->dtb_template,
 		.output_dtb = a->output_dtb,
 		.hash = a->hash_algo,
 	};

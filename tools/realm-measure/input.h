@@ -15,7 +15,8 @@
 struct input_args {
 	const char *script, *json_input, *log, *rule;
 	struct option_list image; /* files that digests of a log may stand for */
-	const char *kernel, *initrd, *firmware, *dtb, *output_dtb, *hash_algo, *pmu, *lpa2;
+	const char *kernel, *initrd, *firmware, *dtb, *dtb_template, *output_dtb, *hash_algo, *pmu,
+		*lpa2;
 	struct option_list config;
 	struct option_number ipa_bits, num_bps, num_wps, pmu_num_ctrs, sve_vl, threads, progress_fd;
 	struct option_list vmm; /* the VMM's name and its arguments */
@@ -92,93 +93,99 @@ int input_from_core(struct failure *failure, enum sdeistate_reason reason,
 		.offset = offsetof(T, m.image), .type = OPTION_LIST, .names = OPTION_NAMES_FILE \
 	}
 
-#define INPUT_VMM_ROWS(T, m)                                                              \
-	{ .name = "--kernel",                                                             \
-	  .letter = 'k',                                                                  \
-	  .argument = "FILE",                                                             \
-	  .help = "arm64 Image, gzip or not",                                             \
-	  .offset = offsetof(T, m.kernel),                                                \
-	  .type = OPTION_TEXT,                                                            \
-	  .names = OPTION_NAMES_FILE },                                                   \
-		{ .name = "--initrd",                                                     \
-		  .letter = 'i',                                                          \
-		  .argument = "FILE",                                                     \
-		  .help = "initial RAM disk",                                             \
-		  .offset = offsetof(T, m.initrd),                                        \
-		  .type = OPTION_TEXT,                                                    \
-		  .names = OPTION_NAMES_FILE },                                           \
-		{ .name = "--firmware",                                                   \
-		  .letter = 'f',                                                          \
-		  .argument = "FILE",                                                     \
-		  .help = "firmware image",                                               \
-		  .offset = offsetof(T, m.firmware),                                      \
-		  .type = OPTION_TEXT,                                                    \
-		  .names = OPTION_NAMES_FILE },                                           \
-		{ .name = "--dtb",                                                        \
-		  .argument = "FILE",                                                     \
-		  .help = "measure this device tree as it is",                            \
-		  .offset = offsetof(T, m.dtb),                                           \
-		  .type = OPTION_TEXT,                                                    \
-		  .names = OPTION_NAMES_FILE },                                           \
-		{ .name = "--output-dtb",                                                 \
-		  .argument = "FILE",                                                     \
-		  .help = "write the device tree there",                                  \
-		  .offset = offsetof(T, m.output_dtb),                                    \
-		  .type = OPTION_TEXT,                                                    \
-		  .names = OPTION_NAMES_FILE },                                           \
-		{ .name = "--config",                                                     \
-		  .letter = 'c',                                                          \
-		  .argument = "FILE",                                                     \
-		  .help = "what the host has, TOML or JSON; each file can only lower it", \
-		  .offset = offsetof(T, m.config),                                        \
-		  .type = OPTION_LIST,                                                    \
-		  .names = OPTION_NAMES_FILE },                                           \
-		{ .name = "--ipa-bits",                                                   \
-		  .argument = "N",                                                        \
-		  .help = "IPA bits of the host, 32 to 52",                               \
-		  .offset = offsetof(T, m.ipa_bits),                                      \
-		  .type = OPTION_NUMBER },                                                \
-		{ .name = "--num-bps",                                                    \
-		  .argument = "N",                                                        \
-		  .help = "breakpoints of the host, 2 to 64",                             \
-		  .offset = offsetof(T, m.num_bps),                                       \
-		  .type = OPTION_NUMBER },                                                \
-		{ .name = "--num-wps",                                                    \
-		  .argument = "N",                                                        \
-		  .help = "watchpoints of the host, 2 to 64",                             \
-		  .offset = offsetof(T, m.num_wps),                                       \
-		  .type = OPTION_NUMBER },                                                \
-		{ .name = "--pmu-num-ctrs",                                               \
-		  .argument = "N",                                                        \
-		  .help = "PMU counters of the host, 0 to 31",                            \
-		  .offset = offsetof(T, m.pmu_num_ctrs),                                  \
-		  .type = OPTION_NUMBER },                                                \
-		{ .name = "--sve-vl",                                                     \
-		  .argument = "BITS",                                                     \
-		  .help = "SVE vector bits: 0, or 128 to 2048",                           \
-		  .offset = offsetof(T, m.sve_vl),                                        \
-		  .type = OPTION_NUMBER },                                                \
-		{ .name = "--pmu",                                                        \
-		  .argument = "BOOL",                                                     \
-		  .help = "whether the host has a PMU for realms",                        \
-		  .offset = offsetof(T, m.pmu),                                           \
-		  .type = OPTION_CHOICE,                                                  \
-		  .choices = "true|false|yes|no|on|off" },                                \
-		{ .name = "--lpa2",                                                       \
-		  .argument = "BOOL",                                                     \
-		  .help = "whether the host has LPA2",                                    \
-		  .offset = offsetof(T, m.lpa2),                                          \
-		  .type = OPTION_CHOICE,                                                  \
-		  .choices = "true|false|yes|no|on|off" },                                \
-		{ .name = "--hash-algo",                                                  \
-		  .argument = "NAME",                                                     \
-		  .help = "hash where the VMM says none",                                 \
-		  .offset = offsetof(T, m.hash_algo),                                     \
-		  .type = OPTION_CHOICE,                                                  \
-		  .choices = "sha256|sha384|sha512|sha-256|sha-384|sha-512" },            \
-	{                                                                                 \
-		.name = "VMM", .help = "qemu, kvmtool or cloud-hv, then its arguments",   \
-		.offset = offsetof(T, m.vmm), .type = OPTION_LIST                         \
+#define INPUT_VMM_ROWS(T, m)                                                                    \
+	{ .name = "--kernel",                                                                   \
+	  .letter = 'k',                                                                        \
+	  .argument = "FILE",                                                                   \
+	  .help = "arm64 Image, gzip or not",                                                   \
+	  .offset = offsetof(T, m.kernel),                                                      \
+	  .type = OPTION_TEXT,                                                                  \
+	  .names = OPTION_NAMES_FILE },                                                         \
+		{ .name = "--initrd",                                                           \
+		  .letter = 'i',                                                                \
+		  .argument = "FILE",                                                           \
+		  .help = "initial RAM disk",                                                   \
+		  .offset = offsetof(T, m.initrd),                                              \
+		  .type = OPTION_TEXT,                                                          \
+		  .names = OPTION_NAMES_FILE },                                                 \
+		{ .name = "--firmware",                                                         \
+		  .letter = 'f',                                                                \
+		  .argument = "FILE",                                                           \
+		  .help = "firmware image",                                                     \
+		  .offset = offsetof(T, m.firmware),                                            \
+		  .type = OPTION_TEXT,                                                          \
+		  .names = OPTION_NAMES_FILE },                                                 \
+		{ .name = "--dtb",                                                              \
+		  .argument = "FILE",                                                           \
+		  .help = "measure this device tree as it is",                                  \
+		  .offset = offsetof(T, m.dtb),                                                 \
+		  .type = OPTION_TEXT,                                                          \
+		  .names = OPTION_NAMES_FILE },                                                 \
+		{ .name = "--dtb-template",                                                     \
+		  .argument = "FILE",                                                           \
+		  .help = "a tree of the VMM in which only what follows the arguments changes", \
+		  .offset = offsetof(T, m.dtb_template),                                        \
+		  .type = OPTION_TEXT,                                                          \
+		  .names = OPTION_NAMES_FILE },                                                 \
+		{ .name = "--output-dtb",                                                       \
+		  .argument = "FILE",                                                           \
+		  .help = "write the device tree there",                                        \
+		  .offset = offsetof(T, m.output_dtb),                                          \
+		  .type = OPTION_TEXT,                                                          \
+		  .names = OPTION_NAMES_FILE },                                                 \
+		{ .name = "--config",                                                           \
+		  .letter = 'c',                                                                \
+		  .argument = "FILE",                                                           \
+		  .help = "what the host has, TOML or JSON; each file can only lower it",       \
+		  .offset = offsetof(T, m.config),                                              \
+		  .type = OPTION_LIST,                                                          \
+		  .names = OPTION_NAMES_FILE },                                                 \
+		{ .name = "--ipa-bits",                                                         \
+		  .argument = "N",                                                              \
+		  .help = "IPA bits of the host, 32 to 52",                                     \
+		  .offset = offsetof(T, m.ipa_bits),                                            \
+		  .type = OPTION_NUMBER },                                                      \
+		{ .name = "--num-bps",                                                          \
+		  .argument = "N",                                                              \
+		  .help = "breakpoints of the host, 2 to 64",                                   \
+		  .offset = offsetof(T, m.num_bps),                                             \
+		  .type = OPTION_NUMBER },                                                      \
+		{ .name = "--num-wps",                                                          \
+		  .argument = "N",                                                              \
+		  .help = "watchpoints of the host, 2 to 64",                                   \
+		  .offset = offsetof(T, m.num_wps),                                             \
+		  .type = OPTION_NUMBER },                                                      \
+		{ .name = "--pmu-num-ctrs",                                                     \
+		  .argument = "N",                                                              \
+		  .help = "PMU counters of the host, 0 to 31",                                  \
+		  .offset = offsetof(T, m.pmu_num_ctrs),                                        \
+		  .type = OPTION_NUMBER },                                                      \
+		{ .name = "--sve-vl",                                                           \
+		  .argument = "BITS",                                                           \
+		  .help = "SVE vector bits: 0, or 128 to 2048",                                 \
+		  .offset = offsetof(T, m.sve_vl),                                              \
+		  .type = OPTION_NUMBER },                                                      \
+		{ .name = "--pmu",                                                              \
+		  .argument = "BOOL",                                                           \
+		  .help = "whether the host has a PMU for realms",                              \
+		  .offset = offsetof(T, m.pmu),                                                 \
+		  .type = OPTION_CHOICE,                                                        \
+		  .choices = "true|false|yes|no|on|off" },                                      \
+		{ .name = "--lpa2",                                                             \
+		  .argument = "BOOL",                                                           \
+		  .help = "whether the host has LPA2",                                          \
+		  .offset = offsetof(T, m.lpa2),                                                \
+		  .type = OPTION_CHOICE,                                                        \
+		  .choices = "true|false|yes|no|on|off" },                                      \
+		{ .name = "--hash-algo",                                                        \
+		  .argument = "NAME",                                                           \
+		  .help = "hash where the VMM says none",                                       \
+		  .offset = offsetof(T, m.hash_algo),                                           \
+		  .type = OPTION_CHOICE,                                                        \
+		  .choices = "sha256|sha384|sha512|sha-256|sha-384|sha-512" },                  \
+	{                                                                                       \
+		.name = "VMM", .help = "qemu, kvmtool or cloud-hv, then its arguments",         \
+		.offset = offsetof(T, m.vmm), .type = OPTION_LIST                               \
 	}
 
 #endif

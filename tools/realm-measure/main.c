@@ -19,8 +19,11 @@ static const struct program program = {
 /* Options of realm-measure whose value is the next word. */
 static bool takes_next(const char *word)
 {
-	static const char *const flags[] = { "--steps", "--json", "--verbose", "--quiet",
-					     "--help",  "-v",     "-q",        "-h" };
+	static const char *const flags[] = { "--steps",     "--no-measurements",
+					     "--print-b64", "--json",
+					     "--verbose",   "--quiet",
+					     "--help",      "-v",
+					     "-q",          "-h" };
 
 	if (word[0] != '-' || strchr(word, '='))
 		return false;

@@ -2,16 +2,12 @@
 #include "vmm.h"
 
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "payload.h"
 #include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libfdt.h>
 #include <string.h>
-
-#define MAX_DTB (2u << 20)
 
 const struct vmm_kind *vmm_find(const char *name)
 {
@@ -234,95 +230,6 @@ int vmm_load_firmware(struct vmm *vmm, uint64_t ipa)
 	return ret ? ret : vmm_add_image(vmm, blob, ipa);
 }
 
-/* --- The device tree ----------------------------------------------------------------------------- */
-
-static int given_dtb(struct vmm *vmm, struct blob **blob)
-{
-	const char *path = vmm->request->dtb;
-	struct blob *made = NULL;
-	int ret = payload_open(path, "DTB", &made, vmm->failure);
-
-	if (!ret && fdt_check_full(made->bytes, made->size > MAX_DTB ? MAX_DTB : made->size)) {
-		ret = failure_set(vmm->failure, SDEISTATE_NOT_OURS, -EINVAL, path, NULL,
-				  "a flattened device tree", "something else");
-		blob_free(made);
-	} else if (!ret) {
-		*blob = made;
-	}
-	return ret;
-}
-
-static int generated_dtb(struct vmm *vmm, struct blob **blob)
-{
-	uint8_t *data = NULL, *grown;
-	size_t len = 0;
-
-	if (vmm->kind->dtb(vmm, &data, &len))
-		return no_memory(vmm);
-	if (vmm->dtb_room && len > vmm->dtb_room) {
-		free(data);
-		return vmm_refuse(vmm, "device tree", "at most 64 KiB", "more");
-	}
-	if (len < vmm->dtb_room) {
-		grown = realloc(data, vmm->dtb_room);
-		if (!grown) {
-			free(data);
-			return no_memory(vmm);
-		}
-		memset(grown + len, 0, vmm->dtb_room - len);
-		data = grown;
-		len = vmm->dtb_room;
-	}
-	return payload_from_bytes("DTB", data, len, blob) ? no_memory(vmm) : 0;
-}
-
-static int add_dtb(struct vmm *vmm)
-{
-	const char *output = vmm->request->output_dtb;
-	struct blob *blob = NULL;
-	int ret = vmm->request->dtb ? given_dtb(vmm, &blob) : generated_dtb(vmm, &blob);
-
-	if (!ret && output)
-		ret = file_write(output, blob->bytes, blob->size, 0644, vmm->failure);
-	if (ret) {
-		blob_free(blob);
-		return ret;
-	}
-	return vmm_add_image(vmm, blob, vmm->dtb_base);
-}
-
-/* Device trees that somebody published, by what they depend on (docs/dtb.md, "Confirmed"). */
-static const struct {
-	const struct vmm_kind *kind;
-	uint32_t cpus;
-	uint64_t ram_size;
-	const char *bootargs;
-	uint64_t initrd_size;
-	bool pmu;
-} published[] = {
-	{ &vmm_qemu, 1, 128u << 20, NULL, 0, false },
-	{ &vmm_qemu, 1, 128u << 20, NULL, 0, true },
-	{ &vmm_qemu, 2, 1u << 30, NULL, 0, false },
-	{ &vmm_qemu, 2, 1u << 30, "root=/dev/vda2", 0, false },
-	{ &vmm_qemu, 2, 1u << 30, NULL, 14, false },
-	{ &vmm_qemu, 2, 1u << 30, "root=/dev/vda2", 14, false },
-	{ &vmm_kvmtool, 1, 512u << 20, " console=hvc0 root=/dev/vda rw ", 0, false },
-};
-
-static bool is_published(const struct vmm *vmm)
-{
-	if (!vmm->its || vmm->log_base || vmm->virtio_mmio)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(published); i++)
-		if (published[i].kind == vmm->kind && published[i].cpus == vmm->cpus &&
-		    published[i].ram_size == vmm->ram_size && published[i].pmu == vmm->pmu &&
-		    published[i].initrd_size == vmm->initrd_size &&
-		    !strcmp(published[i].bootargs ? published[i].bootargs : "",
-			    vmm->bootargs ? vmm->bootargs : ""))
-			return true;
-	return false;
-}
-
 /* --- Steps ---------------------------------------------------------------------------------------- */
 
 static int need_cap(struct vmm *vmm, enum cap cap, const char *option)
@@ -454,10 +361,14 @@ static int plan(struct vmm *vmm, int argc, char *const *argv)
 		ret = vmm_hash(vmm, "--hash-algo", vmm->request->hash);
 	if (!ret)
 		ret = read_arguments(vmm, argc, argv);
+	if (!ret && vmm->pmu)
+		ret = caps_request(&vmm->caps, CAP_PMU, 1, vmm->kind->name, vmm->failure);
 	if (!ret)
 		ret = vmm->kind->place(vmm);
+	if (!ret && cap_or(vmm, CAP_IPA_BITS, 0) > 48)
+		ret = caps_request(&vmm->caps, CAP_LPA2, 1, vmm->kind->name, vmm->failure);
 	if (!ret)
-		ret = add_dtb(vmm);
+		ret = vmm_add_dtb(vmm);
 	return ret ? ret : add_steps(vmm);
 }
 
@@ -487,7 +398,7 @@ int vmm_steps(const struct vmm_kind *kind, const struct vmm_request *request, in
 		json_decref(vmm.ignored);
 	} else {
 		report->ignored = vmm.ignored;
-		report->unconfirmed = !request->dtb && !is_published(&vmm);
+		report->unconfirmed = !request->dtb && !vmm_is_published(&vmm);
 	}
 	free(vmm.bootargs);
 	return ret;

@@ -25,6 +25,14 @@ struct vmm_option {
 	int (*take)(struct vmm *vmm, char *value);
 };
 
+/*
+ * What a tree has because of the arguments: a property of a node, or with a NULL property the node
+ * itself. A path may leave unit addresses out. Ends with a NULL path.
+ */
+struct dtb_follows {
+	const char *path, *property;
+};
+
 struct vmm_kind {
 	const char *name;
 	const struct vmm_option *options; /* ends with a NULL name */
@@ -33,13 +41,14 @@ struct vmm_kind {
 	void (*init)(struct vmm *vmm);
 	int (*place)(struct vmm *vmm); /* load images, decide addresses */
 	int (*dtb)(const struct vmm *vmm, uint8_t **data, size_t *len);
+	const struct dtb_follows *follows; /* what of a tree changes with arguments */
 };
 
 extern const struct vmm_kind vmm_qemu, vmm_kvmtool, vmm_cloudhv;
 
 /* What is said outside of the VMM's own arguments. */
 struct vmm_request {
-	const char *kernel, *initrd, *firmware, *dtb, *output_dtb;
+	const char *kernel, *initrd, *firmware, *dtb, *dtb_template, *output_dtb;
 	const char *hash; /* NULL: the VMM's */
 	struct caps caps;
 };
@@ -58,9 +67,9 @@ struct vmm {
 	/* What the arguments say. */
 	uint32_t cpus;
 	bool cpus_said;
-	uint32_t topology[4]; /* QEMU: sockets, clusters, cores, threads; 0: not said */
-	uint64_t ram_size;
-	char *bootargs; /* owned */
+	uint32_t topology[4];       /* QEMU: sockets, clusters, cores, threads; 0: not said */
+	uint64_t ram_size, max_ram; /* max_ram 0: not said */
+	char *bootargs;             /* owned */
 	bool its, acpi, log, pmu, serial;
 	bool use_kernel, use_initrd, use_firmware;
 	uint32_t virtio_mmio, virtio_devices;
@@ -85,7 +94,7 @@ const struct vmm_kind *vmm_find(const char *name);
 /* What vmm_steps() found besides the steps. */
 struct vmm_report {
 	json_t *ignored;  /* array, owned by the caller */
-	bool unconfirmed; /* the device tree was generated, and for a combination nobody published */
+	bool unconfirmed; /* the device tree was not given, and nobody published this one */
 };
 
 /**
@@ -113,6 +122,12 @@ int vmm_load_initrd(struct vmm *vmm, struct blob **blob);
 
 /** vmm_load_firmware() - the firmware at @ipa */
 int vmm_load_firmware(struct vmm *vmm, uint64_t ipa);
+
+/** vmm_add_dtb() - the device tree at dtb_base: as given, patched into a template, or generated */
+int vmm_add_dtb(struct vmm *vmm);
+
+/** vmm_is_published() - whether somebody published the tree that is generated for these arguments */
+bool vmm_is_published(const struct vmm *vmm);
 
 /** vmm_size() - "512M", "1G", ... Return: 0; -EINVAL */
 int vmm_size(struct vmm *vmm, const char *option, const char *text, uint64_t *size);

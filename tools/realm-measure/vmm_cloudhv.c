@@ -151,4 +151,5 @@ const struct vmm_kind vmm_cloudhv = {
 	.init = init,
 	.place = place,
 	.dtb = dt_cloudhv,
+	.follows = dt_cloudhv_follows,
 };

@@ -329,4 +329,5 @@ const struct vmm_kind vmm_kvmtool = {
 	.init = init,
 	.place = place,
 	.dtb = dt_kvmtool,
+	.follows = dt_kvmtool_follows,
 };

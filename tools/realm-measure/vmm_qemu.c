@@ -23,14 +23,20 @@ static int take_mem(struct vmm *vmm, const char *name, char *value)
 		return vmm_size(vmm, "-m", name, &vmm->ram_size);
 	if (!strcmp(name, "size"))
 		return vmm_size(vmm, "-m", value, &vmm->ram_size);
-	if (!strcmp(name, "slots") || !strcmp(name, "maxmem"))
-		return vmm_refuse(vmm, "-m", "no memory hotplug", name);
-	return vmm_note(vmm, name);
+	if (!strcmp(name, "maxmem"))
+		return vmm_size(vmm, "-m", value, &vmm->max_ram);
+	return strcmp(name, "slots") != 0 ? vmm_note(vmm, name) : 0;
 }
 
+/* Room for hotplug moves the devices above RAM, and nobody published such a tree. */
 static int m(struct vmm *vmm, char *value)
 {
-	return vmm_each(vmm, value, take_mem);
+	int ret = vmm_each(vmm, value, take_mem);
+
+	return ret || !vmm->max_ram || vmm->max_ram == vmm->ram_size
+		       ? ret
+		       : vmm_refuse(vmm, "-m", "maxmem as large as size: no memory hotplug",
+				    "another");
 }
 
 static int take_smp(struct vmm *vmm, const char *name, char *value)
@@ -315,4 +321,5 @@ const struct vmm_kind vmm_qemu = {
 	.init = init,
 	.place = place,
 	.dtb = dt_qemu,
+	.follows = dt_qemu_follows,
 };

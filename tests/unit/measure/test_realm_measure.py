@@ -240,25 +240,5 @@ def test_explain_finds_the_byte(directory):
           "a byte of an image", str(told))
 
 
-def test_capabilities(directory):
-    vmm = ["kvmtool", "--realm", "-c", "1", "-m", "512M"]
-    toml = write(directory, "fvp.conf", "ipa_bits = 52\nnum_bps = 16\nnum_wps = 16 # all\npmu = true\n"
-                 "pmu_num_ctrs = 8\nsve_vl = 512\nlpa2 = true\n")
-    low = write(directory, "low.json", json.dumps({"num_bps": 6, "num_wps": 6, "sve_vl": 0, "pmu": False}))
-    told = json.loads(run("compute", "--json", "-c", toml, "-c", low, *vmm).stdout)
-    same = json.loads(run("compute", "--json", "--num-bps", "6", "--num-wps", "6", *vmm).stdout)
-    check(told["rim"] == same["rim"] and told["unconfirmed"] is False, "files can only lower", str(told))
-    bad = write(directory, "bad.conf", "num_bps = 6\ncolour = 1\n")
-    check(run("compute", "-c", bad, *vmm).returncode == 2, "an unknown key is an error")
-    done = run("compute", "--num-wps", "6", *vmm)
-    check(done.returncode == 2 and "--num-bps" in done.stderr, "what is missing is named", done.stderr)
-    done = run("compute", "--num-bps", "6", "--num-wps", "6", "--frob", *vmm)
-    check(done.returncode == 2, "an unknown option of ours is an error")
-    told = json.loads(run("compute", "--json", "--num-bps", "6", "--num-wps", "6", *vmm, "--frob", "x").stdout)
-    check(told["ignored"] == ["--frob"], "an unknown option of the VMM is named", str(told))
-    told = json.loads(run("compute", "--json", "--num-bps", "6", "--num-wps", "6", "cloud-hv").stdout)
-    check(told["unconfirmed"] is True, "a VMM nobody confirmed is marked", str(told))
-
-
 if __name__ == "__main__":
     cli.main(__name__)
