@@ -5,6 +5,7 @@
 #include "vmm.h"
 
 #include <errno.h>
+#include <sdeistate/trust.h>
 #include <string.h>
 #include <time.h>
 
@@ -46,6 +47,8 @@ static int verify(void *ctx, const uint8_t key_id[TRANSPORT_KEY_ID_SIZE], const 
 	if (!pub)
 		return transport_error_fill(err, -EACCES, "peer-untrusted", "session", "key id",
 					    "a key of --peer|another");
+	if (sdeistate_trust_check(mover->peers, key_id, (uint64_t)time(NULL), &error))
+		return vmm_error(err, &error);
 	if (sdeistate_verify(pub, type, message, len, signature, signature_len, &error))
 		return vmm_error(err, &error);
 	return 0;

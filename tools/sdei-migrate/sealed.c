@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sealed.h"
 
+#include "settings.h"
 #include "state_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sdeistate/trust.h>
 #include <string.h>
 
 void release_key(struct sdeistate_key **key)
@@ -29,19 +31,6 @@ int key_load(const char *path, struct sdeistate_key **key, struct failure *failu
 	return sdeistate_key_load(path, key, &error) ? failure_from(failure, &error) : 0;
 }
 
-static int merge(struct sdeistate_trust *all, const struct sdeistate_trust *some,
-		 struct sdeistate_error *error)
-{
-	int ret = 0;
-
-	for (size_t i = 0; ret == 0 && i < sdeistate_trust_count(some); i++)
-		/* A set shares its keys with another by reference; the key itself does not change. */
-		ret = sdeistate_trust_add(
-			all, (struct sdeistate_pub *)(uintptr_t)sdeistate_trust_get(some, i),
-			error);
-	return ret;
-}
-
 int trust_load_all(const struct option_list *paths, struct sdeistate_trust **trust,
 		   struct failure *failure)
 {
@@ -51,13 +40,8 @@ int trust_load_all(const struct option_list *paths, struct sdeistate_trust **tru
 
 	if (!all)
 		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, NULL, NULL, NULL, NULL);
-	for (size_t i = 0; ret == 0 && i < paths->n; i++) {
-		OWNED_TRUST struct sdeistate_trust *some = NULL;
-
-		ret = sdeistate_trust_load(paths->item[i], &some, &error);
-		if (ret == 0)
-			ret = merge(all, some, &error);
-	}
+	for (size_t i = 0; ret == 0 && i < paths->n; i++)
+		ret = sdeistate_trust_load_into(all, paths->item[i], &error);
 	if (ret)
 		return failure_from(failure, &error);
 	*trust = all;
@@ -71,14 +55,31 @@ static int open_fd(const char *path, int *fd, struct failure *failure)
 	return *fd < 0 ? failure_io(failure, path, errno) : 0;
 }
 
+/* Those of --trust; where nothing is named, the folders trust.d. */
+static int load_trust(const struct sealed_options *options, struct sealed *sealed,
+		      struct failure *failure)
+{
+	OWNED_DIRS struct settings_dirs dirs = { .n = 0 };
+	int ret;
+
+	if (options->trust && options->trust->n)
+		return trust_load_all(options->trust, &sealed->trust, failure);
+	if (options->flags & (SDEISTATE_OPEN_ANY_SIGNER | SDEISTATE_OPEN_UNSIGNED))
+		return 0;
+	ret = settings_find("trust.d", &dirs, failure);
+	if (ret == 0 && dirs.n)
+		ret = trust_load_all(&(struct option_list){ (const char **)dirs.path, dirs.n },
+				     &sealed->trust, failure);
+	return ret;
+}
+
 static int load_keys(const struct sealed_options *options, struct sealed *sealed,
 		     struct failure *failure)
 {
-	int ret = 0;
+	int ret = load_trust(options, sealed, failure);
 
-	if (options->trust && options->trust->n)
-		ret = trust_load_all(options->trust, &sealed->trust, failure);
-	else if (!(options->flags & (SDEISTATE_OPEN_ANY_SIGNER | SDEISTATE_OPEN_UNSIGNED)))
+	if (ret == 0 && !sealed->trust &&
+	    !(options->flags & (SDEISTATE_OPEN_ANY_SIGNER | SDEISTATE_OPEN_UNSIGNED)))
 		return failure_set(failure, SDEISTATE_NOTHING_TO_VERIFY, -ENOKEY, options->path,
 				   "--trust", "the public key of whoever signed it", "none");
 	if (ret == 0 && options->key)

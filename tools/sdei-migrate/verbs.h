@@ -18,6 +18,11 @@
 	X(show) \
 	X(diff) \
 	X(check) \
+	X(trust_add) \
+	X(trust_list) \
+	X(trust_remove) \
+	X(trust_revoke) \
+	X(trust_rotate) \
 	X(send) \
 	X(recv) \
 	X(status) \

@@ -56,7 +56,9 @@
 	X(REFUSED, 41, "refused")                     \
 	X(NOTHING_TO_VERIFY, 42, "nothing-to-verify") \
 	X(TEMPORARY, 43, "temporary")                 \
-	X(UNSIGNED, 44, "unsigned")
+	X(UNSIGNED, 44, "unsigned")                   \
+	X(KEY_EXPIRED, 45, "key-expired")             \
+	X(KEY_REVOKED, 46, "key-revoked")
 
 enum sdeistate_reason {
 #define X(symbol, number, name) SDEISTATE_##symbol = (number),

@@ -129,8 +129,9 @@ SDEISTATE_API struct sdeistate_trust *sdeistate_trust_new(void);
  * sdeistate_trust_load() - the keys of a file, or of every *.pub, *.crt and *.pem of a directory
  *
  * An unreadable or damaged file in the directory fails the whole load: a set that is silently
- * smaller than its folder would hide a mistake. Files of other names are not looked at.
- * Return: as sdeistate_pub_load(); -ENOENT nothing-to-verify: the directory holds no key; -E2BIG
+ * smaller than its folder would hide a mistake. A folder's limits and rotations (trust.h) count.
+ * Files of other names are not looked at.
+ * Return: as sdeistate_trust_load_into(); -ENOENT nothing-to-verify: the directory holds no key; -E2BIG
  * over-limit: more than SDEISTATE_MAX_TRUST.
  */
 SDEISTATE_API int sdeistate_trust_load(const char *path, struct sdeistate_trust **trust,

@@ -155,7 +155,7 @@ SDEISTATE_API int sdeistate_cosign(const void *bytes, size_t len, const struct s
 				   struct sdeistate_buffer *file, struct sdeistate_error *err);
 
 enum sdeistate_open_flags {
-	SDEISTATE_OPEN_ANY_TIME = 1,     /* do not look at the expiry */
+	SDEISTATE_OPEN_ANY_TIME = 1,     /* do not look at the expiry, nor at the keys' windows */
 	SDEISTATE_OPEN_ANY_AUDIENCE = 2, /* do not look at the audience: only to inspect */
 	SDEISTATE_OPEN_UNSIGNED = 4,     /* believe a file that nobody signed */
 	SDEISTATE_OPEN_ANY_SIGNER =
@@ -196,7 +196,7 @@ struct sdeistate_opened {
  *
  * -ENOMSG not-ours; -EBADMSG damaged (prefix, lengths, truncated, trailing bytes); -EPROTONOSUPPORT
  * newer; -E2BIG over-limit; -ENOKEY unsigned, or unknown-signer (also: fewer trusted signatures
- * than the threshold); -EKEYREJECTED bad-signature; -EBADMSG inconsistent: a signed manifest that
+ * than the threshold); -EKEYREVOKED key-revoked; -EKEYEXPIRED key-expired; -EKEYREJECTED bad-signature; -EBADMSG inconsistent: a signed manifest that
  * breaks a rule; -ETIME expired; -EACCES wrong-audience; -EBADMSG bad-digest; -ENOKEY no-key, or
  * -EBADMSG decrypt; -EBADMSG damaged: the payload is not exactly the zstd frame that was signed;
  * -ENOMEM.

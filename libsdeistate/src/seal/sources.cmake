@@ -16,6 +16,7 @@ set(SDEISTATE_SEAL_SOURCES
 	src/seal/layout.c
 	src/seal/manifest.c
 	src/seal/open.c
+	src/seal/rotation.c
 	src/seal/schema.c
 	src/seal/seal.c
 	src/seal/sign.c
@@ -24,6 +25,8 @@ set(SDEISTATE_SEAL_SOURCES
 	src/seal/spool.c
 	src/seal/sshsig.c
 	src/seal/trust.c
+	src/seal/trust_limits.c
+	src/seal/trust_list.c
 	src/seal/write_file.c)
 
 # A file names the schema its records were written with: the digest of the schema's text.
