@@ -108,9 +108,11 @@ def test_failures_name_the_option(_):
 
 
 def test_help_of_a_group(_):
-    text = expect(0, "vm", "--help").stdout
-    check(re.findall(r"^  (\S+ \S+)  ", text, re.MULTILINE) == [v for v in verbs() if " " in v],
-          "vm --help lists the vm commands", text)
+    for group in sorted({verb.split()[0] for verb in verbs() if " " in verb}):
+        text = expect(0, group, "--help").stdout
+        check(re.findall(r"^  (\S+ \S+)  ", text, re.MULTILINE) ==
+              [verb for verb in verbs() if verb.startswith(group + " ")],
+              f"{group} --help lists the {group} commands", text)
 
 
 def test_output_that_cannot_be_written(_):
