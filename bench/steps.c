@@ -13,16 +13,19 @@
 #include <string.h>
 #include <zstd.h>
 
-#define SAMPLES   200u
-#define MAX_RATIO 3.0
-#define LEVEL     1 /* of zstd, where a seal request names none */
+#define SAMPLES      200u
+#define MAX_RATIO    3.0
+#define MAX_DELTA    512.0 /* bytes */
+#define MAX_DELTA_MS 0.5
+#define LEVEL        1 /* of zstd, where a seal request names none */
 
 struct run {
 	const struct bench_state *reference;
 	struct kvmcore_vm *source, *vm; /* the destination */
 	struct kvm_port port, to;
-	struct sdeistate *state;
-	struct sdeistate_buffer stream, packed, file;
+	struct sdeistate *state, *changed; /* the state, and the same with a few fields changed */
+	struct sdeistate_base *base, *other;
+	struct sdeistate_buffer stream, packed, file, delta;
 	struct sdeistate_key *key;
 	struct sdeistate_trust *trust;
 	ZSTD_CCtx *zstd;
@@ -186,6 +189,80 @@ static int prove(void *ctx)
 	return sdeistate_prove(run->state, &run->to, digest, NULL);
 }
 
+/* What happens in a few milliseconds between a base and the stop: 15 fields in 5 records. */
+static void change(struct sdeistate *state)
+{
+	const unsigned int n = state->n_vcpus, events = state->n_registered;
+
+	state->vm.generation++;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct kvm_sdei_registered_event_state *event = &state->registered[i * events / 4];
+
+		event->enabled[0] ^= UINT64_C(1) << i;
+		event->ep_arg[i * n / 4] += 64;
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		state->vcpu_state[i * n / 4 + 1].masked ^= 1;
+	state->vcpu[1].mp_state = KVM_MP_STATE_STOPPED;
+	state->vcpu_events[0].event_count++;
+}
+
+static int drop_delta(void *ctx)
+{
+	struct run *run = ctx;
+
+	sdeistate_buffer_free(&run->delta);
+	return 0;
+}
+
+static int compute_delta(void *ctx)
+{
+	struct run *run = ctx;
+
+	return sdeistate_delta_compute(run->base, run->changed, &run->delta, NULL);
+}
+
+static int renew_base(void *ctx)
+{
+	struct run *run = ctx;
+
+	run->other = sdeistate_base_free(run->other);
+	return sdeistate_base_new(run->stream.data, run->stream.len, &run->other, NULL);
+}
+
+static int apply_delta(void *ctx)
+{
+	struct run *run = ctx;
+
+	return sdeistate_delta_apply(run->other, run->delta.data, run->delta.len, NULL);
+}
+
+static int prepare_delta(struct run *run)
+{
+	int ret = sdeistate_decode(run->stream.data, run->stream.len, &run->changed, NULL);
+
+	if (ret)
+		return ret;
+	change(run->changed);
+	return sdeistate_base_new(run->stream.data, run->stream.len, &run->base, NULL);
+}
+
+/* Both raw states are read; what is encoded and hashed is little, and not counted. */
+static void measure_delta(struct run *run, double copy)
+{
+	const bool goal = strcmp(run->reference->name, "512/64") == 0;
+	struct bench_time computed;
+
+	computed = bench_time_with(drop_delta, compute_delta, run, SAMPLES);
+	bench_row("delta of 15 fields", computed, "2 x memcpy of raw size", 2 * copy);
+	bench_row("delta, applied", bench_time_with(renew_base, apply_delta, run, SAMPLES),
+		  "2 x memcpy of raw size", 2 * copy);
+	if (!goal)
+		return;
+	bench_goal("512/64: bytes of a delta of 15 fields", (double)run->delta.len, MAX_DELTA);
+	bench_goal("512/64: milliseconds to compute it", computed.p50 / 1e6, MAX_DELTA_MS);
+}
+
 static int setup(struct run *run, const struct bench_state *reference)
 {
 	*run = (struct run){ .reference = reference };
@@ -197,7 +274,8 @@ static int setup(struct run *run, const struct bench_state *reference)
 				(struct sdeistate_pub *)(uintptr_t)sdeistate_key_pub(run->key),
 				NULL) ||
 	    make_vm(reference, &run->source, &run->port) ||
-	    bench_state_fill(reference, &run->port) || capture(run) || encode(run) || seal(run))
+	    bench_state_fill(reference, &run->port) || capture(run) || encode(run) || seal(run) ||
+	    prepare_delta(run))
 		return -1;
 	run->packed.len = ZSTD_compressBound(run->stream.len);
 	run->packed.data = malloc(run->packed.len);
@@ -209,6 +287,10 @@ static void cleanup(struct run *run)
 	kvmcore_vm_destroy(run->source);
 	kvmcore_vm_destroy(run->vm);
 	sdeistate_free(run->state);
+	sdeistate_free(run->changed);
+	sdeistate_base_free(run->base);
+	sdeistate_base_free(run->other);
+	sdeistate_buffer_free(&run->delta);
 	sdeistate_buffer_free(&run->stream);
 	free(run->packed.data);
 	sdeistate_buffer_free(&run->file);
@@ -247,6 +329,7 @@ static void measure(struct run *run)
 	encoded = bench_time_with(drop_stream, encode, run, SAMPLES);
 	bench_row("encode", encoded, "protobuf-c pack of raw size", pack);
 	measure_sealing(run);
+	measure_delta(run, copy);
 	bench_row("check", bench_time_with(renew, check, run, SAMPLES), "memcpy of raw size", copy);
 	bench_row("replay", bench_time_with(renew, replay, run, SAMPLES), "memcpy of raw size",
 		  copy);

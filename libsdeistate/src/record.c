@@ -96,23 +96,40 @@ static int parse_record(const uint8_t *stream, size_t len, size_t offset, uint32
 	return 0;
 }
 
-static int digest_index(struct sdeistate_index *index, struct sdeistate_error *err)
+int record_index_digest(struct sdeistate_index *index, struct sdeistate_error *err)
 {
 	uint8_t table[SDEISTATE_MAX_RECORDS * SDEISTATE_INDEX_ENTRY_SIZE];
 	uint8_t *entry = table;
 
 	for (unsigned int i = 0; i < index->n_records; i++) {
-		struct sdeistate_record *record = &index->record[i];
-		int ret = record_digest(record->body, record->len, record->digest, err);
+		const struct sdeistate_record *record = &index->record[i];
 
-		if (ret)
-			return ret;
 		put_le32(entry, record->type);
 		put_le64(entry + 4, record->len);
 		memcpy(entry + 12, record->digest, SDEISTATE_DIGEST_SIZE);
 		entry += SDEISTATE_INDEX_ENTRY_SIZE;
 	}
 	return record_digest(table, (size_t)(entry - table), index->digest, err);
+}
+
+const struct sdeistate_record *record_find(const struct sdeistate_index *index, uint32_t type)
+{
+	for (unsigned int i = 0; i < index->n_records; i++)
+		if (index->record[i].type == type)
+			return &index->record[i];
+	return NULL;
+}
+
+static int digest_index(struct sdeistate_index *index, struct sdeistate_error *err)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < index->n_records && !ret; i++) {
+		struct sdeistate_record *record = &index->record[i];
+
+		ret = record_digest(record->body, record->len, record->digest, err);
+	}
+	return ret ? ret : record_index_digest(index, err);
 }
 
 int sdeistate_index_stream(const uint8_t *stream, size_t len, struct sdeistate_index *index,

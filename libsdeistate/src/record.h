@@ -22,4 +22,10 @@ void record_put_header(uint8_t *header, uint32_t type, size_t len);
 int record_digest(const void *data, size_t len, uint8_t digest[SDEISTATE_DIGEST_SIZE],
 		  struct sdeistate_error *err);
 
+/** record_index_digest() - fill @index->digest from its entries. Return: as record_digest() */
+int record_index_digest(struct sdeistate_index *index, struct sdeistate_error *err);
+
+/** record_find() - the entry of a type, optional bit included; NULL if there is none */
+const struct sdeistate_record *record_find(const struct sdeistate_index *index, uint32_t type);
+
 #endif

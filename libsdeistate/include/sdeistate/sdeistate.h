@@ -9,6 +9,7 @@
 #ifndef SDEISTATE_SDEISTATE_H
 #define SDEISTATE_SDEISTATE_H
 
+#include <sdeistate/delta.h>
 #include <sdeistate/error.h>
 #include <sdeistate/key.h>
 #include <sdeistate/limits.h>

@@ -5,6 +5,16 @@ set(SDEISTATE_STATE_SOURCES
 	src/convert/edit.c
 	src/convert/spec.c
 	src/convert/v7.c
+	src/delta/apply.c
+	src/delta/base.c
+	src/delta/changes.c
+	src/delta/compare.c
+	src/delta/compute.c
+	src/delta/decode_delta.c
+	src/delta/describe.c
+	src/delta/encode_delta.c
+	src/delta/lists.c
+	src/delta/set.c
 	src/plan/capture_common.c
 	src/plan/exposed.c
 	src/plan/fields.c

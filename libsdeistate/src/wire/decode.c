@@ -113,29 +113,38 @@ static int check_canonical(struct reader *reader, const ProtobufCMessage *messag
 	return 0;
 }
 
+int read_message(struct reader *reader, const ProtobufCMessageDescriptor *schema,
+		 const struct sdeistate_record *record, struct scratch *limited,
+		 ProtobufCMessage **message)
+{
+	ProtobufCAllocator allocator = scratch_allocator(limited);
+	ProtobufCMessage *unpacked;
+	int ret;
+
+	limited->ceiling = UNPACK_CEILING(record->len);
+	unpacked = protobuf_c_message_unpack(schema, &allocator, record->len, record->body);
+	if (!unpacked && limited->over)
+		return read_limit(reader, "memory", limited->ceiling + 1, limited->ceiling);
+	if (!unpacked && limited->failed)
+		return read_no_memory(reader);
+	if (!unpacked)
+		return damaged(reader, "", "a protobuf message", "something else");
+	ret = check_fields(reader, unpacked);
+	if (!ret)
+		ret = check_canonical(reader, unpacked, record);
+	if (!ret)
+		*message = unpacked;
+	return ret;
+}
+
 static int decode_body(const struct part *part, const struct sdeistate_record *record,
 		       struct reader *reader)
 {
-	struct scratch limited = { .ceiling = UNPACK_CEILING(record->len) };
-	ProtobufCAllocator allocator = scratch_allocator(&limited);
-	ProtobufCMessage *message =
-		protobuf_c_message_unpack(part->schema, &allocator, record->len, record->body);
-	int ret;
+	CLEANUP(scratch_free) struct scratch limited = { .used = 0 };
+	ProtobufCMessage *message = NULL;
+	int ret = read_message(reader, part->schema, record, &limited, &message);
 
-	if (!message && limited.over)
-		ret = read_limit(reader, "memory", limited.ceiling + 1, limited.ceiling);
-	else if (!message && limited.failed)
-		ret = read_no_memory(reader);
-	else if (!message)
-		ret = damaged(reader, "", "a protobuf message", "something else");
-	else
-		ret = check_fields(reader, message);
-	if (!ret)
-		ret = check_canonical(reader, message, record);
-	if (!ret)
-		ret = part->decode(message, reader);
-	scratch_free(&limited);
-	return ret;
+	return ret ? ret : part->decode(message, reader);
 }
 
 static int decode_record(const struct part *part, const struct sdeistate_record *record,

@@ -3,6 +3,7 @@
  * A state as messages, and the messages as a record stream. docs/records.md, one chapter per
  * record.
  */
+#include "wire/encode.h"
 #include "error_set.h"
 #include "plan/plan.h"
 #include "record.h"
@@ -86,9 +87,8 @@ Sdeistate__Column *fill_column32(struct scratch *scratch, const void *structs, s
 	return fill_column(scratch, structs, n, size, offset, sizeof(uint32_t));
 }
 
-/* One record behind what @stream holds already. Return: 0; -ENOMEM; -E2BIG */
-static int append_record(struct sdeistate_buffer *stream, uint32_t type, size_t len, uint8_t **body,
-			 struct sdeistate_error *err)
+int encode_append(struct sdeistate_buffer *stream, uint32_t type, size_t len, uint8_t **body,
+		  struct sdeistate_error *err)
 {
 	size_t grown = stream->len + SDEISTATE_RECORD_HEADER_SIZE + record_padded(len);
 	uint8_t *data;
@@ -108,8 +108,8 @@ static int append_record(struct sdeistate_buffer *stream, uint32_t type, size_t 
 	return 0;
 }
 
-static int encode_part(const struct part *part, const struct sdeistate *state,
-		       struct sdeistate_buffer *stream, struct sdeistate_error *err)
+int encode_part(const struct part *part, const struct sdeistate *state,
+		struct sdeistate_buffer *stream, struct sdeistate_error *err)
 {
 	CLEANUP(scratch_free) struct scratch scratch = { .used = 0 };
 	const ProtobufCMessage *message = part->encode(state, &scratch);
@@ -118,7 +118,7 @@ static int encode_part(const struct part *part, const struct sdeistate *state,
 
 	if (!message)
 		return error_no_memory(err, sdeistate_record_name(part->record));
-	ret = append_record(stream, part->record, protobuf_c_message_get_packed_size(message),
+	ret = encode_append(stream, part->record, protobuf_c_message_get_packed_size(message),
 			    &body, err);
 	if (!ret)
 		protobuf_c_message_pack(message, body);
@@ -134,15 +134,15 @@ static int encode_unknown(const struct sdeistate_unknown *unknown, struct sdeist
 			  struct sdeistate_error *err)
 {
 	uint8_t *body;
-	int ret = append_record(stream, unknown->type, unknown->len, &body, err);
+	int ret = encode_append(stream, unknown->type, unknown->len, &body, err);
 
 	if (!ret && unknown->len)
 		memcpy(body, unknown->body, unknown->len);
 	return ret;
 }
 
-/* What a message could not give back as it was. The rest of a canonical state is up to validate. */
-static int check_shape(const struct sdeistate *state, struct sdeistate_error *err)
+/* The rest of a canonical state is up to validate. */
+int encode_check(const struct sdeistate *state, struct sdeistate_error *err)
 {
 	const char *field = NULL;
 	size_t total = 0;
@@ -177,7 +177,7 @@ int sdeistate_encode(const struct sdeistate *state, struct sdeistate_buffer *buf
 {
 	struct sdeistate_buffer stream = { .len = 0 };
 	unsigned int next = 0;
-	int ret = check_shape(state, err);
+	int ret = encode_check(state, err);
 
 	/* Ascending numbers, ours and the unknown ones, each at most once. */
 	for (uint32_t number = 1; !ret && number <= SDEISTATE_RECORD_DELTA; number++) {

@@ -8,6 +8,16 @@
 #include "wire/column.h"
 #include "wire/wire.h"
 
+/**
+ * read_message() - a record's body as a message that has every field, no unknown one, and is canonical
+ * @limited: empty; holds the message, under a ceiling
+ *
+ * Return: 0; -EBADMSG damaged; -E2BIG over-limit; -ENOMEM
+ */
+int read_message(struct reader *reader, const ProtobufCMessageDescriptor *schema,
+		 const struct sdeistate_record *record, struct scratch *limited,
+		 ProtobufCMessage **message);
+
 /** read_length() - an array has as many entries as it must. Return: 0; -EBADMSG damaged */
 int read_length(struct reader *reader, const char *field, size_t n, size_t expected);
 
