@@ -15,8 +15,8 @@
 #define CHUNK_GRANULES 64u
 #define CHUNK_BYTES    (CHUNK_GRANULES * KVMCORE_GRANULE_SIZE)
 #define MAX_THREADS    64u
-#define RING_PER_HAND  4u          /* slots for each thread */
-#define RING_BYTES     (12u << 20) /* for copies of what is read; bounds the ring then */
+#define RING_PER_HAND  64u /* slots for each thread: it may work 10 ms ahead of one that waits */
+#define RING_BYTES     (12u << 20) /* for slots, and the copies of what is read */
 
 struct slot {
 	struct kvmcore_digest digest[CHUNK_GRANULES];
@@ -200,9 +200,11 @@ static unsigned int thread_count(unsigned int asked, uint64_t chunks)
 
 static int open_slots(struct pool *p, unsigned int threads)
 {
-	p->n_slots = threads * RING_PER_HAND;
-	if (!p->image->map && p->n_slots > RING_BYTES / CHUNK_BYTES)
-		p->n_slots = RING_BYTES / CHUNK_BYTES;
+	uint64_t most = RING_BYTES / (sizeof(*p->slot) + (p->image->map ? 0 : CHUNK_BYTES));
+
+	if (most > threads * RING_PER_HAND)
+		most = threads * RING_PER_HAND;
+	p->n_slots = (unsigned int)(p->chunks && p->chunks < most ? p->chunks : most);
 	p->slot = calloc(p->n_slots, sizeof(*p->slot));
 	for (unsigned int i = 0; p->slot && !p->image->map && i < p->n_slots; i++) {
 		p->slot[i].copy = malloc(CHUNK_BYTES);
