@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
+#include "memory.h"
 #include "model/model.h"
 #include "state_json.h"
 #include "verbs.h"
@@ -208,6 +209,7 @@ static int run_host(struct tool *tool, void *opaque)
 
 	if (ret)
 		return ret;
+	memory_keep();
 	if (open_host(&host, &failure))
 		return tool_fail(tool, &failure);
 	ret = say_ready(&host);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
 #include "fault.h"
+#include "memory.h"
 #include "receive.h"
 #include "verbs.h"
 
@@ -282,6 +283,7 @@ static int run_recv(struct tool *tool, void *opaque)
 	/* There the session's bytes travel; an event among them would break it. */
 	if (takes_stdout(args->mover.uri))
 		tool_stdout_is_data(tool);
+	memory_keep();
 	if (open_service(&service, &failure))
 		return tool_fail(tool, &failure);
 	ret = tool_event(tool, json_pack("{s:s, s:s, s:b}", "event", "ready", "uri",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
 #include "fault.h"
+#include "memory.h"
 #include "mover.h"
 #include "verbs.h"
 
@@ -47,6 +48,26 @@ static int op_record(void *ctx, const struct transport_peer *peer, struct transp
 		       : 0;
 }
 
+/* Did the VMM say no, or was nothing understood of what it said? See transport/control.h. */
+static bool is_refusal(int code)
+{
+	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
+}
+
+/* A VMM that cannot capture a running VM leaves nothing to try out; whether that matters, PAUSE will show. */
+static int op_base(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
+		   struct transport_error *err)
+{
+	struct sender *sender = ctx;
+	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
+	int ret = transport_control_capture(sender->control, id_of(sender), TRANSPORT_CAPTURE_BASE,
+					    NULL, &records, err);
+
+	if (ret)
+		return is_refusal(ret) ? 0 : ret;
+	return mover_seal_base(&sender->mover, &sender->session.offer, peer, &records, blob, err);
+}
+
 static int op_pause(void *ctx, struct transport_error *err)
 {
 	struct sender *sender = ctx;
@@ -65,12 +86,6 @@ static int op_capture(void *ctx, const struct transport_peer *peer, struct trans
 	return ret ? ret
 		   : mover_seal(&sender->mover, &sender->session.offer, peer, &records, blob,
 				digest, err);
-}
-
-/* Did the VMM say no, or was nothing understood of what it said? See transport/control.h. */
-static bool is_refusal(int code)
-{
-	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
 }
 
 static int op_relinquish(void *ctx, bool *refused, struct transport_error *err)
@@ -125,6 +140,7 @@ static int op_fault(void *ctx, enum transport_step step, struct transport_error 
 
 static const struct transport_source_ops source_ops = {
 	.record = op_record,
+	.base = op_base,
 	.pause = op_pause,
 	.capture = op_capture,
 	.relinquish = op_relinquish,
@@ -204,12 +220,12 @@ static int open_sender(struct sender *sender, struct failure *failure)
 
 static json_t *times_json(const struct transport_session_times *times)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hello",
-			 (json_int_t)times->hello, "record", (json_int_t)times->record, "pause",
-			 (json_int_t)times->pause, "capture", (json_int_t)times->capture, "blob",
-			 (json_int_t)times->blob, "prepared", (json_int_t)times->prepared,
-			 "relinquish", (json_int_t)times->relinquish, "done",
-			 (json_int_t)times->done);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hello",
+			 (json_int_t)times->hello, "record", (json_int_t)times->record, "base",
+			 (json_int_t)times->base, "pause", (json_int_t)times->pause, "capture",
+			 (json_int_t)times->capture, "blob", (json_int_t)times->blob, "prepared",
+			 (json_int_t)times->prepared, "relinquish", (json_int_t)times->relinquish,
+			 "done", (json_int_t)times->done);
 }
 
 static json_t *result(const struct sender *sender, const struct transport_session_times *times)
@@ -266,6 +282,7 @@ static int run_send(struct tool *tool, void *opaque)
 	struct transport_error err;
 	struct failure failure;
 
+	memory_keep();
 	if (open_sender(&sender, &failure)) {
 		failure.vm_source = vm_state_or(sender.args->control, 1000, "unknown");
 		failure.vm_destination = "none";

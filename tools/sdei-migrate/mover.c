@@ -156,16 +156,17 @@ static int digest_records(const struct transport_buffer *records,
 	return 0;
 }
 
-int mover_seal(const struct mover *mover, const struct transport_offer *offer,
-	       const struct transport_peer *peer, const struct transport_buffer *records,
-	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-	       struct transport_error *err)
+/* What is sealed for one peer of one session. A base bears an id of its own, which nobody uses up. */
+static int seal(const struct mover *mover, const struct transport_offer *offer,
+		const struct transport_peer *peer, enum sdeistate_file_kind kind,
+		const struct transport_buffer *records, struct transport_buffer *blob,
+		struct transport_error *err)
 {
 	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer file = { 0 };
 	const struct sdeistate_pub *audience = sdeistate_trust_find(mover->peers, peer->key_id);
 	const struct sdeistate_key *key = mover->key;
 	struct sdeistate_seal_request request = {
-		.kind = SDEISTATE_KIND_FINAL,
+		.kind = kind,
 		.generation = offer->vm.generation,
 		.sequence = next_sequence(),
 		.audience = &audience,
@@ -176,15 +177,13 @@ int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 		.stream_len = records->len,
 		.nonce = peer->nonce,
 		.n_nonce = sizeof(peer->nonce),
-		.id = offer->snapshot.bytes,
+		.id = kind == SDEISTATE_KIND_FINAL ? offer->snapshot.bytes : NULL,
 		.signer = &key,
 		.n_signers = 1,
 	};
 	struct sdeistate_error error;
-	int ret = digest_records(records, digest, err);
+	int ret;
 
-	if (ret)
-		return ret;
 	memcpy(request.vm_uuid, offer->vm.uuid.bytes, sizeof(request.vm_uuid));
 	if (sdeistate_seal(&request, &file, &error))
 		return vmm_error(err, &error);
@@ -194,18 +193,37 @@ int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 		   : 0;
 }
 
+int mover_seal(const struct mover *mover, const struct transport_offer *offer,
+	       const struct transport_peer *peer, const struct transport_buffer *records,
+	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	       struct transport_error *err)
+{
+	int ret = digest_records(records, digest, err);
+
+	return ret ? ret : seal(mover, offer, peer, SDEISTATE_KIND_FINAL, records, blob, err);
+}
+
+int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
+		    const struct transport_peer *peer, const struct transport_buffer *records,
+		    struct transport_buffer *blob, struct transport_error *err)
+{
+	return seal(mover, offer, peer, SDEISTATE_KIND_BASE, records, blob, err);
+}
+
 static int check_offer(const struct sdeistate_manifest *manifest,
-		       const struct transport_offer *offer,
+		       const struct transport_offer *offer, enum sdeistate_file_kind kind,
 		       const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err)
 {
-	if (manifest->kind != SDEISTATE_KIND_FINAL)
+	if (manifest->kind != kind)
 		return transport_error_fill(err, -EINVAL, "incompatible", "sealed state", "kind",
-					    "final|%s", sdeistate_kind_name(manifest->kind));
+					    "%s|%s", sdeistate_kind_name(kind),
+					    sdeistate_kind_name(manifest->kind));
 	if (memcmp(manifest->vm_uuid, offer->vm.uuid.bytes, TRANSPORT_ID_SIZE) != 0 ||
 	    manifest->generation != offer->vm.generation)
 		return transport_error_fill(err, -EBADMSG, "wrong-vm", "sealed state", "VM",
 					    "the VM and generation of PREFLIGHT|another");
-	if (memcmp(manifest->id, offer->snapshot.bytes, TRANSPORT_ID_SIZE) != 0 ||
+	if ((memcmp(manifest->id, offer->snapshot.bytes, TRANSPORT_ID_SIZE) == 0) !=
+		    (kind == SDEISTATE_KIND_FINAL) ||
 	    manifest->n_nonce != TRANSPORT_NONCE_SIZE ||
 	    memcmp(manifest->nonce, nonce, TRANSPORT_NONCE_SIZE) != 0)
 		return transport_error_fill(err, -EBADMSG, "already-used", "sealed state", "nonce",
@@ -214,8 +232,9 @@ static int check_offer(const struct sdeistate_manifest *manifest,
 }
 
 int mover_open_seal(const struct mover *mover, const struct transport_offer *offer,
-		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], const struct transport_buffer *blob,
-		    struct sdeistate_opened **opened, struct transport_error *err)
+		    enum sdeistate_file_kind kind, const uint8_t nonce[TRANSPORT_NONCE_SIZE],
+		    const struct transport_buffer *blob, struct sdeistate_opened **opened,
+		    struct transport_error *err)
 {
 	const struct sdeistate_pub *self = sdeistate_key_pub(mover->key);
 	const struct sdeistate_key *secret = mover->key;
@@ -232,7 +251,7 @@ int mover_open_seal(const struct mover *mover, const struct transport_offer *off
 
 	if (sdeistate_open(blob->data, blob->len, &options, &made, &error))
 		return vmm_error(err, &error);
-	ret = check_offer(&made->manifest, offer, nonce, err);
+	ret = check_offer(&made->manifest, offer, kind, nonce, err);
 	if (ret)
 		sdeistate_opened_free(made);
 	else

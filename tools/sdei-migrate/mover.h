@@ -53,15 +53,24 @@ int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
 	       struct transport_error *err);
 
+/** mover_seal_base() - the same for what was captured of the running VM: to be tried out, never restored */
+int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
+		    const struct transport_peer *peer, const struct transport_buffer *records,
+		    struct transport_buffer *blob, struct transport_error *err);
+
 /**
  * mover_open_seal() - verify and open what a peer sealed for us, and hold it against the offer
  *
- * Return: 0 with *@opened owned by the caller; the errors of sdeistate_open(); -EBADMSG "wrong-vm" or
+ * @kind: FINAL, under the id that was offered, or BASE, under another
+ *
+ * Return: 0 with *@opened owned by the caller; the errors of sdeistate_open(); -EINVAL "incompatible" for
+ * another kind; -EBADMSG "wrong-vm" or
  * "already-used" for another VM, snapshot, generation or nonce than the session's.
  */
 int mover_open_seal(const struct mover *mover, const struct transport_offer *offer,
-		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], const struct transport_buffer *blob,
-		    struct sdeistate_opened **opened, struct transport_error *err);
+		    enum sdeistate_file_kind kind, const uint8_t nonce[TRANSPORT_NONCE_SIZE],
+		    const struct transport_buffer *blob, struct sdeistate_opened **opened,
+		    struct transport_error *err);
 
 /** mover_error() - a failure of this program in the session's words. Return: its errno */
 int mover_error(struct transport_error *err, const struct failure *failure);

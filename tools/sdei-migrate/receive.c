@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "fault.h"
+#include "memory.h"
 #include "settle.h"
 
 #include <errno.h>
@@ -170,6 +171,40 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	return 0;
 }
 
+/* Did the VMM say no, or was nothing understood of what it said? See transport/control.h. */
+static bool is_refusal(int code)
+{
+	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
+}
+
+/*
+ * D11: of a base only the way in is of use, so that STAGE finds it trodden: what the VMM makes of it does not
+ * matter, except what it would refuse later, too.
+ */
+static int op_base(void *ctx, const struct transport_buffer *blob,
+		   const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+	struct sdeistate_opened *opened = NULL;
+	struct transport_issues issues = { .n_issues = 0 };
+	struct transport_state records;
+	int ret = mover_open_seal(&visitor->receiver->mover, &visitor->session.offer,
+				  SDEISTATE_KIND_BASE, nonce, blob, &opened, err);
+
+	if (ret)
+		return ret;
+	records = (struct transport_state){ opened->stream.data, opened->stream.len };
+	ret = transport_control_check(visitor->control, &records, &issues, err);
+	sdeistate_opened_free(opened);
+	if (ret)
+		return is_refusal(ret) ? 0 : ret;
+	if (issues.n_issues == 0)
+		return 0;
+	if (err)
+		*err = issues.issue[0];
+	return issues.issue[0].code;
+}
+
 static int wait_prepared(struct visitor *visitor, struct transport_error *err)
 {
 	bool prepared = false;
@@ -190,7 +225,8 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 	struct sdeistate_opened *opened = NULL;
 	struct transport_stage stage = { .session = offer->session,
 					 .generation = visitor->generation };
-	int ret = mover_open_seal(&visitor->receiver->mover, offer, nonce, blob, &opened, err);
+	int ret = mover_open_seal(&visitor->receiver->mover, offer, SDEISTATE_KIND_FINAL, nonce,
+				  blob, &opened, err);
 
 	if (ret)
 		return ret;
@@ -202,11 +238,6 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 		ret = wait_prepared(visitor, err);
 	sdeistate_opened_free(opened);
 	return ret;
-}
-
-static bool is_refusal(int code)
-{
-	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
 }
 
 static int op_commit(void *ctx, bool *refused, struct transport_error *err)
@@ -330,6 +361,7 @@ static int op_fault(void *ctx, enum transport_step step, struct transport_error 
 
 static const struct transport_destination_ops destination_ops = {
 	.record = op_record,
+	.base = op_base,
 	.stage = op_stage,
 	.commit = op_commit,
 	.withdraw = op_withdraw,
@@ -358,6 +390,7 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 		result->state = visitor.session.state;
 	transport_control_close(visitor.control);
 	transport_stream_close(stream);
+	memory_return();
 }
 
 /* What is to be settled, copied: the ledger is not changed while it is read. */

@@ -138,23 +138,56 @@ static int record(struct destination *dest, struct transport_error *err)
 	return ret ? ret : send_empty(dest, MESSAGE_READY, err);
 }
 
+/* The sealed state of a BASE or BLOB, borrowed. */
+static struct transport_buffer blob_of(const struct session_in *in)
+{
+	const struct transport_field *field = transport_fields_find(&in->fields, S_TAG_BLOB);
+
+	return (struct transport_buffer){ .data = (uint8_t *)(uintptr_t)field->data,
+					  .len = field->len };
+}
+
+static int try_out(struct destination *dest, const struct session_in *in,
+		   struct transport_error *err)
+{
+	const struct transport_buffer blob = blob_of(in);
+	int ret = fault(dest, TRANSPORT_STEP_RECV_BASE, err);
+
+	if (!ret)
+		ret = dest->ops->base(dest->ctx, &blob, dest->link.nonce, err);
+	return ret ? ret : send_empty(dest, MESSAGE_READY, err);
+}
+
+/* BLOB, or first the BASE that a source may send if it was told that it can be tried out here. */
+static int wait_blob(struct destination *dest, struct session_in *in, struct transport_error *err)
+{
+	int ret;
+
+	if (!(dest->link.features & dest->link.peers_features & TRANSPORT_FEATURE_BASE))
+		return expect(dest, MESSAGE_BLOB, dest->link.wait.commit_ms, in, err);
+	ret = session_link_expect_either(&dest->link, MESSAGE_BASE, MESSAGE_BLOB,
+					 dest->link.wait.commit_ms, in, err);
+	if (ret || in->type == MESSAGE_BLOB)
+		return ret;
+	ret = try_out(dest, in, err);
+	session_in_release(in);
+	return ret ? ret : expect(dest, MESSAGE_BLOB, dest->link.wait.commit_ms, in, err);
+}
+
 static int stage(struct destination *dest, uint8_t digest[TRANSPORT_DIGEST_SIZE],
 		 struct transport_error *err)
 {
-	const struct transport_field *field;
 	struct session_in in = { .body.len = 0 };
-	struct transport_buffer blob = { .max = 0 };
+	struct transport_buffer blob;
 	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_BLOB, err);
 
 	if (!ret)
-		ret = expect(dest, MESSAGE_BLOB, dest->link.wait.commit_ms, &in, err);
+		ret = wait_blob(dest, &in, err);
 	if (!ret)
 		ret = fault(dest, TRANSPORT_STEP_RECV_OPEN, err);
 	if (!ret) {
-		field = transport_fields_find(&in.fields, S_TAG_BLOB);
-		blob.data = (uint8_t *)(uintptr_t)field->data;
-		blob.len = field->len;
-		dest->visit->times.blob_size = field->len;
+		blob = blob_of(&in);
+		dest->visit->times.blob_size = blob.len;
 		ret = dest->ops->stage(dest->ctx, &blob, dest->link.nonce, digest, err);
 	}
 	session_in_release(&in);
@@ -298,6 +331,7 @@ int transport_session_receive(struct transport_stream *stream,
 
 	*visit = (struct transport_visit){ .resolve = false };
 	ret = session_link_init(&dest.link, TRANSPORT_DESTINATION, stream, signer, deadlines, &why);
+	dest.link.features = ops->base ? TRANSPORT_FEATURE_BASE : 0;
 	if (!ret)
 		ret = greet(&dest, &why);
 	if (!ret && !visit->resolve)

@@ -173,6 +173,7 @@ static void read_peer(struct session_link *link, const struct session_in *in)
 	       TRANSPORT_NONCE_SIZE);
 	memcpy(link->peer.key_id, transport_fields_find(&in->fields, S_TAG_KEY)->data,
 	       TRANSPORT_KEY_ID_SIZE);
+	link->peers_features = transport_fields_u64(&in->fields, S_TAG_FEATURES, 0);
 	if (limit < link->max_blob)
 		link->max_blob = (size_t)limit;
 }
@@ -181,7 +182,7 @@ static int put_common(struct session_link *link, struct transport_buffer *body)
 {
 	int ret = transport_wire_put_u64(body, S_TAG_LIMIT, TRANSPORT_SESSION_MAX_BLOB);
 
-	ret |= transport_wire_put_u64(body, S_TAG_FEATURES, 0);
+	ret |= transport_wire_put_u64(body, S_TAG_FEATURES, link->features);
 	ret |= transport_wire_put(body, S_TAG_NONCE, link->nonce, sizeof(link->nonce));
 	ret |= transport_wire_put(body, S_TAG_KEY, link->signer->key_id, TRANSPORT_KEY_ID_SIZE);
 	return ret ? -ENOMEM : 0;
@@ -296,13 +297,20 @@ static int hear_aborted(struct session_link *link, const struct session_in *in,
 int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,
 			struct session_in *in, struct transport_error *err)
 {
+	return session_link_expect_either(link, type, type, timeout_ms, in, err);
+}
+
+int session_link_expect_either(struct session_link *link, enum session_message other,
+			       enum session_message type, int timeout_ms, struct session_in *in,
+			       struct transport_error *err)
+{
 	struct session_in got;
 	int ret =
 		session_read(link->stream, &link->received, link->max_blob, timeout_ms, &got, err);
 
 	if (ret)
 		return ret;
-	if (got.type == type) {
+	if (got.type == type || got.type == other) {
 		*in = got;
 		return 0;
 	}

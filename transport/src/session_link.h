@@ -18,9 +18,11 @@ struct session_link {
 	uint8_t exporter[TRANSPORT_EXPORTER_SIZE];
 	uint64_t sent, received; /* messages */
 	size_t max_blob;
-	bool known;        /* the destination: the source has proved who it is */
-	bool peer_gave_up; /* and said why */
-	bool peer_aborted; /* the peer said ABORTED, signed: proof holds it */
+	uint64_t features;       /* ours, to be told */
+	uint64_t peers_features; /* unknown ones, too */
+	bool known;              /* the destination: the source has proved who it is */
+	bool peer_gave_up;       /* and said why */
+	bool peer_aborted;       /* the peer said ABORTED, signed: proof holds it */
 	struct transport_proof proof;
 };
 
@@ -62,6 +64,11 @@ int session_link_send(struct session_link *link, enum session_message type,
  */
 int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,
 			struct session_in *in, struct transport_error *err);
+
+/** session_link_expect_either() - the same for one of two types; an error names @type */
+int session_link_expect_either(struct session_link *link, enum session_message other,
+			       enum session_message type, int timeout_ms, struct session_in *in,
+			       struct transport_error *err);
 
 /** session_link_abort() - tell the peer why we give up, signed if it is known, if it still listens */
 void session_link_abort(struct session_link *link, const struct transport_error *why);

@@ -117,8 +117,8 @@ static int pause_vm(struct source *source, struct transport_error *err)
 	return ret ? ret : move(source, TRANSPORT_EVENT_PAUSE, err);
 }
 
-static int send_blob(struct source *source, const struct transport_buffer *blob,
-		     struct transport_error *err)
+static int send_blob(struct source *source, enum session_message type,
+		     const struct transport_buffer *blob, struct transport_error *err)
 {
 	struct transport_buffer body = { .max = blob->len + TRANSPORT_WIRE_FIELD_SIZE };
 	int ret;
@@ -129,10 +129,35 @@ static int send_blob(struct source *source, const struct transport_buffer *blob,
 					    blob->len);
 	ret = transport_wire_put(&body, S_TAG_BLOB, blob->data, blob->len);
 	if (ret)
-		transport_error_fill(err, ret, "no-memory", "session", "BLOB", "|");
+		transport_error_fill(err, ret, "no-memory", "session",
+				     session_message_name((uint16_t)type), "|");
 	else
-		ret = session_link_send(&source->link, MESSAGE_BLOB, &body, err);
+		ret = session_link_send(&source->link, type, &body, err);
 	transport_buffer_free(&body);
+	return ret;
+}
+
+/*
+ * docs/protocol.md, "Order": the whole way once with the VM still running, so that nothing in the blackout is
+ * done for the first time, and what would fail there fails here.
+ */
+static int try_out(struct source *source, struct transport_error *err)
+{
+	struct transport_buffer blob = { .max = TRANSPORT_SESSION_MAX_BLOB };
+	struct session_in in = { .body.len = 0 };
+	int ret = fault(source, TRANSPORT_STEP_SEND_BASE, err);
+
+	if (ret || !source->ops->base || !(source->link.peers_features & TRANSPORT_FEATURE_BASE))
+		return ret;
+	ret = source->ops->base(source->ctx, &source->link.peer, &blob, err);
+	if (!ret && blob.len) {
+		ret = send_blob(source, MESSAGE_BASE, &blob, err);
+		if (!ret)
+			ret = expect(source, MESSAGE_READY, source->link.wait.prepared_ms, &in,
+				     err);
+	}
+	session_in_release(&in);
+	transport_buffer_free(&blob);
 	return ret;
 }
 
@@ -153,7 +178,7 @@ static int capture(struct source *source, struct transport_error *err)
 		ret = fault(source, TRANSPORT_STEP_SEND_BLOB, err);
 	began = now_us();
 	if (!ret)
-		ret = send_blob(source, &blob, err);
+		ret = send_blob(source, MESSAGE_BLOB, &blob, err);
 	source->times->blob = now_us() - began;
 	transport_buffer_free(&blob);
 	return ret;
@@ -233,6 +258,7 @@ static int hand_over(struct source *source, struct transport_error *err)
 #define TIME(member) offsetof(struct transport_session_times, member)
 		{ greet, TIME(hello) },
 		{ record, TIME(record) },
+		{ try_out, TIME(base) },
 		{ pause_vm, TIME(pause) },
 		{ capture, 0 },
 		{ wait_prepared, TIME(prepared) },
@@ -333,6 +359,7 @@ int transport_session_send(struct transport_stream *stream, const struct transpo
 	*times = (struct transport_session_times){ .hello = 0 };
 	ret = session_link_init(&source.link, TRANSPORT_SOURCE, stream, signer, deadlines, &why);
 	source.link.offer = *offer;
+	source.link.features = ops->base ? TRANSPORT_FEATURE_BASE : 0;
 	if (!ret)
 		ret = hand_over(&source, &why);
 	if (ret)

@@ -90,19 +90,13 @@ static const struct {
 	const struct transport_rule *rule;
 	size_t n_rules;
 } messages[] = {
-	ROW(HELLO, hello),
-	ROW(WELCOME, welcome),
-	ROW(PREFLIGHT, preflight),
-	{ MESSAGE_READY, NULL, 0 },
-	ROW(BLOB, blob),
-	ROW(PREPARED, prepared),
-	ROW(COMMIT, commit),
-	ROW(DONE, only_signature),
-	ROW(ABORT, abort_rules),
-	ROW(ABORTED, aborted),
-	ROW(RESOLVE, only_signature),
-	ROW(OUTCOME, outcome),
-	{ MESSAGE_HEARTBEAT, NULL, 0 },
+	ROW(HELLO, hello),         ROW(WELCOME, welcome),
+	ROW(PREFLIGHT, preflight), { MESSAGE_READY, NULL, 0 },
+	ROW(BASE, blob),           ROW(BLOB, blob),
+	ROW(PREPARED, prepared),   ROW(COMMIT, commit),
+	ROW(DONE, only_signature), ROW(ABORT, abort_rules),
+	ROW(ABORTED, aborted),     ROW(RESOLVE, only_signature),
+	ROW(OUTCOME, outcome),     { MESSAGE_HEARTBEAT, NULL, 0 },
 };
 
 const char *session_message_name(uint16_t type)
@@ -150,8 +144,8 @@ static int check_header(const struct transport_header *header, uint64_t number, 
 			struct transport_error *err)
 {
 	const char *name = session_message_name(header->type);
-	const size_t max = header->type == MESSAGE_BLOB ? max_blob + TRANSPORT_WIRE_FIELD_SIZE
-							: SESSION_SMALL_BODY;
+	const bool large = header->type == MESSAGE_BASE || header->type == MESSAGE_BLOB;
+	const size_t max = large ? max_blob + TRANSPORT_WIRE_FIELD_SIZE : SESSION_SMALL_BODY;
 
 	if (header->length > max)
 		return transport_error_fill(err, -E2BIG, "over-limit", name, "length",

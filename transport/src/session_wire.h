@@ -7,7 +7,7 @@
 
 #include <transport/session.h>
 
-/* X(symbol, number, name): BASE, STOP, DELTA and HEARTBEAT's senders come with later versions. */
+/* X(symbol, number, name): STOP, DELTA and HEARTBEAT's senders come with later versions. */
 #define SESSION_MESSAGES(X)                           \
 	X(HELLO, 1, "session message HELLO")          \
 	X(PREFLIGHT, 2, "session message PREFLIGHT")  \
@@ -56,7 +56,7 @@ enum session_tag {
 	S_TAG_ERROR = 20, /* an error object of docs/control.md */
 };
 
-#define SESSION_SMALL_BODY 16384u /* bytes of any message but BLOB */
+#define SESSION_SMALL_BODY 16384u /* bytes of any message but BASE and BLOB */
 
 /* A message that came in. */
 struct session_in {
@@ -81,7 +81,7 @@ int session_write(struct transport_stream *stream, enum session_message type, ui
 /**
  * session_read() - wait for the next message that is no HEARTBEAT
  * @number: counted like session_write()'s
- * @max_blob: bytes a BLOB may have
+ * @max_blob: bytes a BASE or BLOB may have
  *
  * Bodies grow with what arrives, not with what is announced. Return: 0 and @in owned by the caller;
  * -EBADMSG "protocol"; -E2BIG "over-limit"; errors of the stream.

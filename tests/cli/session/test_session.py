@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -35,6 +36,33 @@ def test_a_vm_is_handed_over(directory):
         check(event["event"] == "session" and event["state"] == "running" and event["exit"] == 0,
               "recv says so, too", event)
         check(pair.stop_recv() == 0, "recv ends on SIGTERM")
+
+
+def test_what_stands_in_the_way_is_found_before_the_pause(directory):
+    with Pair(directory) as pair:
+        pair.hosts["b"].stop()
+        pair.hosts["b"] = Host(directory, "b", model="minimal.json", args=["--no-script"])
+        before = pair.hosts["a"].vm("status")["epoch"]
+        pair.start_recv()
+        code, told = pair.send()
+        check(code != 0 and told["vm_state"] == {"source": "running", "destination": "none"},
+              "a destination that cannot take it says so", told)
+        check(told["reason"] == "incompatible", "and why", told)
+        check(pair.hosts["a"].vm("status")["epoch"] == before, "and the VM was not stopped for it")
+        check(pair.session()["state"] == "aborted" and pair.session("b")["state"] == "aborted",
+              "both ledgers know that nothing came of it")
+
+
+def test_a_trial_leaves_no_trace(directory):
+    with Pair(directory) as pair:
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 0 and told["phases_us"]["base"] > 0, "a base was tried out", told)
+        with sqlite3.connect(os.path.join(pair.state("b"), "ledger.db")) as ledger:
+            used = [bytes(row[0]).hex() if isinstance(row[0], bytes) else row[0]
+                    for row in ledger.execute("SELECT snapshot FROM consumed")]
+        check(len(used) == 1 and used[0].replace("-", "") == told["snapshot"].replace("-", ""),
+              "one snapshot id is used up: the session's", used)
 
 
 def test_there_and_back(directory):

@@ -14,6 +14,11 @@ static void free_state(struct sdeistate **state)
 	sdeistate_free(*state);
 }
 
+static void free_machine(struct machine **machine)
+{
+	machine_free(*machine);
+}
+
 static int op_info(void *vm, struct transport_vm_info *info, struct transport_error *err)
 {
 	struct model *model = vm;
@@ -86,13 +91,52 @@ static struct machine_identity become(const struct model *model, const struct sd
 	return identity;
 }
 
+/*
+ * A base is tried out in a VM that is thrown away: replay and prove as STAGE will, so that nothing is done for
+ * the first time while the VM that moves in stands still. What comes of it does not matter, it may be torn.
+ */
+static void try_out(const struct machine *fresh, struct sdeistate *state,
+		    struct transport_issues *issues)
+{
+	uint8_t digest[TRANSPORT_DIGEST_SIZE];
+	struct transport_error ignored;
+
+	state->kind = SDEISTATE_FINAL;
+	state->torn = false;
+	if (vmm_check(&fresh->port, state, issues, &ignored) == 0 && issues->n_issues == 0)
+		vmm_stage(&fresh->port, state, digest, &ignored);
+}
+
+/* The VM that a session will want is built ahead of time, too. */
+static void keep_spare(struct model *model, const struct machine_identity *identity)
+{
+	struct transport_error ignored;
+
+	model->spare = machine_free(model->spare);
+	model->spare_identity = *identity;
+	if (model->status.state == TRANSPORT_VM_RESERVED &&
+	    machine_new(model->description, identity, &model->spare, &ignored))
+		model->spare = NULL;
+}
+
+static int take_spare(struct model *model, const struct machine_identity *identity,
+		      struct machine **fresh, struct transport_error *err)
+{
+	if (!model->spare || model->spare_identity.generation != identity->generation ||
+	    memcmp(model->spare_identity.uuid, identity->uuid, sizeof(identity->uuid)) != 0)
+		return machine_new(model->description, identity, fresh, err);
+	*fresh = model->spare;
+	model->spare = NULL;
+	return 0;
+}
+
 static int op_check(void *vm, const struct transport_state *records,
 		    struct transport_issues *issues, struct transport_error *err)
 {
 	struct model *model = vm;
 	CLEANUP(free_state) struct sdeistate *state = NULL;
+	CLEANUP(free_machine) struct machine *fresh = NULL;
 	struct machine_identity identity;
-	struct machine *fresh;
 	int ret;
 
 	ret = vmm_decode(records, &state, err);
@@ -103,9 +147,13 @@ static int op_check(void *vm, const struct transport_state *records,
 	ret = machine_new(model->description, &identity, &fresh, err);
 	if (ret)
 		return ret;
-	ret = vmm_check(&fresh->port, state, issues, err);
-	machine_free(fresh);
-	return ret;
+	if (state->kind != SDEISTATE_BASE)
+		return vmm_check(&fresh->port, state, issues, err);
+	try_out(fresh, state, issues);
+	fresh = machine_free(fresh);
+	identity.generation++;
+	keep_spare(model, &identity);
+	return 0;
 }
 
 static bool is_fresh(struct model *model)
@@ -113,41 +161,6 @@ static bool is_fresh(struct model *model)
 	struct kvmcore_vm_info info;
 
 	return !model->touched && machine_info(model->machine, &info) == 0 && !info.has_run;
-}
-
-static void free_buffer(struct transport_buffer *buffer)
-{
-	transport_buffer_free(buffer);
-}
-
-static void free_machine(struct machine **machine)
-{
-	machine_free(*machine);
-}
-
-/*
- * Do once, with a fresh VM's state and for nothing, what STAGE will do while the VM that moves in stands still:
- * the first time costs several times what any later time does. Its outcome does not matter.
- */
-static void rehearse(struct model *model)
-{
-	const struct sdeistate_capture_options options = { .flags = SDEISTATE_CAPTURE_REGS };
-	CLEANUP(free_buffer)
-	struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
-	CLEANUP(free_machine) struct machine *one = NULL;
-	CLEANUP(free_machine) struct machine *other = NULL;
-	CLEANUP(free_state) struct sdeistate *state = NULL;
-	struct transport_state stream;
-	uint8_t digest[TRANSPORT_DIGEST_SIZE];
-	struct transport_error err;
-
-	if (machine_new(model->description, NULL, &one, &err) ||
-	    machine_new(model->description, NULL, &other, &err) ||
-	    vmm_capture(&one->port, &options, &records, &err))
-		return;
-	stream = (struct transport_state){ records.data, records.len };
-	if (vmm_decode(&stream, &state, &err) == 0)
-		vmm_stage(&other->port, state, digest, &err);
 }
 
 static int op_reserve(void *vm, const struct transport_id *session, struct transport_error *err)
@@ -158,7 +171,6 @@ static int op_reserve(void *vm, const struct transport_id *session, struct trans
 	if (model->status.state != TRANSPORT_VM_ENDED && !is_fresh(model))
 		return transport_error_fill(err, -EEXIST, "vm-not-fresh", "model VM", "",
 					    "a VM that has not run|it has state of its own");
-	rehearse(model);
 	return op_pause(vm, err);
 }
 
@@ -178,7 +190,7 @@ static int op_stage(void *vm, const struct transport_stage *stage,
 	if (ret)
 		return ret;
 	identity = become(model, state, stage->generation);
-	ret = machine_new(model->description, &identity, &fresh, err);
+	ret = take_spare(model, &identity, &fresh, err);
 	if (ret)
 		return ret;
 	ret = vmm_stage(&fresh->port, state, digest, err);
@@ -194,15 +206,20 @@ static int op_stage(void *vm, const struct transport_stage *stage,
 static int op_commit(void *vm, bool stay_paused, struct transport_error *err)
 {
 	struct model *model = vm;
+	struct machine *former = model->machine;
+	int ret;
 
 	if (!model->staged)
 		return transport_error_fill(err, -EINVAL, "internal", "model VM", "commit",
 					    "a staged state|none");
-	machine_free(model->machine);
 	model->machine = model->staged;
 	model->staged = NULL;
 	model->touched = true;
-	return stay_paused ? 0 : op_resume(vm, err);
+	ret = stay_paused ? 0 : op_resume(vm, err);
+	/* Only now: the guest has waited long enough. */
+	machine_free(former);
+	model->spare = machine_free(model->spare);
+	return ret;
 }
 
 static void op_discard(void *vm)
@@ -210,6 +227,7 @@ static void op_discard(void *vm)
 	struct model *model = vm;
 
 	model->staged = machine_free(model->staged);
+	model->spare = machine_free(model->spare);
 }
 
 /* The state stays readable for a look back; the VM is stopped and can never be resumed. */
@@ -299,6 +317,7 @@ struct model *model_free(struct model *model)
 		return NULL;
 	machine_free(model->machine);
 	machine_free(model->staged);
+	machine_free(model->spare);
 	description_free(model->description);
 	free(model);
 	return NULL;

@@ -13,8 +13,10 @@ struct model {
 	struct model_description *description; /* owned */
 	struct machine *machine;               /* the VM; never NULL */
 	struct machine *staged;                /* built by STAGE, becomes the VM at COMMIT */
-	struct transport_vm_status status;     /* what the protocol last said */
-	bool touched; /* a guest or VMM action changed it since it was made */
+	struct machine *spare; /* fresh, for the session that reserved; may be NULL */
+	struct machine_identity spare_identity;
+	struct transport_vm_status status; /* what the protocol last said */
+	bool touched;                      /* a guest or VMM action changed it since it was made */
 };
 
 /** model_ops() - the callbacks of a control server; their vm is a struct model */

@@ -17,7 +17,9 @@
 #define TRANSPORT_KEY_ID_SIZE      32u
 #define TRANSPORT_MAX_SIGNATURE    4096u
 #define TRANSPORT_SESSION_MAX_BLOB (24u << 20) /* bytes of a sealed state */
-#define TRANSPORT_PROOF_SIZE       (68u + TRANSPORT_MAX_SIGNATURE)
+/* Features, in HELLO and WELCOME: this side can send (source) or try out (destination) a BASE. */
+#define TRANSPORT_FEATURE_BASE UINT64_C(1)
+#define TRANSPORT_PROOF_SIZE   (68u + TRANSPORT_MAX_SIGNATURE)
 
 /* --- states: one matrix per side --- */
 
@@ -115,6 +117,7 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(SEND_HELLO, "send.hello")                 \
 	X(SEND_PREFLIGHT, "send.preflight")         \
 	X(SEND_RECORD, "send.record")               \
+	X(SEND_BASE, "send.base")                   \
 	X(SEND_PAUSE, "send.pause")                 \
 	X(SEND_CAPTURE, "send.capture")             \
 	X(SEND_BLOB, "send.blob")                   \
@@ -129,6 +132,7 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(RECV_RESERVE, "recv.reserve")             \
 	X(RECV_READY, "recv.ready")                 \
 	X(RECV_WAIT_BLOB, "recv.wait-blob")         \
+	X(RECV_BASE, "recv.base")                   \
 	X(RECV_OPEN, "recv.open")                   \
 	X(RECV_STAGE, "recv.stage")                 \
 	X(RECV_PREPARED, "recv.prepared")           \
@@ -204,18 +208,24 @@ struct transport_peer {
 
 /* Times in microseconds, for the summary; 0 where the session did not get so far. */
 struct transport_session_times {
-	uint64_t hello, record, pause, capture, blob, prepared, relinquish, done;
+	uint64_t hello, record, base, pause, capture, blob, prepared, relinquish, done;
 	uint64_t blackout; /* from asking for the pause to sending COMMIT */
 	uint64_t blob_size;
 };
 
 /*
- * Each returns 0 or a negative errno and fills @err. Order: record, pause, capture, relinquish, then one
+ * Each returns 0 or a negative errno and fills @err. Order: record, base, pause, capture, relinquish, then one
  * outcome; or after a failure resume or reclaim, then one outcome.
  */
 struct transport_source_ops {
 	/* Write durably: from here on ask the peer before the VM runs again. */
 	int (*record)(void *ctx, const struct transport_peer *peer, struct transport_error *err);
+	/*
+	 * Capture the VM while it runs and seal that for this peer, to try the way out; NULL, or nothing
+	 * in @blob: there is no trial.
+	 */
+	int (*base)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
+		    struct transport_error *err);
 	int (*pause)(void *ctx, struct transport_error *err);
 	/* Capture the final state and seal it for this peer; @digest is what PREPARED must say. */
 	int (*capture)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
@@ -282,6 +292,9 @@ struct transport_destination_ops {
 	int (*record)(void *ctx, const struct transport_offer *offer,
 		      const struct transport_peer *peer, struct transport_progress *progress,
 		      struct transport_error *err);
+	/* Open what base() made, and try it out where it leaves no trace. May be NULL. */
+	int (*base)(void *ctx, const struct transport_buffer *blob,
+		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err);
 	/* Open and stage; 0 only when all is loaded. The blob's nonce must be @nonce, ours. */
 	int (*stage)(void *ctx, const struct transport_buffer *blob,
 		     const uint8_t nonce[TRANSPORT_NONCE_SIZE],

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * two_hosts.h - both sides of a session over a pair of sockets, with hosts that only remember what they were asked
+ */
+#ifndef TRANSPORT_TEST_TWO_HOSTS_H
+#define TRANSPORT_TEST_TWO_HOSTS_H
+
+#include "support/check.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <transport/session.h>
+#include <unistd.h>
+
+#define SHORT_MS 300
+
+/* Two hosts without VMMs: what each side was asked, and whether its VM may run. */
+struct host {
+	bool may_run, given_away, recorded, aborted_durably;
+	uint8_t key; /* fills the key id */
+	enum transport_session_state outcome;
+	int outcomes;
+	int fault_step; /* -1: none */
+	int fault_code;
+	bool cut;          /* the fault also cuts the connection */
+	bool forges;       /* signs wrongly */
+	bool lies;         /* about the digest */
+	bool loses;        /* the VMM's answer to commit or relinquish */
+	bool no_base;      /* has no way to try one */
+	bool refuses_base; /* finds what it would stumble over */
+	int pauses;
+	int bases; /* sent or tried */
+	struct transport_stream *stream;
+	struct transport_proof proof;
+	enum transport_outcome answer;
+	struct transport_progress progress;
+	struct transport_error error;
+	int ret;
+};
+
+struct world {
+	struct host source, destination;
+	struct transport_offer offer;
+	bool resolves;
+	enum transport_outcome outcome;
+};
+
+/* A signature is the key, the type's length and a sum: enough to be wrong. */
+static uint32_t sum_up(const char *type, const void *message, size_t len)
+{
+	const uint8_t *bytes = message;
+	uint32_t sum = (uint32_t)strlen(type);
+
+	for (size_t i = 0; i < len; i++)
+		sum = sum * 31 + bytes[i];
+	return sum;
+}
+
+static int fake_sign(void *ctx, const char *type, const void *message, size_t len,
+		     struct transport_buffer *signature, struct transport_error *err)
+{
+	const struct host *host = ctx;
+	uint32_t sum = sum_up(type, message, len) + host->forges;
+
+	(void)err;
+	return transport_buffer_append(signature, &host->key, 1) +
+	       transport_buffer_append(signature, &sum, sizeof(sum));
+}
+
+static int fake_verify(void *ctx, const uint8_t *key_id, const char *type, const void *message,
+		       size_t len, const void *signature, size_t signature_len,
+		       struct transport_error *err)
+{
+	const uint32_t sum = sum_up(type, message, len);
+
+	(void)ctx;
+	if (key_id[0] > 2)
+		return transport_error_fill(err, -EACCES, "peer-untrusted", "key", "", "|");
+	if (signature_len != 5 || ((const uint8_t *)signature)[0] != key_id[0] ||
+	    memcmp((const uint8_t *)signature + 1, &sum, sizeof(sum)) != 0)
+		return transport_error_fill(err, -EKEYREJECTED, "bad-signature", "key", "", "|");
+	return 0;
+}
+
+static int put_fault(void *ctx, enum transport_step step, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	if (host->fault_step != (int)step)
+		return 0;
+	if (host->cut)
+		transport_stream_cut(host->stream);
+	return transport_error_fill(err, host->fault_code, "internal", "fault",
+				    transport_step_name(step), "|put here");
+}
+
+static int source_record(void *ctx, const struct transport_peer *peer, struct transport_error *err)
+{
+	(void)err;
+	((struct host *)ctx)->recorded = peer->key_id[0] == 2;
+	return 0;
+}
+
+static const uint8_t base[] = "the running VM";
+
+static int source_base(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
+		       struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	(void)peer;
+	(void)err;
+	CHECK(host->recorded && host->may_run,
+	      "a base is of a VM that runs, and goes after the record");
+	host->bases++;
+	return transport_buffer_append(blob, base, sizeof(base));
+}
+
+static int source_pause(void *ctx, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	(void)err;
+	host->may_run = false;
+	host->pauses++;
+	return 0;
+}
+
+static int source_capture(void *ctx, const struct transport_peer *peer,
+			  struct transport_buffer *blob, uint8_t *digest,
+			  struct transport_error *err)
+{
+	static uint8_t bytes[300000];
+
+	(void)ctx;
+	(void)err;
+	memset(digest, 7, TRANSPORT_DIGEST_SIZE);
+	memcpy(bytes, peer->nonce, TRANSPORT_NONCE_SIZE);
+	return transport_buffer_append(blob, bytes, sizeof(bytes));
+}
+
+static int source_relinquish(void *ctx, bool *refused, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	host->given_away = true;
+	*refused = false;
+	return host->loses ? transport_error_fill(err, -ETIMEDOUT, "timeout", "VMM", "", "|") : 0;
+}
+
+static int source_resume(void *ctx, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	if (host->given_away)
+		return transport_error_fill(err, -EPERM, "refused", "VM", "", "|");
+	host->may_run = true;
+	return 0;
+}
+
+static int source_reclaim(void *ctx, const struct transport_proof *proof,
+			  struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	if (proof->len == 0)
+		return transport_error_fill(err, -EPERM, "refused", "VM", "proof", "|");
+	host->given_away = false;
+	host->may_run = true;
+	return 0;
+}
+
+static int take_outcome(struct host *host, enum transport_session_state state)
+{
+	host->outcome = state;
+	host->outcomes++;
+	return 0;
+}
+
+static int source_outcome(void *ctx, enum transport_session_state state,
+			  const struct transport_proof *proof, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	(void)err;
+	host->proof = *proof;
+	return take_outcome(host, state);
+}
+
+static const struct transport_source_ops source_ops = {
+	.record = source_record,
+	.base = source_base,
+	.pause = source_pause,
+	.capture = source_capture,
+	.relinquish = source_relinquish,
+	.resume = source_resume,
+	.reclaim = source_reclaim,
+	.outcome = source_outcome,
+	.fault = put_fault,
+};
+
+static int destination_record(void *ctx, const struct transport_offer *offer,
+			      const struct transport_peer *peer,
+			      struct transport_progress *progress, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	(void)progress;
+	(void)err;
+	host->recorded = offer->vm.n_vcpus == 4 && offer->vm.generation == 9 &&
+			 peer->key_id[0] == 1 && !strcmp(offer->vm.profile, "spec");
+	return 0;
+}
+
+static int destination_base(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
+			    struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	(void)nonce;
+	CHECK(blob->len == sizeof(base) && !memcmp(blob->data, base, sizeof(base)),
+	      "a base comes as it was sent");
+	host->bases++;
+	return host->refuses_base
+		       ? transport_error_fill(err, -EOPNOTSUPP, "incompatible", "VM", "", "|")
+		       : 0;
+}
+
+static int destination_stage(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
+			     uint8_t *digest, struct transport_error *err)
+{
+	const struct host *host = ctx;
+
+	if (memcmp(blob->data, nonce, TRANSPORT_NONCE_SIZE) != 0)
+		return transport_error_fill(err, -EBADMSG, "bad-digest", "blob", "nonce", "|");
+	memset(digest, host->lies ? 8 : 7, TRANSPORT_DIGEST_SIZE);
+	return 0;
+}
+
+static int destination_commit(void *ctx, bool *refused, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	host->may_run = true;
+	*refused = false;
+	return host->loses ? transport_error_fill(err, -ETIMEDOUT, "timeout", "VMM", "", "|") : 0;
+}
+
+static int destination_withdraw(void *ctx, struct transport_error *err)
+{
+	(void)err;
+	((struct host *)ctx)->aborted_durably = true;
+	return 0;
+}
+
+static int destination_outcome(void *ctx, enum transport_session_state state,
+			       struct transport_error *err)
+{
+	(void)err;
+	return take_outcome(ctx, state);
+}
+
+static int destination_resolve(void *ctx, const struct transport_id *session,
+			       const struct transport_peer *peer, enum transport_outcome *outcome,
+			       struct transport_error *err)
+{
+	(void)peer;
+	(void)err;
+	*outcome =
+		session->bytes[0] == 5 ? ((struct host *)ctx)->answer : TRANSPORT_OUTCOME_UNKNOWN;
+	return 0;
+}
+
+static const struct transport_destination_ops destination_ops = {
+	.record = destination_record,
+	.base = destination_base,
+	.stage = destination_stage,
+	.commit = destination_commit,
+	.withdraw = destination_withdraw,
+	.outcome = destination_outcome,
+	.resolve = destination_resolve,
+	.fault = put_fault,
+};
+
+static const struct transport_deadlines deadlines = { SHORT_MS, SHORT_MS, SHORT_MS, SHORT_MS };
+
+static struct transport_signer signer_of(struct host *host)
+{
+	struct transport_signer signer = { .ctx = host, .sign = fake_sign, .verify = fake_verify };
+
+	memset(signer.key_id, host->key, sizeof(signer.key_id));
+	return signer;
+}
+
+static void *run_destination(void *arg)
+{
+	struct world *world = arg;
+	struct host *host = &world->destination;
+	const struct transport_signer signer = signer_of(host);
+	struct transport_destination_ops ops = destination_ops;
+	struct transport_visit visit;
+
+	if (host->no_base)
+		ops.base = NULL;
+	host->ret = transport_session_receive(host->stream, &signer, &deadlines, &ops, host,
+					      &host->progress, &visit, &host->error);
+	transport_stream_close(host->stream);
+	return NULL;
+}
+
+static void run_source(struct world *world)
+{
+	struct host *host = &world->source;
+	const struct transport_signer signer = signer_of(host);
+	struct transport_source_ops ops = source_ops;
+	struct transport_session_times times;
+
+	if (host->no_base)
+		ops.base = NULL;
+	if (world->resolves)
+		host->ret =
+			transport_session_resolve(host->stream, &world->offer, &signer, &deadlines,
+						  &world->outcome, &host->proof, &host->error);
+	else
+		host->ret =
+			transport_session_send(host->stream, &world->offer, &signer, &deadlines,
+					       &ops, host, &host->progress, &times, &host->error);
+	transport_stream_close(host->stream);
+}
+
+static struct world new_world(void)
+{
+	return (struct world){
+		.source = { .may_run = true, .key = 1, .fault_step = -1 },
+		.destination = { .key = 2,
+				 .fault_step = -1,
+				 .progress.role = TRANSPORT_DESTINATION },
+		.offer = { .session = { { 5 } },
+			   .snapshot = { { 6 } },
+			   .vm = { .uuid = { { 7 } },
+				   .type = "arm64",
+				   .profile = "spec",
+				   .kernel = "6.12",
+				   .n_vcpus = 4,
+				   .generation = 9 } },
+	};
+}
+
+/* Both sides to their end, over a pair of sockets. */
+static void play(struct world *world)
+{
+	const struct transport_stream_options plain = { .insecure_no_tls = true };
+	char uri[2][32];
+	pthread_t thread;
+	int pair[2];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "a pair of sockets");
+	snprintf(uri[0], sizeof(uri[0]), "fd:%d", pair[0]);
+	snprintf(uri[1], sizeof(uri[1]), "fd:%d", pair[1]);
+	REQUIRE(transport_stream_connect(uri[0], &plain, &world->source.stream, NULL) == 0 &&
+			transport_stream_connect(uri[1], &plain, &world->destination.stream,
+						 NULL) == 0,
+		"two streams");
+	pthread_create(&thread, NULL, run_destination, world);
+	run_source(world);
+	pthread_join(thread, NULL);
+}
+
+#endif
