@@ -109,8 +109,11 @@ void diff_sorted(struct differ *differ, const struct layout *layout, const void 
 	while ((n_a || n_b) && !differ->ret) {
 		int order = !n_a ? 1 : !n_b ? -1 : layout->compare(x, y);
 
-		name_entry(path, layout, order <= 0 ? x : y);
-		diff_struct(differ, layout, path, order <= 0 ? x : NULL, order >= 0 ? y : NULL);
+		if (order || memcmp(x, y, layout->size)) {
+			name_entry(path, layout, order <= 0 ? x : y);
+			diff_struct(differ, layout, path, order <= 0 ? x : NULL,
+				    order >= 0 ? y : NULL);
+		}
 		if (order <= 0) {
 			x += layout->size;
 			n_a--;

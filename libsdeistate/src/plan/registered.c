@@ -143,26 +143,42 @@ static int validate_route(const struct sdeistate *state,
 }
 
 /* An address and argument where a handler is, and nothing where none is. */
+static int validate_word(const struct sdeistate *state,
+			 const struct kvm_sdei_registered_event_state *event, unsigned int word,
+			 struct sdeistate_error *err)
+{
+	static const __u64 zero[64];
+	const bool spec = state->vm.profile == KVMCORE_PROFILE_SPEC;
+	const __u64 *address = &event->ep_address[64 * word], *arg = &event->ep_arg[64 * word];
+	uint64_t unused = ~slots_used(event, word);
+
+	if (unused == ~UINT64_C(0) && !memcmp(address, zero, sizeof(zero)) &&
+	    !memcmp(arg, zero, sizeof(zero)))
+		return 0;
+	for (; unused; unused &= unused - 1)
+		if (address[__builtin_ctzll(unused)] | arg[__builtin_ctzll(unused)])
+			return inconsistent(err, NAME(event), "ep_address",
+					    "0 in slot %u, which has no handler|not 0",
+					    64 * word + (unsigned int)__builtin_ctzll(unused));
+	for (uint64_t left = spec ? event->registered[word] : 0; left; left &= left - 1)
+		if (!address[__builtin_ctzll(left)])
+			return inconsistent(err, NAME(event), "ep_address", "not 0 in slot %u|0",
+					    64 * word + (unsigned int)__builtin_ctzll(left));
+	return 0;
+}
+
 static int validate_slots(const struct sdeistate *state,
 			  const struct kvm_sdei_registered_event_state *event,
 			  struct sdeistate_error *err)
 {
 	static const uint8_t zero[sizeof(event->padding) + sizeof(event->hole)];
-	const bool spec = state->vm.profile == KVMCORE_PROFILE_SPEC;
+	int ret = 0;
 
 	if (memcmp(event->padding, zero, sizeof(zero)))
 		return inconsistent(err, NAME(event), "padding", "0|not 0");
-	for (unsigned int slot = 0; slot < KVM_SDEI_MAX_VCPUS; slot++) {
-		bool used = slots_used(event, slot / 64) >> (slot % 64) & 1;
-
-		if (!used && (event->ep_address[slot] | event->ep_arg[slot]))
-			return inconsistent(err, NAME(event), "ep_address",
-					    "0 in slot %u, which has no handler|not 0", slot);
-		if (spec && bit_test(event->registered, slot) && !event->ep_address[slot])
-			return inconsistent(err, NAME(event), "ep_address", "not 0 in slot %u|0",
-					    slot);
-	}
-	return 0;
+	for (unsigned int word = 0; word < BITMAP_WORDS && !ret; word++)
+		ret = validate_word(state, event, word, err);
+	return ret;
 }
 
 static int validate_event(const struct sdeistate *state, unsigned int i,

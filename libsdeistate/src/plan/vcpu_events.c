@@ -125,7 +125,8 @@ static int validate_entry(const struct sdeistate *state, unsigned int vcpu,
 	if (!event->registered && !event->runs_unregistered)
 		return inconsistent(err, NAME(entry->num, vcpu), "num",
 				    "registered|not registered");
-	if (entry->event_count == 0 || entry->event_count > max_count(state, vcpu, event))
+	if (entry->event_count != 1 &&
+	    (entry->event_count == 0 || entry->event_count > max_count(state, vcpu, event)))
 		return inconsistent(err, NAME(entry->num, vcpu), "event_count", "1 to %u|%u",
 				    max_count(state, vcpu, event), entry->event_count);
 	if (entry->padding)
@@ -205,22 +206,33 @@ int replay_vcpu_events(struct target *target)
 	return ret;
 }
 
+struct queue {
+	const struct kvm_sdei_vcpu_event_state *entry;
+	unsigned int n;
+};
+
+static struct queue find_queue(const struct sdeistate *state, unsigned int vcpu)
+{
+	if (vcpu >= state->n_vcpus || !state->vcpu_events)
+		return (struct queue){ NULL, 0 };
+	return (struct queue){ state->vcpu_events + state->vcpu[vcpu].first_event,
+			       state->vcpu[vcpu].n_events };
+}
+
 void diff_vcpu_events(struct differ *differ)
 {
 	const struct sdeistate *a = differ->a, *b = differ->b;
 	unsigned int n = a->n_vcpus > b->n_vcpus ? a->n_vcpus : b->n_vcpus;
+	struct layout layout = queue_layout;
 	char path[64];
 
 	for (unsigned int i = 0; i < n && !differ->ret; i++) {
-		struct layout layout = queue_layout;
-		const struct sdeistate_vcpu none = { .n_events = 0 };
-		const struct sdeistate_vcpu *x = i < a->n_vcpus ? &a->vcpu[i] : &none;
-		const struct sdeistate_vcpu *y = i < b->n_vcpus ? &b->vcpu[i] : &none;
+		const struct queue x = find_queue(a, i), y = find_queue(b, i);
 
+		if (x.n == y.n && (x.n == 0 || !memcmp(x.entry, y.entry, x.n * sizeof(*x.entry))))
+			continue;
 		snprintf(path, sizeof(path), "vcpu[%u].queue", i);
 		layout.name = path;
-		diff_indexed(differ, &layout,
-			     a->vcpu_events ? a->vcpu_events + x->first_event : NULL, x->n_events,
-			     b->vcpu_events ? b->vcpu_events + y->first_event : NULL, y->n_events);
+		diff_indexed(differ, &layout, x.entry, x.n, y.entry, y.n);
 	}
 }

@@ -56,53 +56,58 @@ static bool is_queued(const struct sdeistate *state, unsigned int vcpu, uint64_t
 }
 
 /* Running and registered here, or at least known to run without being registered. */
-static bool is_handled(const struct sdeistate *state, unsigned int vcpu, uint64_t num)
+static bool is_handled(const struct sdeistate *state, unsigned int vcpu,
+		       const struct event_facts *event)
 {
-	const struct kvm_sdei_registered_event_state *event = find_registered(state, num);
-	unsigned int slot = event_kind(state, num).shared ? 0 : vcpu;
+	unsigned int slot = event->kind.shared ? 0 : vcpu;
 
-	if (event)
-		return slots_used(event, slot / 64) >> (slot % 64) & 1;
+	if (event->registered)
+		return slots_used(event->registered, slot / 64) >> (slot % 64) & 1;
 	for (unsigned int i = 0; i < state->n_handlers; i++)
-		if (state->handlers[i].num == num && state->handlers[i].vcpu == vcpu)
+		if (state->handlers[i].num == event->num && state->handlers[i].vcpu == vcpu)
 			return true;
 	return false;
 }
 
-static int validate_context(const struct sdeistate *state, unsigned int vcpu, uint64_t num,
-			    bool critical, const struct kvm_sdei_vcpu_regs_state *regs,
-			    struct sdeistate_error *err)
+static int validate_context(const struct sdeistate *state, struct event_index *index,
+			    unsigned int vcpu, bool critical, struct sdeistate_error *err)
 {
 	static const struct kvm_sdei_vcpu_regs_state zero;
+	const struct kvm_sdei_vcpu_state *of = &state->vcpu_state[vcpu];
 	const char *field = critical ? "critical_num" : "normal_num";
+	const uint64_t num = critical ? of->critical_num : of->normal_num;
+	struct event_facts *event;
 
 	if (num == NONE) {
-		if (memcmp(regs, &zero, sizeof(zero)))
+		if (memcmp(critical ? &of->critical_regs : &of->normal_regs, &zero, sizeof(zero)))
 			return inconsistent(err, NAME(vcpu),
 					    critical ? "critical_regs" : "normal_regs",
 					    "zero while nothing runs|not zero");
 		return 0;
 	}
-	if (!event_kind(state, num).known)
+	event = event_index_find(index, num);
+	if (!event)
 		return inconsistent(err, NAME(vcpu), field,
 				    "none, or an event that exists|0x%" PRIx64, num);
-	if (event_kind(state, num).critical != critical)
+	if (event->kind.critical != critical)
 		return inconsistent(err, NAME(vcpu), field, "an event of this priority|0x%" PRIx64,
 				    num);
 	if (!is_queued(state, vcpu, num))
 		return inconsistent(err, NAME(vcpu), field,
 				    "an event of its queue, which counts the run|0x%" PRIx64, num);
-	if (!is_handled(state, vcpu, num))
+	if (!is_handled(state, vcpu, event))
 		return inconsistent(err, NAME(vcpu), field,
 				    "an event with a handler here|0x%" PRIx64, num);
 	if (state->vm.profile == KVMCORE_PROFILE_SPEC &&
 	    state->vcpu[vcpu].mp_state == KVM_MP_STATE_STOPPED)
 		return inconsistent(err, NAME(vcpu), field, "none on a PE that is off|0x%" PRIx64,
 				    num);
+	event->n_running++;
 	return 0;
 }
 
-static int validate_vcpu(const struct sdeistate *state, unsigned int i, struct sdeistate_error *err)
+static int validate_vcpu(const struct sdeistate *state, struct event_index *index, unsigned int i,
+			 struct sdeistate_error *err)
 {
 	const struct kvm_sdei_vcpu_state *vcpu = &state->vcpu_state[i];
 	int ret;
@@ -112,27 +117,17 @@ static int validate_vcpu(const struct sdeistate *state, unsigned int i, struct s
 	for (size_t j = 0; j < sizeof(vcpu->padding); j++)
 		if (vcpu->padding[j])
 			return inconsistent(err, NAME(i), "padding", "0|%u", vcpu->padding[j]);
-	ret = validate_context(state, i, vcpu->critical_num, true, &vcpu->critical_regs, err);
-	return ret ? ret
-		   : validate_context(state, i, vcpu->normal_num, false, &vcpu->normal_regs, err);
+	ret = validate_context(state, index, i, true, err);
+	return ret ? ret : validate_context(state, index, i, false, err);
 }
 
 /* DEN0054 §4.3: one instance of a shared event runs in the whole system. */
-static int validate_shared_run(const struct sdeistate *state,
-			       const struct kvm_sdei_registered_event_state *event,
-			       struct sdeistate_error *err)
+static int validate_shared_run(const struct event_facts *event, struct sdeistate_error *err)
 {
-	unsigned int n = 0;
-
-	if (!event_kind(state, event->num).shared)
+	if (!event->kind.shared || event->n_running <= 1)
 		return 0;
-	for (unsigned int i = 0; i < state->n_vcpus; i++)
-		n += state->vcpu_state[i].critical_num == event->num ||
-		     state->vcpu_state[i].normal_num == event->num;
-	if (n > 1)
-		return inconsistent(err, OBJECT("shared event 0x%" PRIx64, (uint64_t)event->num),
-				    "running", "on one vCPU at most|on %u", n);
-	return 0;
+	return inconsistent(err, OBJECT("shared event 0x%" PRIx64, event->num), "running",
+			    "on one vCPU at most|on %u", event->n_running);
 }
 
 /* Unregister-pending is derived in profile spec: where the bit stands, the handler runs. */
@@ -140,28 +135,38 @@ static int validate_unregister_pending(const struct sdeistate *state,
 				       const struct kvm_sdei_registered_event_state *event,
 				       struct sdeistate_error *err)
 {
-	for (unsigned int i = 0; i < state->n_vcpus; i++)
-		if (bit_test(event->unregister_pending, i) &&
-		    state->vcpu_state[i].critical_num != event->num &&
-		    state->vcpu_state[i].normal_num != event->num)
+	for (unsigned int word = 0; word < BITMAP_WORDS; word++)
+		for (uint64_t left = event->unregister_pending[word]; left; left &= left - 1) {
+			unsigned int i = 64 * word + (unsigned int)__builtin_ctzll(left);
+
+			if (state->vcpu_state[i].critical_num == event->num ||
+			    state->vcpu_state[i].normal_num == event->num)
+				continue;
 			return inconsistent(
 				err, OBJECT("registered event 0x%" PRIx64, (uint64_t)event->num),
 				"unregister_pending", "where the handler runs|vcpu %u", i);
+		}
 	return 0;
 }
 
 int validate_vcpu_state(const struct sdeistate *state, struct sdeistate_error *err)
 {
+	struct event_index index;
 	int ret = 0;
 
+	event_index_fill(&index, state);
 	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++)
-		ret = validate_vcpu(state, i, err);
+		ret = validate_vcpu(state, &index, i, err);
 	if (state->vm.profile != KVMCORE_PROFILE_SPEC)
 		return ret;
-	for (unsigned int i = 0; i < state->n_registered && !ret; i++) {
-		ret = validate_shared_run(state, &state->registered[i], err);
-		if (!ret && !event_kind(state, state->registered[i].num).shared)
-			ret = validate_unregister_pending(state, &state->registered[i], err);
+	for (unsigned int i = 0; i < index.n && !ret; i++) {
+		const struct event_facts *event = &index.facts[i];
+
+		if (!event->registered)
+			continue;
+		ret = validate_shared_run(event, err);
+		if (!ret && !event->kind.shared)
+			ret = validate_unregister_pending(state, event->registered, err);
 	}
 	return ret;
 }

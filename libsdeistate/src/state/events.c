@@ -73,18 +73,9 @@ bool event_is_supported(enum kvmcore_profile profile, uint64_t num)
 	}
 }
 
-static unsigned int find_slot(const struct event_index *index, uint64_t num)
-{
-	unsigned int at = (unsigned int)((num * 0x9e3779b97f4a7c15u) >> 54);
-
-	while (index->slot[at] && index->facts[index->slot[at] - 1].num != num)
-		at = (at + 1) % EVENT_INDEX_SLOTS;
-	return at;
-}
-
 static void index_event(struct event_index *index, const struct sdeistate *state, uint64_t num)
 {
-	unsigned int at = find_slot(index, num);
+	unsigned int at = event_index_slot(index, num);
 
 	if (index->slot[at])
 		return;
@@ -112,11 +103,4 @@ void event_index_fill(struct event_index *index, const struct sdeistate *state)
 		if (event)
 			event->runs_unregistered = true;
 	}
-}
-
-struct event_facts *event_index_find(struct event_index *index, uint64_t num)
-{
-	unsigned int at = find_slot(index, num);
-
-	return index->slot[at] ? &index->facts[index->slot[at] - 1] : NULL;
 }

@@ -34,7 +34,8 @@ struct event_facts {
 	struct event_kind kind;
 	const struct kvm_sdei_registered_event_state *registered; /* NULL: nowhere */
 	bool runs_unregistered;
-	uint32_t seen_on; /* for whoever walks the queues: last vCPU + 1 */
+	uint32_t seen_on;   /* for whoever walks the queues: last vCPU + 1 */
+	uint32_t n_running; /* for whoever walks the contexts: on how many vCPUs */
 };
 
 /* All events of a state by number, for those who ask once per queue entry. */
@@ -48,8 +49,23 @@ struct event_index {
 /** event_index_fill() - the index borrows from @state, whose lists are within their limits */
 void event_index_fill(struct event_index *index, const struct sdeistate *state);
 
+/** event_index_slot() - where @num stands or would stand */
+static inline unsigned int event_index_slot(const struct event_index *index, uint64_t num)
+{
+	unsigned int at = (unsigned int)((num * 0x9e3779b97f4a7c15u) >> 54);
+
+	while (index->slot[at] && index->facts[index->slot[at] - 1].num != num)
+		at = (at + 1) % EVENT_INDEX_SLOTS;
+	return at;
+}
+
 /** event_index_find() - NULL for a number that names no event */
-struct event_facts *event_index_find(struct event_index *index, uint64_t num);
+static inline struct event_facts *event_index_find(struct event_index *index, uint64_t num)
+{
+	unsigned int at = event_index_slot(index, num);
+
+	return index->slot[at] ? &index->facts[index->slot[at] - 1] : NULL;
+}
 
 /** event_is_supported() - the number rule of a profile (KVM SDEI v5, patch 02/22; DEN0054 §4.1) */
 bool event_is_supported(enum kvmcore_profile profile, uint64_t num);
