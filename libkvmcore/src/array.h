@@ -17,6 +17,17 @@
  */
 int array_give(uint64_t addr, const void *entry, size_t n, size_t size);
 
+/* Write as many entries as array_fill() was told to @out. */
+typedef void array_fill_fn(const void *from, void *out);
+
+/**
+ * array_fill() - the same for entries that stand nowhere yet: @fill writes them when there is room
+ * @from: what @fill makes them of
+ *
+ * Return: as array_give(); -ENOMEM.
+ */
+int array_fill(uint64_t addr, array_fill_fn *fill, const void *from, size_t n, size_t size);
+
 /**
  * array_take() - read what a SET brings; free() it
  * @max: more entries than that are -E2BIG

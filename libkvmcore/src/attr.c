@@ -3,15 +3,12 @@
 #include "smccc.h"
 #include "user.h"
 #include "vm.h"
+#include "vm_attr.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define TYPE(name) (1u << KVMCORE_VM_##name)
 #define ANY_TYPE   (~0u)
-
-static int vm_info_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
-static int vm_info_has(struct kvmcore_vm *vm, uint64_t attr);
 
 struct vm_group {
 	uint32_t group;
@@ -29,7 +26,7 @@ static const struct vm_group vm_group[] = {
 	{ KVMCORE_GROUP_FILTER, ANY_TYPE, false, NULL, filter_state_get, filter_state_has },
 	{ KVMCORE_GROUP_GUARD, ANY_TYPE, false, guard_attr_set, guard_attr_get, guard_attr_has },
 	{ KVMCORE_GROUP_REALM, TYPE(REALM), false, NULL, realm_attr_get, realm_attr_has },
-	{ KVMCORE_GROUP_VM, ANY_TYPE, false, NULL, vm_info_get, vm_info_has },
+	{ KVMCORE_GROUP_VM, ANY_TYPE, false, vm_attr_set, vm_attr_get, vm_attr_has },
 };
 
 struct vcpu_group {
@@ -167,28 +164,4 @@ int attr_has(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	}
 	ret = find(vm, &attr, &group);
 	return ret ? ret : group->has(vm, attr.attr);
-}
-
-static int vm_info_has(struct kvmcore_vm *vm, uint64_t attr)
-{
-	(void)vm;
-	return attr == KVMCORE_VM_INFO ? 0 : -ENXIO;
-}
-
-static int vm_info_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)
-{
-	struct kvmcore_vm_info info = {
-		.type = vm->config.type,
-		.profile = vm->config.profile,
-		.ipa_bits = vm->config.ipa_bits,
-		.n_vcpus = vm->n_vcpus,
-		.generation = vm->config.generation,
-		.has_run = vm->has_run_once,
-	};
-
-	if (attr != KVMCORE_VM_INFO)
-		return -ENXIO;
-	memcpy(info.uuid, vm->config.uuid, sizeof(info.uuid));
-	strncpy(info.kernel, vm->kernel->name, sizeof(info.kernel) - 1);
-	return user_write(addr, &info, sizeof(info));
 }

@@ -15,12 +15,25 @@ struct hooked {
 	unsigned int n_ioctls; /* so far */
 	unsigned int fail_at;  /* this one fails, counted from 1; 0: none */
 	int fail_code;
-	bool no_groups; /* a bare kernel of the series: ENXIO to every device attribute */
+	bool no_groups;  /* a bare kernel of the series: ENXIO to every device attribute */
+	bool one_by_one; /* a VMM that tells and takes vCPUs by the series' commands only */
 	unsigned int epoch_jumps_at; /* from this ioctl on the epoch reads two higher; 0: never */
 	/* After each ioctl that went well; may change what it gave. NULL: nothing */
 	void (*tamper)(struct hooked *hooked, int vcpu, unsigned long cmd, void *arg);
 	unsigned int tampered; /* for the tamper function's own use */
 };
+
+static inline bool is_of_all_vcpus(unsigned long cmd, const void *arg)
+{
+	const struct kvm_device_attr *attr = arg;
+
+	if (cmd != KVM_GET_DEVICE_ATTR && cmd != KVM_SET_DEVICE_ATTR)
+		return false;
+	return attr->group == KVMCORE_GROUP_VM ? attr->attr == KVMCORE_VM_REGS
+	       : attr->group == KVMCORE_GROUP_SDEI
+		       ? attr->attr == KVMCORE_SDEI_QUEUES || attr->attr == KVMCORE_SDEI_VCPUS
+		       : false;
+}
 
 static inline int hooked_ioctl(void *vm, int vcpu, unsigned long cmd, void *arg)
 {
@@ -30,6 +43,8 @@ static inline int hooked_ioctl(void *vm, int vcpu, unsigned long cmd, void *arg)
 	if (++hooked->n_ioctls == hooked->fail_at)
 		return hooked->fail_code;
 	if (hooked->no_groups && (cmd == KVM_GET_DEVICE_ATTR || cmd == KVM_SET_DEVICE_ATTR))
+		return -ENXIO;
+	if (hooked->one_by_one && is_of_all_vcpus(cmd, arg))
 		return -ENXIO;
 	ret = hooked->inner.ioctl(hooked->inner.vm, vcpu, cmd, arg);
 	if (ret >= 0 && hooked->tamper)

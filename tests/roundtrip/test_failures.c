@@ -211,38 +211,50 @@ static void test_each_allocation_may_fail(void)
 	model_free(&m);
 }
 
-static void test_each_get_may_fail(void)
+/* Return: how many GETs there are */
+static unsigned int fail_each_get(struct model *m, bool one_by_one)
 {
-	struct model m = scene_everything();
+	const struct sdeistate_capture_options options = { .flags = SDEISTATE_CAPTURE_REGS };
 	struct sdeistate_error err;
 	struct sdeistate *state = NULL;
 	struct hooked hooked;
 	unsigned int n = 0, total;
 
-	hooked_begin(&hooked, m.vm);
-	REQUIRE(sdeistate_capture(&hooked.port, NULL, &state, NULL) == 0, "captured");
+	hooked_begin(&hooked, m->vm);
+	hooked.one_by_one = one_by_one;
+	if (!CHECK(sdeistate_capture(&hooked.port, &options, &state, NULL) == 0, "captured"))
+		return 0;
 	state = sdeistate_free(state);
 	total = hooked.n_ioctls;
 	while (n++ < total) {
 		hooked.n_ioctls = 0;
 		hooked.fail_at = n;
 		hooked.fail_code = -EIO;
-		CHECK(sdeistate_capture(&hooked.port, NULL, &state, &err) == -EIO && !state,
+		CHECK(sdeistate_capture(&hooked.port, &options, &state, &err) == -EIO && !state,
 		      "any GET that fails fails the capture");
 		CHECK(err.reason == SDEISTATE_CAPTURE_FAILED && err.object[0], "and is named");
 	}
-	CHECK(total > 30, "there were GETs to fail");
+	return total;
+}
+
+static void test_each_get_may_fail(void)
+{
+	struct model m = scene_everything();
+
+	CHECK(fail_each_get(&m, true) > 190, "there were GETs to fail, four vCPUs one by one");
+	CHECK(fail_each_get(&m, false) > 20, "and at once");
 	model_free(&m);
 }
 
-static void test_each_set_may_fail(void)
+static void fail_each_set(bool one_by_one)
 {
+	const struct sdeistate_capture_options options = { .flags = SDEISTATE_CAPTURE_REGS };
 	struct model m = scene_everything();
 	struct sdeistate *state = NULL;
 	unsigned int n = 0, n_named = 0;
 	int ret = -EIO;
 
-	REQUIRE(sdeistate_capture(&m.port, NULL, &state, NULL) == 0, "captured");
+	REQUIRE(sdeistate_capture(&m.port, &options, &state, NULL) == 0, "captured");
 	while (ret && n < 1000) {
 		struct model to = scene_fresh(KVMCORE_PROFILE_SPEC, 4);
 		uint64_t epoch = kvmcore_epoch(to.vm);
@@ -250,6 +262,7 @@ static void test_each_set_may_fail(void)
 		struct hooked hooked;
 
 		hooked_begin(&hooked, to.vm);
+		hooked.one_by_one = one_by_one;
 		hooked.fail_at = ++n;
 		hooked.fail_code = -EIO;
 		ret = sdeistate_replay(state, &hooked.port, &err);
@@ -264,6 +277,12 @@ static void test_each_set_may_fail(void)
 	CHECK(n_named > 10, "SETs among them");
 	sdeistate_free(state);
 	model_free(&m);
+}
+
+static void test_each_set_may_fail(void)
+{
+	fail_each_set(true);
+	fail_each_set(false);
 }
 
 static void test_what_a_port_lacks_is_named(void)

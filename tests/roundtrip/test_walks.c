@@ -3,6 +3,7 @@
  * capture -> encode -> decode -> check -> replay -> prove, for random states of every profile; and
  * then the guest goes on, on both sides the same.
  */
+#include "hooked.h"
 #include "support/check.h"
 #include "walk.h"
 
@@ -89,26 +90,46 @@ static bool is_freed_under_handler(const struct sdeistate *state)
 		     "a handler without an instance is refused by name");
 }
 
+/* Whether a VMM tells of its vCPUs at once or one by one makes no difference. */
+static void capture_one_by_one(struct kvmcore_vm *vm, const uint8_t *digest, uint64_t seed)
+{
+	uint8_t other[SDEISTATE_DIGEST_SIZE];
+	struct sdeistate_error err = { 0 };
+	struct sdeistate *state = NULL;
+	struct hooked hooked;
+
+	hooked_begin(&hooked, vm);
+	hooked.one_by_one = true;
+	if (SUCCEEDS(sdeistate_capture(&hooked.port, &with_regs, &state, &err), "captured again") &&
+	    SUCCEEDS(sdeistate_digest(state, other, &err), "with a digest"))
+		CHECK(!memcmp(digest, other, sizeof(other)), "one by one it is the same state");
+	sdeistate_free(state);
+}
+
 static void cross(struct walk *walk, struct kvmcore_vm *source, struct kvmcore_vm *destination,
 		  const unsigned int *at, uint64_t seed)
 {
 	struct sdeistate_error err = { 0 };
 	struct sdeistate *state = NULL, *received = NULL;
 	uint8_t sent[SDEISTATE_DIGEST_SIZE], proved[SDEISTATE_DIGEST_SIZE];
-	struct kvm_port from, to;
+	struct hooked to;
+	struct kvm_port from;
 	struct walk here, there;
 
 	kvmcore_port(source, &from);
-	kvmcore_port(destination, &to);
+	hooked_begin(&to, destination);
+	to.one_by_one = seed / 2 % 2;
 	if (SUCCEEDS(sdeistate_capture(&from, &with_regs, &state, &err), "a VM can be captured") &&
 	    !is_freed_under_handler(state) &&
 	    SUCCEEDS(sdeistate_validate(state, &err), "what a VM holds is consistent") &&
 	    SUCCEEDS(sdeistate_digest(state, sent, &err), "a state has a digest")) {
 		count_reached(state);
+		capture_one_by_one(source, sent, seed);
 		received = send(state, seed);
 	}
-	if (received && SUCCEEDS(sdeistate_replay(received, &to, &err), "it can be replayed") &&
-	    SUCCEEDS(sdeistate_prove(received, &to, proved, &err), "the replay is proved")) {
+	if (received &&
+	    SUCCEEDS(sdeistate_replay(received, &to.port, &err), "it can be replayed") &&
+	    SUCCEEDS(sdeistate_prove(received, &to.port, proved, &err), "the replay is proved")) {
 		CHECK(!memcmp(sent, proved, sizeof(sent)), "the destination has the same digest");
 		here = there = *walk;
 		/* v5 and v7 ask for delivery when their state is set, whether or not it was asked for. */

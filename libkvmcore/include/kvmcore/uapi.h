@@ -240,6 +240,7 @@ struct kvmcore_array {
 
 /* KVMCORE_GROUP_VM: who this VM is. */
 #define KVMCORE_VM_INFO 0 /* GET struct kvmcore_vm_info */
+#define KVMCORE_VM_REGS 1 /* GET/SET struct kvmcore_array of kvmcore_vm_regs, one for each vCPU */
 
 enum kvmcore_vm_type {
 	KVMCORE_VM_ARM64,
@@ -268,11 +269,23 @@ struct kvmcore_vm_info {
 	__u32 pad;
 };
 
+/*
+ * What KVM_GET_ONE_REG gives for each general register of a vCPU, in creation order. A port whose
+ * vCPUs have their registers elsewhere than its group 0x564D answers ENXIO.
+ */
+struct kvmcore_vm_regs {
+	__u64 x[31];
+	__u64 sp, pc, pstate;
+	__u64 sp_el1, elr_el1, spsr_el1, sctlr_el1, vbar_el1, esr_el1, far_el1;
+};
+
 /* KVMCORE_GROUP_SDEI */
 #define KVMCORE_SDEI_INFO     0 /* GET struct kvmcore_sdei_info */
 #define KVMCORE_SDEI_HANDLERS 1 /* GET/SET struct kvmcore_array of kvmcore_sdei_handler */
 #define KVMCORE_SDEI_PENDING  2 /* GET/SET struct kvmcore_array of kvmcore_sdei_pending */
 #define KVMCORE_SDEI_BINDINGS 3 /* GET/SET struct kvmcore_array of kvmcore_sdei_binding */
+#define KVMCORE_SDEI_QUEUES   4 /* GET struct kvmcore_array of kvmcore_sdei_pending */
+#define KVMCORE_SDEI_VCPUS    5 /* GET struct kvmcore_array of kvm_sdei_vcpu_state */
 
 #define KVMCORE_SDEI_NO_VCPU  0xffffffffu
 
@@ -300,11 +313,14 @@ struct kvmcore_sdei_handler {
 	__u64 ep_arg;
 };
 
-/* Triggers that wait outside any PE's queue: those of shared events that any PE may take. */
+/*
+ * PENDING: triggers that wait outside any PE's queue, those of shared events that any PE may take.
+ * QUEUES: what GET_VCPU_EVENT tells of each vCPU, one vCPU behind the other in creation order.
+ */
 struct kvmcore_sdei_pending {
 	__u64 num;
-	__u32 vcpu;  /* KVMCORE_SDEI_NO_VCPU */
-	__u32 count; /* 1 */
+	__u32 vcpu;  /* KVMCORE_SDEI_NO_VCPU; QUEUES: creation index */
+	__u32 count; /* 1; QUEUES: event_count */
 };
 
 struct kvmcore_sdei_binding {

@@ -4,6 +4,7 @@
 #include "bind.h"
 #include "check.h"
 #include "handler.h"
+#include "restore.h"
 #include "user.h"
 #include "vm.h"
 
@@ -291,6 +292,50 @@ static int bindings_set(struct kvmcore_vm *vm, uint64_t addr)
 	return ret;
 }
 
+/* --- All vCPUs at once ---------------------------------------------------------------------------- */
+
+static void fill_queues(const void *from, void *out)
+{
+	const struct kvmcore_vm *vm = from;
+	struct kvmcore_sdei_pending *entry = out;
+
+	for (uint32_t i = 0; i < vm->n_vcpus; i++)
+		for (int class = SDEI_CRITICAL; class >= SDEI_NORMAL; class --) {
+			const struct sdei_vcpu *pe = &vm->vcpu[i]->sdei;
+
+			for (uint16_t slot = queue_first(pe, (enum sdei_class) class);
+			     slot != SDEI_NO_SLOT; slot = queue_next(pe, slot))
+				*entry++ = (struct kvmcore_sdei_pending){
+					.num = vm->sdei.event[slot]->exposed.num,
+					.vcpu = i,
+					.count = pe->entry[slot].count,
+				};
+		}
+}
+
+static int queues_get(struct kvmcore_vm *vm, uint64_t addr)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < vm->n_vcpus; i++)
+		n += vm->vcpu[i]->sdei.n_queued;
+	return array_fill(addr, fill_queues, vm, n, sizeof(struct kvmcore_sdei_pending));
+}
+
+static void fill_vcpus(const void *from, void *out)
+{
+	const struct kvmcore_vm *vm = from;
+	struct kvm_sdei_vcpu_state *state = out;
+
+	for (uint32_t i = 0; i < vm->n_vcpus; i++)
+		restore_report_vcpu(vm->vcpu[i], &state[i]);
+}
+
+static int vcpus_get(struct kvmcore_vm *vm, uint64_t addr)
+{
+	return array_fill(addr, fill_vcpus, vm, vm->n_vcpus, sizeof(struct kvm_sdei_vcpu_state));
+}
+
 /* --- Dispatch ------------------------------------------------------------------------------------- */
 
 static const struct attr {
@@ -301,6 +346,8 @@ static const struct attr {
 	[KVMCORE_SDEI_HANDLERS] = { handlers_get, handlers_set },
 	[KVMCORE_SDEI_PENDING] = { pending_get, pending_set },
 	[KVMCORE_SDEI_BINDINGS] = { bindings_get, bindings_set },
+	[KVMCORE_SDEI_QUEUES] = { queues_get, NULL },
+	[KVMCORE_SDEI_VCPUS] = { vcpus_get, NULL },
 };
 
 int sdei_attr_has(struct kvmcore_vm *vm, uint64_t attr)

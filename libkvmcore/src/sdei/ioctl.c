@@ -242,15 +242,9 @@ static int set_vcpu_event(struct request *request)
 
 static int get_vcpu_state(struct request *request)
 {
-	const struct sdei_vcpu *pe = &request->vcpu->sdei;
-	const struct kvm_sdei_vcpu_state state = {
-		.masked = pe->masked,
-		.critical_num = pe->num[SDEI_CRITICAL],
-		.normal_num = pe->num[SDEI_NORMAL],
-		.critical_regs = pe->context[SDEI_CRITICAL],
-		.normal_regs = pe->context[SDEI_NORMAL],
-	};
+	struct kvm_sdei_vcpu_state state;
 
+	restore_report_vcpu(request->vcpu, &state);
 	return user_write(request->cmd.pointer, &state, sizeof(state));
 }
 

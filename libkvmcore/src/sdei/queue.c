@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue.h"
 
-#define HEAD(class) ((uint16_t)(SDEI_NR_SLOTS + (class)))
-
 void queue_init(struct sdei_vcpu *queue)
 {
 	for (uint16_t i = 0; i < SDEI_NR_SLOTS; i++)
 		queue->entry[i] = (struct sdei_entry){ 0, SDEI_NO_SLOT, SDEI_NO_SLOT };
 	for (unsigned int class = 0; class < SDEI_NR_CLASSES; class ++)
-		queue->entry[HEAD(class)] = (struct sdei_entry){ 0, HEAD(class), HEAD(class) };
+		queue->entry[queue_head(class)] =
+			(struct sdei_entry){ 0, queue_head(class), queue_head(class) };
 	queue->n_queued = 0;
-}
-
-static uint16_t slot_or_none(uint16_t place)
-{
-	return place < SDEI_NR_SLOTS ? place : SDEI_NO_SLOT;
-}
-
-uint16_t queue_first(const struct sdei_vcpu *queue, enum sdei_class class)
-{
-	return slot_or_none(queue->entry[HEAD(class)].next);
-}
-
-uint16_t queue_next(const struct sdei_vcpu *queue, uint16_t slot)
-{
-	return slot_or_none(queue->entry[slot].next);
 }
 
 bool queue_has(const struct sdei_vcpu *queue, const struct sdei_event *event)
@@ -39,7 +23,7 @@ uint32_t queue_count(const struct sdei_vcpu *queue, const struct sdei_event *eve
 
 static void link_last(struct sdei_vcpu *queue, uint16_t slot, enum sdei_class class)
 {
-	const uint16_t head = HEAD(class), last = queue->entry[head].prev;
+	const uint16_t head = queue_head(class), last = queue->entry[head].prev;
 
 	queue->entry[slot].prev = last;
 	queue->entry[slot].next = head;

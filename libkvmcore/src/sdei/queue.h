@@ -19,11 +19,25 @@ static inline uint32_t queue_limit(const struct sdei_profile *profile)
 /** queue_init() - empty lists */
 void queue_init(struct sdei_vcpu *queue);
 
-/** queue_first() - slot of the first entry of a class, or SDEI_NO_SLOT */
-uint16_t queue_first(const struct sdei_vcpu *queue, enum sdei_class class);
+/* Where a list begins and ends. */
+static inline uint16_t queue_head(enum sdei_class class)
+{
+	return (uint16_t)(SDEI_NR_SLOTS + class);
+}
 
 /** queue_next() - slot of the entry behind @slot, or SDEI_NO_SLOT */
-uint16_t queue_next(const struct sdei_vcpu *queue, uint16_t slot);
+static inline uint16_t queue_next(const struct sdei_vcpu *queue, uint16_t slot)
+{
+	const uint16_t next = queue->entry[slot].next;
+
+	return next < SDEI_NR_SLOTS ? next : SDEI_NO_SLOT;
+}
+
+/** queue_first() - slot of the first entry of a class, or SDEI_NO_SLOT */
+static inline uint16_t queue_first(const struct sdei_vcpu *queue, enum sdei_class class)
+{
+	return queue_next(queue, queue_head(class));
+}
 
 /** queue_count() - the entry's count; 0 if there is none */
 uint32_t queue_count(const struct sdei_vcpu *queue, const struct sdei_event *event);

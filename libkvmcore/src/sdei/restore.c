@@ -60,6 +60,18 @@ void restore_report(const struct kvmcore_vm *vm, const struct sdei_event *event,
 					     (vm->has_run_once ? 0 : announced[i]);
 }
 
+void restore_report_vcpu(const struct vcpu *vcpu, struct kvm_sdei_vcpu_state *out)
+{
+	const struct sdei_vcpu *pe = &vcpu->sdei;
+
+	out->masked = pe->masked;
+	memset(out->padding, 0, sizeof(out->padding));
+	out->critical_num = pe->num[SDEI_CRITICAL];
+	out->normal_num = pe->num[SDEI_NORMAL];
+	out->critical_regs = pe->context[SDEI_CRITICAL];
+	out->normal_regs = pe->context[SDEI_NORMAL];
+}
+
 /* The series adds to what is queued, in 32 bits. */
 void restore_vcpu_event(struct vcpu *vcpu, const struct kvm_sdei_vcpu_event_state *entry)
 {

@@ -19,4 +19,7 @@ void restore_vcpu_state(struct vcpu *vcpu, const struct kvm_sdei_vcpu_state *sta
 void restore_report(const struct kvmcore_vm *vm, const struct sdei_event *event,
 		    struct kvm_sdei_registered_event_state *out);
 
+/** restore_report_vcpu() - a vCPU as GET_VCPU_STATE shows it */
+void restore_report_vcpu(const struct vcpu *vcpu, struct kvm_sdei_vcpu_state *out);
+
 #endif

@@ -93,6 +93,26 @@ int capture_array(struct capture *capture, uint32_t group, uint64_t attr, const 
 	return 0;
 }
 
+int capture_per_vcpu(struct capture *capture, uint32_t group, uint64_t attr, const char *object,
+		     size_t size, void **array)
+{
+	const unsigned int n = capture->state->n_vcpus;
+	CLEANUP(cleanup_free) void *entries = calloc(n + 1u, size);
+	struct kvmcore_array request = { .capacity = n, .ptr = (uintptr_t)entries };
+	int ret;
+
+	if (!entries)
+		return error_no_memory(capture->err, object);
+	ret = access_attr_get(capture->port, group, attr, &request);
+	if (ret == -ENXIO)
+		return ret;
+	if (ret < 0 && ret != -ENOSPC)
+		return capture_failed(capture, ret, object);
+	capture->changed |= request.count != n; /* more vCPUs, or fewer, than there were */
+	*array = TAKE(entries);
+	return 0;
+}
+
 int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
 		  unsigned int max, void **array, unsigned int *n)
 {

@@ -30,6 +30,9 @@ int capture_commands(struct capture *capture, enum kvm_sdei_command count_comman
 /* GET an array of any group. Return: 0 with *@array, *@n owned; -ENXIO, untold: it is absent */
 int capture_array(struct capture *capture, uint32_t group, uint64_t attr, const char *object,
 		  size_t size, unsigned int max, void **array, unsigned int *n);
+/* GET an array with one entry for each vCPU. Return: as capture_array(); -ENXIO: ask each of them */
+int capture_per_vcpu(struct capture *capture, uint32_t group, uint64_t attr, const char *object,
+		     size_t size, void **array);
 /* GET an array of group KVMCORE_GROUP_SDEI; absent is empty where the profile can do without. */
 int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
 		  unsigned int max, void **array, unsigned int *n);

@@ -72,12 +72,14 @@ bool present_regs(const struct sdeistate *state)
 	return state->regs != NULL;
 }
 
-int capture_regs(struct capture *capture)
+_Static_assert(sizeof(struct kvmcore_vm_regs) == sizeof(struct sdeistate_regs),
+	       "the table above is the order of that struct");
+
+/* One register after the other, as every kernel has it. */
+static int read_each(struct capture *capture)
 {
 	struct sdeistate *state = capture->state;
 
-	if (!(capture->options->flags & SDEISTATE_CAPTURE_REGS))
-		return 0;
 	state->regs = calloc(state->n_vcpus + 1u, sizeof(*state->regs));
 	if (!state->regs)
 		return error_no_memory(capture->err, "registers");
@@ -94,6 +96,21 @@ int capture_regs(struct capture *capture)
 	return 0;
 }
 
+int capture_regs(struct capture *capture)
+{
+	void *array = NULL;
+	int ret;
+
+	if (!(capture->options->flags & SDEISTATE_CAPTURE_REGS))
+		return 0;
+	ret = capture_per_vcpu(capture, KVMCORE_GROUP_VM, KVMCORE_VM_REGS, "registers",
+			       sizeof(*capture->state->regs), &array);
+	if (ret == -ENXIO)
+		return read_each(capture);
+	capture->state->regs = array;
+	return ret;
+}
+
 int validate_regs(const struct sdeistate *state, struct sdeistate_error *err)
 {
 	(void)state;
@@ -106,7 +123,26 @@ void check_regs(struct target *target)
 	(void)target; /* every arm64 vCPU has these registers */
 }
 
-int replay_regs(struct target *target)
+/* All at once, in the destination's order. Return: 0; -ENXIO, untold: it cannot; other errors */
+static int write_all(const struct target *target)
+{
+	const unsigned int n = target->state->n_vcpus;
+	CLEANUP(cleanup_free) struct sdeistate_regs *mapped = malloc((n + 1u) * sizeof(*mapped));
+	const struct kvmcore_array request = { .capacity = n,
+					       .count = n,
+					       .ptr = (uintptr_t)mapped };
+
+	int ret;
+
+	if (!mapped)
+		return error_no_memory(target->err, "registers");
+	for (unsigned int i = 0; i < n; i++)
+		mapped[target->map[i]] = target->state->regs[i];
+	ret = access_attr_set(target->port, KVMCORE_GROUP_VM, KVMCORE_VM_REGS, &request);
+	return ret == -ENXIO ? ret : replayed(target, ret, "registers", "KVM_SET_DEVICE_ATTR");
+}
+
+static int write_each(const struct target *target)
 {
 	const struct sdeistate *state = target->state;
 	int ret = 0;
@@ -121,6 +157,13 @@ int replay_regs(struct target *target)
 			ret = 0;
 		}
 	return ret;
+}
+
+int replay_regs(struct target *target)
+{
+	int ret = write_all(target);
+
+	return ret == -ENXIO ? write_each(target) : ret;
 }
 
 void diff_regs(struct differ *differ)

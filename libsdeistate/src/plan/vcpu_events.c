@@ -5,6 +5,14 @@
 
 #include <stdio.h>
 
+static int check_length(const struct capture *capture, unsigned int vcpu, uint32_t n)
+{
+	if (n <= MAX_QUEUE)
+		return 0;
+	return error_set(capture->err, SDEISTATE_OVER_LIMIT, -E2BIG, OBJECT("vcpu %u", vcpu),
+			 "events", "at most %u|%u", MAX_QUEUE, n);
+}
+
 static int count_events(struct capture *capture, unsigned int vcpu, uint32_t *n)
 {
 	int ret = access_count(capture->port, (int)vcpu, KVM_SDEI_CMD_GET_VCPU_EVENT_COUNT, n);
@@ -12,10 +20,7 @@ static int count_events(struct capture *capture, unsigned int vcpu, uint32_t *n)
 	if (ret < 0)
 		return capture_failed(capture, ret,
 				      OBJECT("KVM_SDEI_CMD_GET_VCPU_EVENT_COUNT of vcpu %u", vcpu));
-	if (*n > MAX_QUEUE)
-		return error_set(capture->err, SDEISTATE_OVER_LIMIT, -E2BIG,
-				 OBJECT("vcpu %u", vcpu), "events", "at most %u|%u", MAX_QUEUE, *n);
-	return 0;
+	return check_length(capture, vcpu, *n);
 }
 
 /* First the counts of all, so that one array takes everything. */
@@ -63,7 +68,46 @@ static int read_events(struct capture *capture, unsigned int i, unsigned int fir
 	return 0;
 }
 
-int capture_vcpu_events(struct capture *capture)
+_Static_assert(sizeof(struct kvmcore_sdei_pending) == sizeof(struct kvm_sdei_vcpu_event_state),
+	       "one becomes the other in place");
+
+/* All queues in one array, which ends as the state's own. Return: as capture_array() */
+static int read_at_once(struct capture *capture)
+{
+	struct sdeistate *state = capture->state;
+	CLEANUP(cleanup_free) void *array = NULL;
+	unsigned int n = 0, vcpu = 0;
+	int ret =
+		capture_array(capture, KVMCORE_GROUP_SDEI, KVMCORE_SDEI_QUEUES, "queues",
+			      sizeof(*state->vcpu_events), state->n_vcpus * MAX_QUEUE, &array, &n);
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct kvmcore_sdei_pending entry =
+			((const struct kvmcore_sdei_pending *)array)[i];
+
+		if (entry.vcpu < vcpu || entry.vcpu >= state->n_vcpus)
+			return inconsistent(capture->err, "queues", "vcpu",
+					    "ascending, below %u|%u", state->n_vcpus, entry.vcpu);
+		vcpu = entry.vcpu;
+		state->vcpu[vcpu].n_events++;
+		((struct kvm_sdei_vcpu_event_state *)array)[i] =
+			(struct kvm_sdei_vcpu_event_state){ .num = entry.num,
+							    .event_count = entry.count };
+	}
+	for (unsigned int i = 0, first = 0; i < state->n_vcpus && !ret; i++) {
+		state->vcpu[i].first_event = first;
+		first += state->vcpu[i].n_events;
+		ret = check_length(capture, i, state->vcpu[i].n_events);
+	}
+	if (ret)
+		return ret;
+	state->vcpu_events = TAKE(array);
+	state->n_vcpu_events = n;
+	return 0;
+}
+
+/* One vCPU after the other, as the series has it. */
+static int read_each(struct capture *capture)
 {
 	struct sdeistate *state = capture->state;
 	unsigned int first = 0;
@@ -75,6 +119,13 @@ int capture_vcpu_events(struct capture *capture)
 	}
 	state->n_vcpu_events = first;
 	return ret;
+}
+
+int capture_vcpu_events(struct capture *capture)
+{
+	int ret = read_at_once(capture);
+
+	return ret == -ENXIO ? read_each(capture) : ret;
 }
 
 static bool is_running(const struct sdeistate *state, unsigned int vcpu, uint64_t num)

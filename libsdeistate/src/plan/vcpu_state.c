@@ -23,7 +23,8 @@ static void tidy_context(const struct capture *capture, unsigned int vcpu, const
 		memset(regs, 0, sizeof(*regs));
 }
 
-int capture_vcpu_state(struct capture *capture)
+/* One vCPU after the other, as the series has it. */
+static int read_each(struct capture *capture)
 {
 	struct sdeistate *state = capture->state;
 
@@ -31,18 +32,35 @@ int capture_vcpu_state(struct capture *capture)
 	if (!state->vcpu_state)
 		return error_no_memory(capture->err, "vcpu states");
 	for (unsigned int i = 0; i < state->n_vcpus; i++) {
-		struct kvm_sdei_vcpu_state *vcpu = &state->vcpu_state[i];
-		int ret =
-			access_command(capture->port, (int)i, KVM_SDEI_CMD_GET_VCPU_STATE, 1, vcpu);
+		int ret = access_command(capture->port, (int)i, KVM_SDEI_CMD_GET_VCPU_STATE, 1,
+					 &state->vcpu_state[i]);
 
 		if (ret < 0)
 			return capture_failed(capture, ret,
 					      OBJECT("KVM_SDEI_CMD_GET_VCPU_STATE of vcpu %u", i));
+	}
+	return 0;
+}
+
+int capture_vcpu_state(struct capture *capture)
+{
+	struct sdeistate *state = capture->state;
+	void *array = NULL;
+	int ret = capture_per_vcpu(capture, KVMCORE_GROUP_SDEI, KVMCORE_SDEI_VCPUS, "vcpu states",
+				   sizeof(*state->vcpu_state), &array);
+
+	if (ret == -ENXIO)
+		ret = read_each(capture);
+	else
+		state->vcpu_state = array;
+	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
+		struct kvm_sdei_vcpu_state *vcpu = &state->vcpu_state[i];
+
 		memset(vcpu->padding, 0, sizeof(vcpu->padding));
 		tidy_context(capture, i, "critical_num", &vcpu->critical_num, &vcpu->critical_regs);
 		tidy_context(capture, i, "normal_num", &vcpu->normal_num, &vcpu->normal_regs);
 	}
-	return 0;
+	return ret;
 }
 
 static bool is_queued(const struct sdeistate *state, unsigned int vcpu, uint64_t num)

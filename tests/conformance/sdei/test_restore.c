@@ -210,6 +210,39 @@ static void test_restored_triggers_are_delivered(void)
 	free(priv);
 }
 
+static void test_all_vcpus_can_be_read_at_once(void)
+{
+	static struct image image;
+	struct kvmcore_sdei_pending queue[4 * MAX];
+	struct kvm_sdei_vcpu_state state[4];
+	uint64_t n = 0, at = 0;
+	struct rig rig;
+
+	fill(&rig);
+	capture(&rig, &image);
+	CHECK(rig_attr_get(&rig, KVMCORE_SDEI_VCPUS, state, 4, &n) == 0 && n == 4 &&
+		      !memcmp(state, image.state, sizeof(state)),
+	      "VCPUS is what GET_VCPU_STATE tells of each");
+	CHECK(rig_attr_get(&rig, KVMCORE_SDEI_QUEUES, queue, 4 * MAX, &n) == 0 && n > 4,
+	      "QUEUES can be read");
+	for (uint32_t v = 0; v < 4; v++)
+		for (uint32_t i = 0; i < image.n_queued[v]; i++, at++)
+			CHECK(queue[at].num == image.queue[v][i].num && queue[at].vcpu == v &&
+				      queue[at].count == image.queue[v][i].event_count,
+			      "as GET_VCPU_EVENT tells it, vCPU behind vCPU");
+	CHECK(at == n, "and no more");
+	CHECK(rig_attr_get(&rig, KVMCORE_SDEI_QUEUES, NULL, 0, &n) == 0 && n == at &&
+		      rig_attr_get(&rig, KVMCORE_SDEI_QUEUES, queue, at - 1, &n) == -ENOSPC &&
+		      rig_attr_get(&rig, KVMCORE_SDEI_VCPUS, state, 3, &n) == -ENOSPC && n == 4,
+	      "their counts as of any array");
+	CHECK(rig_attr_get(&rig, KVMCORE_SDEI_VCPUS, (void *)8, 4, &n) == -EFAULT,
+	      "nor is a wrong pointer followed");
+	CHECK(rig_attr_set(&rig, KVMCORE_SDEI_QUEUES, queue, 0) == -ENXIO &&
+		      rig_attr_set(&rig, KVMCORE_SDEI_VCPUS, state, 0) == -ENXIO,
+	      "they are set one by one only");
+	rig_close(&rig);
+}
+
 static void test_info_says_what_the_service_is(void)
 {
 	struct kvmcore_sdei_info info = { 0 };
@@ -230,5 +263,6 @@ int main(void)
 {
 	return RUN_TESTS(test_what_is_captured_can_be_replayed_and_is_the_same,
 			 test_the_copy_goes_on_as_the_original_would,
-			 test_restored_triggers_are_delivered, test_info_says_what_the_service_is);
+			 test_restored_triggers_are_delivered, test_all_vcpus_can_be_read_at_once,
+			 test_info_says_what_the_service_is);
 }

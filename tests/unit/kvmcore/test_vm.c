@@ -132,11 +132,51 @@ static void test_a_vm_says_who_it_is(void)
 	kvmcore_run(m.vm, 0, true, &m.reply);
 	model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info);
 	CHECK(info.has_run, "and that it has run");
-	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 1, &info) == -ENXIO &&
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 2, &info) == -ENXIO &&
 		      model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, &info) ==
 			      -ENXIO &&
 		      model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, NULL) == -EFAULT,
 	      "wrong questions are refused");
+	model_free(&m);
+}
+
+static int array_of_regs(struct model *m, unsigned long cmd, struct kvmcore_vm_regs *regs,
+			 uint64_t n)
+{
+	struct kvmcore_array array = { .capacity = n, .count = n, .ptr = (uintptr_t)regs };
+
+	return model_attr(m, -1, cmd, KVMCORE_GROUP_VM, KVMCORE_VM_REGS, &array);
+}
+
+static void test_all_registers_move_at_once(void)
+{
+	struct model m = model_new(&(struct kvmcore_config){ 0 }, 2);
+	struct kvmcore_vm_regs regs[2], again[2];
+	uint64_t x3 = 0, far = 0;
+
+	for (uint8_t i = 0; i < 2; i++)
+		memset(&regs[i], 0x10 + i, sizeof(regs[i]));
+	regs[1].x[3] = 3;
+	regs[0].far_el1 = 0x1234;
+	CHECK(model_attr(&m, -1, KVM_HAS_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_REGS, NULL) ==
+			      0 &&
+		      array_of_regs(&m, KVM_SET_DEVICE_ATTR, regs, 2) == 0 &&
+		      array_of_regs(&m, KVM_GET_DEVICE_ATTR, again, 2) == 0 &&
+		      !memcmp(regs, again, sizeof(regs)),
+	      "written and read");
+	model_get_reg(&m, 1, KVMCORE_REG_X(3), &x3);
+	model_get_reg(&m, 0, KVMCORE_REG_FAR_EL1, &far);
+	CHECK(x3 == regs[1].x[3] && far == regs[0].far_el1, "the registers of KVM_GET_ONE_REG");
+	CHECK(array_of_regs(&m, KVM_SET_DEVICE_ATTR, regs, 1) == -EINVAL &&
+		      array_of_regs(&m, KVM_GET_DEVICE_ATTR, again, 1) == -ENOSPC,
+	      "of every vCPU");
+	kvmcore_run(m.vm, 0, true, &m.reply);
+	CHECK(array_of_regs(&m, KVM_SET_DEVICE_ATTR, regs, 2) == -EBUSY &&
+		      array_of_regs(&m, KVM_GET_DEVICE_ATTR, again, 2) == 0,
+	      "and set before the VM has run");
+	kvmcore_ioctl(m.vm, -1, KVM_CREATE_VCPU, (void *)2);
+	CHECK(array_of_regs(&m, KVM_GET_DEVICE_ATTR, again, 3) == -ENOEXEC,
+	      "a vCPU without KVM_ARM_VCPU_INIT has none");
 	model_free(&m);
 }
 
@@ -270,6 +310,7 @@ int main(void)
 	return RUN_TESTS(test_a_bad_configuration_is_named, test_vcpus_have_one_name_each,
 			 test_there_is_room_for_all, test_the_epoch_tells_of_changes,
 			 test_a_paused_vm_does_not_move, test_a_vm_says_who_it_is,
-			 test_the_filter_reads_back, test_reserved_ids_differ_by_vm_type,
+			 test_all_registers_move_at_once, test_the_filter_reads_back,
+			 test_reserved_ids_differ_by_vm_type,
 			 test_a_ports_caller_vouches_for_its_pointers, test_vcpus_run_in_parallel);
 }
