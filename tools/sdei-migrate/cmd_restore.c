@@ -3,7 +3,7 @@
 #include "issues.h"
 #include "ledger.h"
 #include "mover.h"
-#include "sealed.h"
+#include "policy_rows.h"
 #include "state_json.h"
 #include "verbs.h"
 
@@ -14,6 +14,7 @@
 struct restore_args {
 	const char *control, *key, *file, *state, *override, *why;
 	struct option_list trust;
+	struct policy_options policy;
 	bool dry_run, stay_paused, insecure_no_signature;
 };
 
@@ -166,6 +167,19 @@ static int fail(const struct tool *tool, struct transport_control *control,
 	return tool_fail(tool, &failure);
 }
 
+/* The rules of this host, and whether they let a snapshot be used again. */
+static int go_by_policy(const struct restore_args *args, const struct sealed *sealed,
+			bool *single_use, struct failure *failure)
+{
+	OWNED_POLICY struct policy *policy = NULL;
+	struct policy_facts facts = policy_facts_of(sealed->opened);
+	int ret = policy_options_load(&args->policy, &policy, failure);
+
+	facts.override = args->override;
+	*single_use = policy_wants_single_use(policy);
+	return ret ? ret : policy_enforce(policy, &facts, failure);
+}
+
 static unsigned int flags_of(const struct restore_args *args)
 {
 	const bool any_time = args->override && strcmp(args->override, "expired") == 0;
@@ -191,14 +205,19 @@ static int run_restore(struct tool *tool, void *opaque)
 	struct transport_error err;
 	struct transport_state records;
 	struct failure failure;
+	bool single_use;
 	struct use use;
 
 	if (args->override && (!args->why || !args->why[0]))
 		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
-	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure))
+	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
+	    go_by_policy(args, &sealed, &single_use, &failure))
 		return tool_fail(tool, &failure);
 	use = use_of(args, &sealed);
-	use.use.word = args->override ? &use.word : NULL;
+	if (!single_use && !args->override)
+		use.word =
+			(struct ledger_word){ "already-used", "the policy lets it be used again" };
+	use.use.word = use.word.rule ? &use.word : NULL;
 	tool_detail(tool, "%s: signed by %u trusted key(s), %zu bytes of state, consistent",
 		    args->file, sealed.opened->n_signers, sealed.opened->stream.len);
 	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
@@ -257,6 +276,7 @@ static const struct option_row rows[] = {
 	  .offset = AT(state),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_DIRECTORY },
+	POLICY_ROWS(struct restore_args),
 	{ .name = "--insecure-no-signature",
 	  .help = "believe a snapshot that nobody signed",
 	  .offset = AT(insecure_no_signature),

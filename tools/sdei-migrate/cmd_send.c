@@ -41,6 +41,8 @@ static int op_record(void *ctx, const struct transport_peer *peer, struct transp
 	struct sender *sender = ctx;
 	struct failure failure;
 
+	if (mover_judge(&sender->mover, POLICY_SEAL, &sender->session.offer, peer->key_id, err))
+		return -EPERM;
 	memcpy(sender->session.peer_key, peer->key_id, sizeof(peer->key_id));
 	sender->session.state = TRANSPORT_SESSION_RECORDED;
 	return ledger_begin(sender->ledger, &sender->session, NULL, NULL, &failure)
@@ -308,6 +310,7 @@ static const struct option_row rows[] = {
 	  .required = true },
 	MOVER_KEY_ROW(struct send_args),
 	MOVER_PEER_ROW(struct send_args),
+	MOVER_POLICY_ROWS(struct send_args),
 	MOVER_COMMON_ROWS(struct send_args),
 	OPTION_END,
 };

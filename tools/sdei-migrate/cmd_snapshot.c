@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
 #include "common/file.h"
-#include "sealed.h"
+#include "policy_rows.h"
 #include "state_json.h"
 #include "verbs.h"
 
@@ -15,6 +15,7 @@ struct snapshot_args {
 	const char *control, *key, *out;
 	struct option_list audience, recipients;
 	struct option_number expires_in;
+	struct policy_options policy;
 	bool any_destination;
 };
 
@@ -86,6 +87,38 @@ static uint64_t next_sequence(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* The rules of this host, before it signs what breaks them. */
+static int go_by_policy(const struct snapshot_args *args,
+			const struct sdeistate_seal_request *request, struct failure *failure)
+{
+	OWNED_POLICY struct policy *policy = NULL;
+	uint8_t receiver[MAX_PUBS][SDEISTATE_KEY_ID_SIZE], signer[1][SDEISTATE_KEY_ID_SIZE];
+	const struct policy_facts facts = {
+		.act = POLICY_SEAL,
+		.signer = signer,
+		.n_signers = 1,
+		.receiver = receiver,
+		.n_receivers = request->n_audience,
+		.any_destination = request->any_destination,
+		.encrypted = request->n_recipients > 0,
+		.revision = SDEISTATE_REVISION_MAX,
+		.profile = request->profile,
+		.kernel = request->kernel_profile,
+		.created = request->created,
+		.expires = request->expires,
+		.now = request->created,
+	};
+	int ret = policy_options_load(&args->policy, &policy, failure);
+
+	if (ret)
+		return ret;
+	memcpy(signer[0], sdeistate_pub_id(sdeistate_key_pub(request->signer[0])),
+	       sizeof(signer[0]));
+	for (unsigned int i = 0; i < request->n_audience; i++)
+		memcpy(receiver[i], sdeistate_pub_id(request->audience[i]), sizeof(receiver[i]));
+	return policy_enforce(policy, &facts, failure);
+}
+
 static int seal(const struct snapshot_args *args, const struct transport_vm_info *info,
 		const struct transport_buffer *records, const struct sdeistate_key *key,
 		uint8_t id[SDEISTATE_ID_SIZE], struct sdeistate_buffer *file,
@@ -98,6 +131,7 @@ static int seal(const struct snapshot_args *args, const struct transport_vm_info
 		.generation = info->generation,
 		.sequence = next_sequence(),
 		.any_destination = args->any_destination,
+		.created = (uint64_t)time(NULL),
 		.profile = info->profile,
 		.kernel_profile = info->kernel,
 		.stream = records->data,
@@ -120,7 +154,10 @@ static int seal(const struct snapshot_args *args, const struct transport_vm_info
 	request.recipient = (const struct sdeistate_pub *const *)recipients.pub;
 	request.n_recipients = recipients.n;
 	if (args->expires_in.given)
-		request.expires = (uint64_t)time(NULL) + args->expires_in.value;
+		request.expires = request.created + args->expires_in.value;
+	ret = go_by_policy(args, &request, failure);
+	if (ret)
+		return ret;
 	return sdeistate_seal(&request, file, &error) ? failure_from(failure, &error) : 0;
 }
 
@@ -225,6 +262,7 @@ static const struct option_row rows[] = {
 	  .type = OPTION_NUMBER,
 	  .min = 1,
 	  .max = 1ull << 32 },
+	POLICY_ROWS(struct snapshot_args),
 	OPTION_END,
 };
 

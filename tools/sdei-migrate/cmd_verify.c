@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sealed.h"
+#include "policy_rows.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 struct verify_args {
 	const char *file, *key;
 	struct option_list trust;
+	struct policy_options policy;
 };
 
 /* Frames behind the records: realm contents and the like. */
@@ -40,9 +41,15 @@ static int run_verify(struct tool *tool, void *opaque)
 		.flags = args->key ? 0 : SDEISTATE_OPEN_ANY_AUDIENCE,
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
+	OWNED_POLICY struct policy *policy = NULL;
+	struct policy_facts facts;
 	struct failure failure;
 
-	if (sealed_open(&options, &sealed, &failure) || verify_bulk(&sealed, &failure))
+	if (policy_options_load(&args->policy, &policy, &failure) ||
+	    sealed_open(&options, &sealed, &failure) || verify_bulk(&sealed, &failure))
+		return tool_fail(tool, &failure);
+	facts = policy_facts_of(sealed.opened);
+	if (policy_enforce(policy, &facts, &failure))
 		return tool_fail(tool, &failure);
 	return tool_result(tool, verdict(&sealed, args->key != NULL));
 }
@@ -62,6 +69,7 @@ static const struct option_row rows[] = {
 	  .offset = AT(key),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
+	POLICY_ROWS(struct verify_args),
 	{ .name = "FILE",
 	  .help = "sealed snapshot; - is stdin",
 	  .offset = AT(file),

@@ -110,6 +110,9 @@ int mover_open(const struct mover_options *options, struct mover *mover, struct 
 		return ret;
 	if (sdeistate_trust_load(options->peer, &mover->peers, &error))
 		return failure_from(failure, &error);
+	ret = policy_options_load(&options->policy, &mover->policy, failure);
+	if (ret)
+		return ret;
 	mover->signer = (struct transport_signer){ .ctx = mover, .sign = sign, .verify = verify };
 	memcpy(mover->signer.key_id, sdeistate_pub_id(sdeistate_key_pub(mover->key)),
 	       TRANSPORT_KEY_ID_SIZE);
@@ -121,6 +124,7 @@ void mover_close(struct mover *mover)
 	transport_tls_free(mover->tls);
 	sdeistate_trust_free(mover->peers);
 	sdeistate_key_free(mover->key);
+	policy_free(mover->policy);
 	*mover = (struct mover){ .key = NULL };
 }
 
@@ -257,6 +261,34 @@ int mover_open_seal(const struct mover *mover, const struct transport_offer *off
 	else
 		*opened = made;
 	return ret;
+}
+
+int mover_judge(const struct mover *mover, enum policy_act act, const struct transport_offer *offer,
+		const uint8_t peer_key[TRANSPORT_KEY_ID_SIZE], struct transport_error *err)
+{
+	const bool sends = act == POLICY_SEAL;
+	const uint64_t now = (uint64_t)time(NULL);
+	uint8_t own[1][SDEISTATE_KEY_ID_SIZE], peer[1][SDEISTATE_KEY_ID_SIZE];
+	const struct policy_facts facts = {
+		.act = act,
+		.signer = sends ? own : peer,
+		.n_signers = 1,
+		.receiver = sends ? peer : own,
+		.n_receivers = 1,
+		/* Nobody else reads what TLS carries, or a socket of this host. */
+		.encrypted = !mover->insecure_no_tls,
+		.revision = SDEISTATE_REVISION_MAX,
+		.profile = offer->vm.profile,
+		.kernel = offer->vm.kernel,
+		.created = now,
+		.expires = now,
+		.now = now,
+	};
+	struct failure failure;
+
+	memcpy(own[0], mover->signer.key_id, sizeof(own[0]));
+	memcpy(peer[0], peer_key, sizeof(peer[0]));
+	return policy_enforce(mover->policy, &facts, &failure) ? mover_error(err, &failure) : 0;
 }
 
 json_t *id_json(const struct transport_id *id)

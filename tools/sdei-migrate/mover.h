@@ -6,7 +6,7 @@
 #define SDEI_MIGRATE_MOVER_H
 
 #include "ledger.h"
-#include "sealed.h"
+#include "policy_rows.h"
 
 #include <transport/session.h>
 
@@ -16,12 +16,14 @@ struct mover_options {
 	const char *certificate; /* NULL: beside the key, PREFIX.crt of PREFIX.key */
 	bool insecure_no_tls;
 	struct option_number timeout; /* ms, of every phase */
+	struct policy_options policy;
 };
 
 /* All zero is empty. */
 struct mover {
 	struct sdeistate_key *key;
 	struct sdeistate_trust *peers;
+	struct policy *policy;     /* NULL: no rules */
 	struct transport_tls *tls; /* NULL where the URI carries none */
 	struct transport_signer signer;
 	struct transport_deadlines deadlines;
@@ -72,6 +74,16 @@ int mover_open_seal(const struct mover *mover, const struct transport_offer *off
 		    const struct transport_buffer *blob, struct sdeistate_opened **opened,
 		    struct transport_error *err);
 
+/**
+ * mover_judge() - hold a hand-over against the policy of this host, before any VM is touched
+ * @act: POLICY_SEAL at the source, POLICY_OPEN at the destination
+ * @peer_key: id of the other side
+ *
+ * Return: 0; -EPERM policy.
+ */
+int mover_judge(const struct mover *mover, enum policy_act act, const struct transport_offer *offer,
+		const uint8_t peer_key[TRANSPORT_KEY_ID_SIZE], struct transport_error *err);
+
 /** mover_error() - a failure of this program in the session's words. Return: its errno */
 int mover_error(struct transport_error *err, const struct failure *failure);
 
@@ -95,6 +107,19 @@ const char *vm_state_or(const char *control, int timeout_ms, const char *otherwi
 		.help = "certificate of the other host, or a folder of them",      \
 		.offset = offsetof(type_of_args, mover.peer), .type = OPTION_TEXT, \
 		.names = OPTION_NAMES_FILE                                         \
+	}
+#define MOVER_POLICY_ROWS(type_of_args)                                                       \
+	{ .name = "--policy",                                                                 \
+	  .argument = "FILE|DIR",                                                             \
+	  .help = "rules to keep; without it those of policy.d, if there are any",            \
+	  .offset = offsetof(type_of_args, mover.policy.path),                                \
+	  .type = OPTION_TEXT,                                                                \
+	  .names = OPTION_NAMES_FILE },                                                       \
+	{                                                                                     \
+		.name = "--policy-trust", .argument = "PUB|DIR",                              \
+		.help = "who must have signed the policy; without it only permissions count", \
+		.offset = offsetof(type_of_args, mover.policy.trust), .type = OPTION_LIST,    \
+		.names = OPTION_NAMES_FILE                                                    \
 	}
 #define MOVER_COMMON_ROWS(type_of_args)                                                           \
 	{ .name = "--cert",                                                                       \

@@ -155,6 +155,8 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	memcpy(session->peer_key, peer->key_id, sizeof(session->peer_key));
 	ret = find_control(visitor->receiver, &offer->vm.uuid, session->control, err);
 	if (!ret)
+		ret = mover_judge(&visitor->receiver->mover, POLICY_OPEN, offer, peer->key_id, err);
+	if (!ret)
 		ret = reserve(visitor, err);
 	if (ret)
 		return ret;

@@ -23,6 +23,8 @@
 	X(trust_remove) \
 	X(trust_revoke) \
 	X(trust_rotate) \
+	X(policy_check) \
+	X(policy_sign) \
 	X(send) \
 	X(recv) \
 	X(status) \
