@@ -93,6 +93,8 @@ struct kvm_arm_rmm_psci_complete {
 #define KVMCORE_REALM_CONTENT      2 /* GET struct kvmcore_realm_content */
 #define KVMCORE_REALM_TOKEN        3 /* GET struct kvmcore_realm_token: a token without a REC */
 #define KVMCORE_REALM_PLATFORM_KEY 4 /* GET struct kvmcore_realm_platform_key */
+#define KVMCORE_REALM_HOST         5 /* GET struct kvmcore_realm_host */
+#define KVMCORE_REALM_EXTENDS      6 /* GET struct kvmcore_array of kvmcore_realm_extend */
 
 struct kvmcore_realm_info {
 	__u32 state; /* 0 none, 1 new, 2 active, 3 dying */
@@ -143,6 +145,22 @@ struct kvmcore_realm_token {
 	__u64 ptr;
 };
 
+/* What this host offers a realm, whatever the realm's state. */
+struct kvmcore_realm_host {
+	__u64 features;    /* RMI feature register 0, layout of 1.0-rel0 */
+	__u32 cap;         /* the dialect: KVM_CAP_ARM_RME or KVM_CAP_ARM_RME_V8 */
+	__u32 rec_feature; /* KVM_ARM_VCPU_REC or KVM_ARM_VCPU_REC_V8 */
+	__u32 rule;        /* enum kvmcore_rule */
+	__u32 pad;
+};
+
+/* One RSI_MEASUREMENT_EXTEND that succeeded, in order. */
+struct kvmcore_realm_extend {
+	__u32 index; /* 1..4 */
+	__u32 size;  /* bytes of value, 0..64 */
+	__u8 value[64];
+};
+
 /* What a verifier of this host's tokens has to trust. A test key, made by the model. */
 struct kvmcore_realm_platform_key {
 	__u32 curve; /* enum kvmcore_curve of token.h */
@@ -164,5 +182,7 @@ KVMCORE_ABI_SIZE(struct kvmcore_realm_step, 184);
 KVMCORE_ABI_SIZE(struct kvmcore_realm_content, 32);
 KVMCORE_ABI_SIZE(struct kvmcore_realm_token, 88);
 KVMCORE_ABI_SIZE(struct kvmcore_realm_platform_key, 216);
+KVMCORE_ABI_SIZE(struct kvmcore_realm_host, 24);
+KVMCORE_ABI_SIZE(struct kvmcore_realm_extend, 72);
 
 #endif

@@ -117,12 +117,36 @@ static int get_platform_key(struct kvmcore_vm *vm, uint64_t addr)
 	return ret ? ret : user_write(addr, &key, sizeof(key));
 }
 
+static int get_host(struct kvmcore_vm *vm, uint64_t addr)
+{
+	const struct kvmcore_realm_host host = {
+		.features = vm->config.host.rmm_features,
+		.cap = realm_cap(vm),
+		.rec_feature = realm_rec_feature(vm),
+		.rule = vm->config.host.rmm_rule,
+	};
+
+	return user_write(addr, &host, sizeof(host));
+}
+
+/* A real monitor does not tell its host about these; a VMM that does not know them has no such attribute. */
+static int get_extends(struct kvmcore_vm *vm, uint64_t addr)
+{
+	const struct realm_log *log = vm->realm->log;
+
+	if (log->extends_overflowed)
+		return -EOVERFLOW;
+	return array_give(addr, log->extend, log->n_extends, sizeof(*log->extend));
+}
+
 static int (*const get[])(struct kvmcore_vm *, uint64_t) = {
 	[KVMCORE_REALM_INFO] = get_info,
 	[KVMCORE_REALM_STEPS] = get_steps,
 	[KVMCORE_REALM_CONTENT] = get_content,
 	[KVMCORE_REALM_TOKEN] = get_token,
 	[KVMCORE_REALM_PLATFORM_KEY] = get_platform_key,
+	[KVMCORE_REALM_HOST] = get_host,
+	[KVMCORE_REALM_EXTENDS] = get_extends,
 };
 
 int realm_attr_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)

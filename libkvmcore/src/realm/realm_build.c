@@ -3,6 +3,7 @@
  * The commands behind KVM_ENABLE_CAP, and KVM_ARM_VCPU_FINALIZE: each checks in the order of the posted series, then
  * asks the monitor (the builder), whose refusal becomes -ENXIO. docs/abi.md, "Realms", lists the orders.
  */
+#include "measure/builder.h"
 #include "realm.h"
 #include "realm_dialect.h"
 #include "realm_log.h"
@@ -116,12 +117,14 @@ static int create_realm(struct kvmcore_vm *vm, uint64_t addr)
 
 /* --- INIT_IPA_REALM, INIT_RIPAS_REALM -------------------------------------------------------------- */
 
+/* A range that is refused may still leave tables behind, by which later ones are measured: it is a step too. */
 static int init_ripas(struct kvmcore_vm *vm, uint64_t base, uint64_t size)
 {
 	struct kvmcore_realm_step step = { .kind = KVMCORE_REALM_STEP_INIT_RIPAS,
 					   .base = base,
 					   .size = size };
 	struct kvmcore_ripas_walk walk = { .end = base };
+	const uint32_t tables = vm->realm->builder->space.n_tables;
 	int answer, ret;
 
 	if (!size)
@@ -134,7 +137,9 @@ static int init_ripas(struct kvmcore_vm *vm, uint64_t base, uint64_t size)
 		ret = -EINVAL; /* the page holds data already */
 	step.done = walk.end - base;
 	step.result = (uint32_t)-ret;
-	if (!ret || step.done)
+	if (answer < 0)
+		vm->realm->log->overflowed = true; /* nobody knows which tables were made */
+	if (!ret || step.done || vm->realm->builder->space.n_tables != tables)
 		log_step(vm->realm, &step, NULL);
 	return ret;
 }
@@ -155,22 +160,33 @@ static int init_ipa_realm(struct kvmcore_vm *vm, uint64_t addr)
 
 /* --- POPULATE_REALM ----------------------------------------------------------------------------------- */
 
+/*
+ * A granule is all or nothing, unless memory runs out on the way: then tables or a RIPAS stay behind that no step
+ * tells of, and the log says that it is not complete.
+ */
 static int populate_granule(struct kvmcore_vm *vm, uint64_t ipa, uint64_t flags,
 			    struct kvmcore_digest *digest)
 {
 	struct kvmcore_builder *builder = vm->realm->builder;
 	uint8_t page[GRANULE];
-	int ret;
+	bool measured = false;
+	int answer, ret;
 
 	if (memslot_read(&vm->memslots, ipa, page, sizeof(page)))
 		return -EFAULT;
 	ret = kvmcore_digest(vm->realm->params.hash, page, sizeof(page), digest);
 	if (ret)
 		return ret;
-	ret = from_rmi(kvmcore_builder_map(builder, ipa, LEAF_LEVEL));
-	if (!ret && !realm_dialect(vm)->populate_has_flags)
-		ret = from_rmi(kvmcore_builder_init_ripas_level(builder, ipa, LEAF_LEVEL));
-	return ret ? ret : from_rmi(kvmcore_builder_data(builder, ipa, flags, digest));
+	answer = kvmcore_builder_map(builder, ipa, LEAF_LEVEL);
+	if (!answer && !realm_dialect(vm)->populate_has_flags) {
+		answer = kvmcore_builder_init_ripas_level(builder, ipa, LEAF_LEVEL);
+		measured = !answer;
+	}
+	if (!answer)
+		answer = kvmcore_builder_data(builder, ipa, flags, digest);
+	if (answer < 0 || (answer && measured))
+		vm->realm->log->overflowed = true;
+	return from_rmi(answer);
 }
 
 /* Not atomic: what came before the granule that failed stays populated and measured. */

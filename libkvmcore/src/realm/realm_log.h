@@ -11,7 +11,8 @@
 #include <kvmcore/measure.h>
 #include <kvmcore/uapi.h>
 
-#define REALM_LOG_MAX_STEPS 65536u /* ioctls; beyond it the VM cannot be exported, and says so */
+#define REALM_LOG_MAX_STEPS   65536u /* ioctls; beyond it the VM cannot be exported, and says so */
+#define REALM_LOG_MAX_EXTENDS 4096u  /* the realm's own calls; beyond it their list is gone */
 
 struct realm_step {
 	struct kvmcore_realm_step step;
@@ -21,12 +22,18 @@ struct realm_step {
 struct realm_log {
 	struct realm_step *step;
 	uint32_t n, room;
-	bool overflowed;
+	bool overflowed; /* something was measured that no step here says */
+	struct kvmcore_realm_extend *extend;
+	uint32_t n_extends, extends_room;
+	bool extends_overflowed;
 };
 
 /** realm_log_add() - append one step; takes @content. A full or failed log is marked as overflowed */
 void realm_log_add(struct realm_log *log, const struct kvmcore_realm_step *step,
 		   struct kvmcore_digest *content);
+
+/** realm_log_extend() - note that the realm extended REM @index - 1; a full or failed list is marked */
+void realm_log_extend(struct realm_log *log, uint32_t index, const void *value, uint32_t size);
 
 struct realm_log *realm_log_free(struct realm_log *log);
 

@@ -9,6 +9,7 @@
 #include "realm.h"
 #include "realm_dialect.h"
 #include "realm_keys.h"
+#include "realm_log.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -93,6 +94,9 @@ static void rsi_measurement_extend(struct call *call)
 	if (index <= 4 && size <= 64)
 		ret = kvmcore_builder_extend(call->vm->realm->builder, (unsigned int)index,
 					     &call->regs->x[3], (size_t)size);
+	if (!ret)
+		realm_log_extend(call->vm->realm->log, (uint32_t)index, &call->regs->x[3],
+				 (uint32_t)size);
 	call_return(call, ret ? RSI_INPUT : RSI_SUCCESS);
 }
 

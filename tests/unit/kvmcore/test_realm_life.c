@@ -246,7 +246,8 @@ static void test_step_lists(void)
 	struct realm_vm r = realm_in(0, ACTIVE, NULL);
 	struct kvmcore_array array = { 0 };
 	struct kvmcore_realm_step step[MAX_STEP];
-	const struct kvm_device_attr unknown = { .group = KVMCORE_GROUP_REALM, .attr = 5 };
+	const struct kvm_device_attr unknown = { .group = KVMCORE_GROUP_REALM,
+						 .attr = KVMCORE_REALM_EXTENDS + 1 };
 
 	CHECK(model_attr(&r.m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_REALM, KVMCORE_REALM_STEPS,
 			 &array) == 0 &&
@@ -257,13 +258,13 @@ static void test_step_lists(void)
 			 &array) == -ENOSPC &&
 		      array.count == 4,
 	      "too little room");
-	for (uint64_t attr = 0; attr <= KVMCORE_REALM_PLATFORM_KEY; attr++)
+	for (uint64_t attr = 0; attr <= KVMCORE_REALM_EXTENDS; attr++)
 		CHECK(model_attr(&r.m, -1, KVM_HAS_DEVICE_ATTR, KVMCORE_GROUP_REALM, attr, NULL) ==
 			      0,
-		      "attributes 0 to 4");
+		      "attributes 0 to 6");
 	CHECK(kvmcore_ioctl(r.m.vm, -1, KVM_HAS_DEVICE_ATTR, (void *)&unknown) == -ENXIO &&
 		      kvmcore_ioctl(r.m.vm, -1, KVM_GET_DEVICE_ATTR, (void *)&unknown) == -ENXIO,
-	      "and no sixth");
+	      "and no other");
 	CHECK(model_attr(&r.m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_REALM, 0, &array) == -ENXIO,
 	      "none of them can be set");
 	CHECK(model_attr(&r.m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_REALM, 0, NULL) == -EFAULT,
