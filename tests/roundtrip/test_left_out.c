@@ -74,7 +74,6 @@ static void test_another_type(void)
 		enum kvmcore_vm_type type;
 		const char *actual;
 	} other[] = {
-		{ KVMCORE_VM_REALM, "1 (realm)" },
 		{ KVMCORE_VM_S390, "2 (s390)" },
 	};
 	struct kvmcore_config config = plain;

@@ -13,6 +13,7 @@
 #include <sdeistate/error.h>
 #include <sdeistate/key.h>
 #include <sdeistate/limits.h>
+#include <sdeistate/realm.h>
 #include <sdeistate/record.h>
 #include <sdeistate/seal.h>
 #include <sdeistate/state.h>

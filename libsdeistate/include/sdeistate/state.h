@@ -18,6 +18,7 @@
 #include <kvmcore/port.h>
 #include <kvmcore/uapi.h>
 #include <sdeistate/error.h>
+#include <sdeistate/realm.h>
 #include <sdeistate/record.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -117,6 +118,7 @@ struct sdeistate {
 	} guard;                  /* all 0 where nothing is enrolled, guarded or shared */
 	struct kvmcore_guard_range *guarded, *shared; /* each ascending */
 	unsigned int n_guarded, n_shared;
+	struct sdeistate_realm *realm; /* of a VM of type realm; else NULL */
 	/* What was asked for in addition. */
 	struct sdeistate_regs *regs; /* n_vcpus of them, or NULL */
 	struct sdeistate_region *regions;
@@ -138,6 +140,8 @@ enum sdeistate_capture_flags {
 	SDEISTATE_CAPTURE_REGS = 1u << 0, /* general registers too: nobody else moves them */
 	SDEISTATE_CAPTURE_DROP_NOTIFIERS = 1u
 					   << 1, /* notice and zero a notifier; else it refuses */
+	SDEISTATE_CAPTURE_COLD = 1u
+				 << 2, /* an active realm, to be started again; else it refuses */
 };
 
 /* All zero captures a final state of a VM that tells its profile itself. */
@@ -235,6 +239,17 @@ SDEISTATE_API int sdeistate_check(const struct sdeistate *state, const struct kv
  */
 SDEISTATE_API int sdeistate_replay(const struct sdeistate *state, const struct kvm_port *port,
 				   struct sdeistate_error *err);
+
+/**
+ * sdeistate_replay_realm() - the same for a state with a realm whose pages are not in guest memory yet
+ * @contents: where they are; NULL: in memory already
+ *
+ * The RIM is compared after every step, and the first difference ends it before the realm is activated.
+ * Return: as sdeistate_replay(); -ESTALE differs, the field being the name of a cause (realm.h).
+ */
+SDEISTATE_API int sdeistate_replay_realm(const struct sdeistate *state, const struct kvm_port *port,
+					 const struct sdeistate_realm_source *contents,
+					 struct sdeistate_error *err);
 
 /**
  * sdeistate_prove() - capture again and compare

@@ -17,10 +17,11 @@ int capture_refuse_type(const struct capture *capture)
 	};
 	const uint32_t type = capture->state->vm.type;
 
-	if (type == KVMCORE_VM_ARM64 || capture->options->kind == SDEISTATE_BASE)
+	if (type == KVMCORE_VM_ARM64 || type == KVMCORE_VM_REALM ||
+	    capture->options->kind == SDEISTATE_BASE)
 		return 0;
 	return error_set(capture->err, SDEISTATE_INCOMPATIBLE, -EOPNOTSUPP, "vm", "type",
-			 "arm64: no other is carried|%u (%s)", type,
+			 "arm64 or realm: no other is carried|%u (%s)", type,
 			 type < KVMCORE_NR_VM_TYPES ? name[type] : "unknown");
 }
 

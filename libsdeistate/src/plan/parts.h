@@ -54,6 +54,7 @@ int capture_regs(struct capture *capture);
 int capture_memory(struct capture *capture);
 int capture_filter(struct capture *capture);
 int capture_guard(struct capture *capture);
+int capture_realm(struct capture *capture);
 
 /* --- validate --- */
 int inconsistent(struct sdeistate_error *err, const char *object, const char *field,
@@ -71,6 +72,7 @@ int validate_regs(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_memory(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_filter(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_guard(const struct sdeistate *state, struct sdeistate_error *err);
+int validate_realm(const struct sdeistate *state, struct sdeistate_error *err);
 
 /* --- check --- */
 void obstacle(struct target *target, enum sdeistate_reason reason, const char *object,
@@ -88,6 +90,7 @@ void check_regs(struct target *target);
 void check_memory(struct target *target);
 void check_filter(struct target *target);
 void check_guard(struct target *target);
+void check_realm(struct target *target);
 
 /* --- replay --- */
 /* A SET said @code (>= 0: fine). Return: 0 or @code */
@@ -108,6 +111,7 @@ int replay_regs(struct target *target);
 int replay_memory(struct target *target);
 int replay_filter(struct target *target);
 int replay_guard(struct target *target);
+int replay_realm(struct target *target);
 
 /* --- diff --- */
 void diff_topology(struct differ *differ);
@@ -123,10 +127,12 @@ void diff_regs(struct differ *differ);
 void diff_memory(struct differ *differ);
 void diff_filter(struct differ *differ);
 void diff_guard(struct differ *differ);
+void diff_realm(struct differ *differ);
 
 bool present_regs(const struct sdeistate *state);
 bool present_memory(const struct sdeistate *state);
 bool present_filter(const struct sdeistate *state);
 bool present_guard(const struct sdeistate *state);
+bool present_realm(const struct sdeistate *state);
 
 #endif

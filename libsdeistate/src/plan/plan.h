@@ -30,6 +30,7 @@ struct capture {
 struct target {
 	const struct sdeistate *state;
 	const struct kvm_port *port;
+	const struct sdeistate_realm_source *contents; /* NULL: a realm's pages are in its memory */
 	const struct sdeistate *found; /* what a base capture of the destination saw; check only */
 	bool create;                   /* it has no vCPUs yet: the replay creates them */
 	bool same_order;               /* map is the identity */

@@ -101,7 +101,9 @@ int capture_regs(struct capture *capture)
 	void *array = NULL;
 	int ret;
 
-	if (!(capture->options->flags & SDEISTATE_CAPTURE_REGS))
+	/* What a VMM may set of a realm's vCPU is in its own record. */
+	if (!(capture->options->flags & SDEISTATE_CAPTURE_REGS) ||
+	    capture->state->vm.type == KVMCORE_VM_REALM)
 		return 0;
 	ret = capture_per_vcpu(capture, KVMCORE_GROUP_VM, KVMCORE_VM_REGS, "registers",
 			       sizeof(*capture->state->regs), &array);

@@ -30,6 +30,7 @@ const struct part plan[] = {
 	PART(SDEI_V7, ON_V7, v7),
 	OPTIONAL_PART(VCPU_REGS, ON_ALL, regs),
 	OPTIONAL_PART(MEMORY, ON_ALL, memory),
+	OPTIONAL_PART(REALM, ON_ALL, realm),
 };
 const unsigned int plan_length = ARRAY_SIZE(plan);
 

@@ -2,6 +2,7 @@
 #include "plan/fields.h"
 #include "plan/map.h"
 #include "plan/parts.h"
+#include "realm/realm.h"
 
 /* Which facts the VMM tells about itself; all may be missing on a bare v5 kernel. */
 static int read_vm_info(struct capture *capture)
@@ -263,7 +264,7 @@ static int create_vcpu(struct target *target, unsigned int i)
 int replay_topology(struct target *target)
 {
 	const struct sdeistate *state = target->state;
-	int ret = 0;
+	int ret = state->realm ? realm_begin(target) : 0; /* vCPUs come after its creation */
 
 	for (unsigned int i = 0; i < state->n_vcpus && target->create && !ret; i++)
 		ret = create_vcpu(target, i);

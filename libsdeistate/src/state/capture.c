@@ -3,7 +3,9 @@
 
 #include "plan/parts.h"
 
-#define KNOWN_FLAGS ((unsigned int)SDEISTATE_CAPTURE_REGS | SDEISTATE_CAPTURE_DROP_NOTIFIERS)
+#define KNOWN_FLAGS                                                                \
+	((unsigned int)SDEISTATE_CAPTURE_REGS | SDEISTATE_CAPTURE_DROP_NOTIFIERS | \
+	 SDEISTATE_CAPTURE_COLD)
 
 static void cleanup_state(struct sdeistate **state)
 {

@@ -86,6 +86,25 @@ static void take_facts(struct sdeistate_vm *again, const struct sdeistate_vm *vm
 	again->n_events = vm->n_events;
 }
 
+/* What the source's realm extended is its history: REMs begin again wherever a realm is built. */
+static int take_history(struct sdeistate_realm *again, const struct sdeistate_realm *realm,
+			struct sdeistate_error *err)
+{
+	const size_t size = realm->n_extends * sizeof(*realm->extend);
+	struct kvmcore_realm_extend *extend = malloc(size + 1);
+
+	if (!extend)
+		return error_no_memory(err, "realm");
+	if (size)
+		memcpy(extend, realm->extend, size);
+	free(again->extend);
+	again->extend = extend;
+	again->n_extends = realm->n_extends;
+	again->has_extends = realm->has_extends;
+	memcpy(again->rem, realm->rem, sizeof(again->rem));
+	return 0;
+}
+
 /* Optional records of others came along unread; they are no part of a VM. */
 static int compare(const struct sdeistate *state, const struct sdeistate *again,
 		   struct sdeistate_error *err)
@@ -105,7 +124,8 @@ static int recapture(const struct sdeistate *state, const struct kvm_port *port,
 {
 	const struct sdeistate_capture_options options = {
 		.kind = SDEISTATE_FINAL,
-		.flags = state->regs ? SDEISTATE_CAPTURE_REGS : 0,
+		.flags = (state->regs ? SDEISTATE_CAPTURE_REGS : 0) |
+			 (state->realm ? SDEISTATE_CAPTURE_COLD : 0),
 		.regions = state->regions,
 		.n_regions = state->n_regions,
 	};
@@ -138,7 +158,10 @@ int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
 	take_facts(&again->vm, &state->vm);
 	if (present_guard(again))
 		again->guard.granule = state->guard.granule; /* ranges are in bytes */
-	ret = compare(state, again, err);
+	if (state->realm && again->realm)
+		ret = take_history(again->realm, state->realm, err);
+	if (!ret)
+		ret = compare(state, again, err);
 	if (ret)
 		return ret;
 	return sdeistate_digest(again, digest, err);

@@ -129,7 +129,10 @@ int reorder(struct sdeistate *state, const struct sdeistate *like, struct sdeist
 	if (!move_entries(&state->vcpu, order, n, sizeof(*state->vcpu)) ||
 	    !move_entries(&state->vcpu_state, order, n, sizeof(*state->vcpu_state)) ||
 	    !move_entries(&state->v7, order, n, sizeof(*state->v7)) ||
-	    !move_entries(&state->regs, order, n, sizeof(*state->regs)) || !move_queues(state))
+	    !move_entries(&state->regs, order, n, sizeof(*state->regs)) ||
+	    (state->realm &&
+	     !move_entries(&state->realm->regs, order, n, sizeof(*state->realm->regs))) ||
+	    !move_queues(state))
 		return error_no_memory(err, "vcpus");
 	move_slots(state, order);
 	return 0;

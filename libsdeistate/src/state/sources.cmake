@@ -26,6 +26,12 @@ set(SDEISTATE_STATE_SOURCES
 	src/plan/map.c
 	src/plan/memory.c
 	src/plan/registered.c
+	src/realm/explain.c
+	src/realm/names.c
+	src/realm/part.c
+	src/realm/read.c
+	src/realm/replay.c
+	src/realm/validate.c
 	src/plan/regs.c
 	src/plan/table.c
 	src/plan/topology.c
@@ -48,4 +54,5 @@ set(SDEISTATE_STATE_SOURCES
 	src/wire/encode_vm.c
 	src/wire/filter.c
 	src/wire/guard.c
+	src/wire/realm.c
 	src/wire/scratch.c)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "realm/realm.h"
 #include "util.h"
 
 #include <openssl/crypto.h>
@@ -32,6 +33,7 @@ struct sdeistate *sdeistate_free(struct sdeistate *state)
 	free(state->filter);
 	free(state->guarded);
 	free(state->shared);
+	realm_free(state->realm);
 	free(state->regions);
 	free(state->unknown);
 	free(state);

@@ -165,8 +165,15 @@ int sdeistate_check(const struct sdeistate *state, const struct kvm_port *port,
 int sdeistate_replay(const struct sdeistate *state, const struct kvm_port *port,
 		     struct sdeistate_error *err)
 {
+	return sdeistate_replay_realm(state, port, NULL, err);
+}
+
+int sdeistate_replay_realm(const struct sdeistate *state, const struct kvm_port *port,
+			   const struct sdeistate_realm_source *contents,
+			   struct sdeistate_error *err)
+{
 	CLEANUP(cleanup_state) struct sdeistate *found = NULL;
-	struct target target = { .state = state, .port = port, .err = err };
+	struct target target = { .state = state, .port = port, .contents = contents, .err = err };
 	int ret = check_target(&target, &found);
 
 	sdeistate_obstacles_free(&target.obstacles);

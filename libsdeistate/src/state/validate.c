@@ -27,6 +27,8 @@ static int validate_presence(const struct sdeistate *state, struct sdeistate_err
 	if (state->n_vcpus && (v7 ? !state->v7 : !state->vcpu_state))
 		return inconsistent(err, "vm", v7 ? "sdei-v7" : "sdei-vcpu-state",
 				    "present|absent");
+	if (state->vm.type == KVMCORE_VM_REALM && !state->realm)
+		return inconsistent(err, "vm", "realm", "present in a VM of that type|absent");
 	if (v7 ? queue_parts : state->v7 != NULL)
 		return inconsistent(err, "vm", v7 ? "events of the 13 commands" : "sdei-v7",
 				    "absent in this profile|present");

@@ -39,5 +39,6 @@ WIRE_PART(regs);
 WIRE_PART(memory);
 WIRE_PART(filter);
 WIRE_PART(guard);
+WIRE_PART(realm);
 
 #endif
