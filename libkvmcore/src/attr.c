@@ -9,6 +9,7 @@
 
 #define TYPE(name) (1u << KVMCORE_VM_##name)
 #define ANY_TYPE   (~0u)
+#define ARM_TYPES  (~TYPE(S390)) /* an s390 VM has no SMCCC, hence no SDEI, filter or guard */
 
 struct vm_group {
 	uint32_t group;
@@ -22,10 +23,11 @@ struct vm_group {
 static const struct vm_group vm_group[] = {
 	{ KVM_ARM_VM_SMCCC_CTRL, TYPE(ARM64) | TYPE(REALM) | TYPE(PROTECTED), false,
 	  filter_attr_set, NULL, filter_attr_has },
-	{ KVMCORE_GROUP_SDEI, ANY_TYPE, false, sdei_attr_set, sdei_attr_get, sdei_attr_has },
-	{ KVMCORE_GROUP_FILTER, ANY_TYPE, false, NULL, filter_state_get, filter_state_has },
-	{ KVMCORE_GROUP_GUARD, ANY_TYPE, false, guard_attr_set, guard_attr_get, guard_attr_has },
+	{ KVMCORE_GROUP_SDEI, ARM_TYPES, false, sdei_attr_set, sdei_attr_get, sdei_attr_has },
+	{ KVMCORE_GROUP_FILTER, ARM_TYPES, false, NULL, filter_state_get, filter_state_has },
+	{ KVMCORE_GROUP_GUARD, ARM_TYPES, false, guard_attr_set, guard_attr_get, guard_attr_has },
 	{ KVMCORE_GROUP_REALM, TYPE(REALM), false, NULL, realm_attr_get, realm_attr_has },
+	{ KVMCORE_GROUP_S390, TYPE(S390), false, NULL, s390_state_get, s390_state_has },
 	{ KVMCORE_GROUP_VM, ANY_TYPE, false, vm_attr_set, vm_attr_get, vm_attr_has },
 };
 
@@ -64,7 +66,7 @@ static bool is_ours(uint32_t group)
 {
 	return group == KVMCORE_GROUP_SDEI || group == KVMCORE_GROUP_FILTER ||
 	       group == KVMCORE_GROUP_GUARD || group == KVMCORE_GROUP_REALM ||
-	       group == KVMCORE_GROUP_VM;
+	       group == KVMCORE_GROUP_S390 || group == KVMCORE_GROUP_VM;
 }
 
 /* An s390 VM has groups of its own under the kernel's numbers (src/s390/). */

@@ -7,9 +7,13 @@
 
 #include <errno.h>
 
-#define VM_IOCTL   (1u << 0)
-#define VCPU_IOCTL (1u << 1)
-#define CHANGES    (1u << 2) /* a capture may see a difference: the epoch moves on */
+/* Where a number is answered: on which descriptor of which architecture. */
+#define ARM_VM    (1u << 0)
+#define ARM_VCPU  (1u << 1)
+#define S390_VM   (1u << 2)
+#define S390_VCPU (1u << 3)
+#define ANY_VM    (ARM_VM | S390_VM)
+#define CHANGES   (1u << 4) /* a capture may see a difference: the epoch moves on */
 
 struct ioctl_row {
 	unsigned long cmd;
@@ -25,12 +29,12 @@ static int preferred_target(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 
 static int finalize(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 
-/* KVM_S390_*: numbers that only an s390 VM answers. */
+/* These four do not look at who asks. */
 #define S390_IOCTL(name, function)                                                        \
 	static int s390_ioctl_##name(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg) \
 	{                                                                                 \
 		(void)vcpu;                                                               \
-		return vm->s390 ? function(vm, arg) : -EINVAL;                            \
+		return function(vm, arg);                                                 \
 	}
 S390_IOCTL(get_skeys, s390_get_skeys)
 S390_IOCTL(set_skeys, s390_set_skeys)
@@ -38,28 +42,33 @@ S390_IOCTL(get_cmma, s390_get_cmma_bits)
 S390_IOCTL(set_cmma, s390_set_cmma_bits)
 
 static const struct ioctl_row ioctl_row[] = {
-	{ KVM_GET_ONE_REG, VCPU_IOCTL, onereg_get },
-	{ KVM_SET_ONE_REG, VCPU_IOCTL | CHANGES, onereg_set },
-	{ KVM_ARM_SDEI_COMMAND, VM_IOCTL | VCPU_IOCTL, sdei_ioctl },
-	{ KVM_GET_DEVICE_ATTR, VM_IOCTL | VCPU_IOCTL, attr_get },
-	{ KVM_SET_DEVICE_ATTR, VM_IOCTL | VCPU_IOCTL | CHANGES, attr_set },
-	{ KVM_HAS_DEVICE_ATTR, VM_IOCTL | VCPU_IOCTL, attr_has },
-	{ KVM_GET_MP_STATE, VCPU_IOCTL, vcpu_ioctl_get_mp_state },
-	{ KVM_SET_MP_STATE, VCPU_IOCTL | CHANGES, vcpu_ioctl_set_mp_state },
-	{ KVMCORE_GET_VCPU_EVENTS, VCPU_IOCTL, vcpu_ioctl_get_events },
-	{ KVMCORE_SET_VCPU_EVENTS, VCPU_IOCTL | CHANGES, vcpu_ioctl_set_events },
-	{ KVMCORE_ARM_VCPU_INIT, VCPU_IOCTL | CHANGES, vcpu_ioctl_init },
-	{ KVM_GET_REG_LIST, VCPU_IOCTL, onereg_list },
-	{ KVM_CREATE_VCPU, VM_IOCTL, create_vcpu },
-	{ KVM_CHECK_EXTENSION, VM_IOCTL, check_extension },
-	{ KVM_ENABLE_CAP, VM_IOCTL | CHANGES, enable_cap },
-	{ KVM_SET_USER_MEMORY_REGION, VM_IOCTL | CHANGES, set_memory },
-	{ KVMCORE_ARM_PREFERRED_TARGET, VM_IOCTL, preferred_target },
-	{ KVM_ARM_VCPU_FINALIZE, VCPU_IOCTL | CHANGES, finalize },
-	{ KVM_S390_GET_SKEYS, VM_IOCTL, s390_ioctl_get_skeys },
-	{ KVM_S390_SET_SKEYS, VM_IOCTL | CHANGES, s390_ioctl_set_skeys },
-	{ KVM_S390_GET_CMMA_BITS, VM_IOCTL | CHANGES, s390_ioctl_get_cmma },
-	{ KVM_S390_SET_CMMA_BITS, VM_IOCTL | CHANGES, s390_ioctl_set_cmma },
+	{ KVM_GET_ONE_REG, ARM_VCPU, onereg_get },
+	{ KVM_SET_ONE_REG, ARM_VCPU | CHANGES, onereg_set },
+	{ KVM_ARM_SDEI_COMMAND, ARM_VM | ARM_VCPU, sdei_ioctl },
+	{ KVM_GET_DEVICE_ATTR, ANY_VM | ARM_VCPU, attr_get },
+	{ KVM_SET_DEVICE_ATTR, ANY_VM | ARM_VCPU | CHANGES, attr_set },
+	{ KVM_HAS_DEVICE_ATTR, ANY_VM | ARM_VCPU, attr_has },
+	{ KVM_GET_MP_STATE, ARM_VCPU, vcpu_ioctl_get_mp_state },
+	{ KVM_SET_MP_STATE, ARM_VCPU | CHANGES, vcpu_ioctl_set_mp_state },
+	{ KVMCORE_GET_VCPU_EVENTS, ARM_VCPU, vcpu_ioctl_get_events },
+	{ KVMCORE_SET_VCPU_EVENTS, ARM_VCPU | CHANGES, vcpu_ioctl_set_events },
+	{ KVMCORE_ARM_VCPU_INIT, ARM_VCPU | CHANGES, vcpu_ioctl_init },
+	{ KVM_GET_REG_LIST, ARM_VCPU, onereg_list },
+	{ KVM_CREATE_VCPU, ANY_VM, create_vcpu },
+	{ KVM_CHECK_EXTENSION, ANY_VM, check_extension },
+	{ KVM_ENABLE_CAP, ARM_VM | CHANGES, enable_cap },
+	{ KVM_SET_USER_MEMORY_REGION, ANY_VM | CHANGES, set_memory },
+	{ KVMCORE_ARM_PREFERRED_TARGET, ARM_VM, preferred_target },
+	{ KVM_ARM_VCPU_FINALIZE, ARM_VCPU | CHANGES, finalize },
+	{ KVM_ENABLE_CAP, S390_VM, s390_enable_cap },
+	{ KVM_GET_ONE_REG, S390_VCPU, s390_one_reg },
+	{ KVM_SET_ONE_REG, S390_VCPU, s390_one_reg },
+	{ KVM_GET_MP_STATE, S390_VCPU, s390_get_mp_state },
+	{ KVM_SET_MP_STATE, S390_VCPU | CHANGES, s390_set_mp_state },
+	{ KVM_S390_GET_SKEYS, S390_VM, s390_ioctl_get_skeys },
+	{ KVM_S390_SET_SKEYS, S390_VM | CHANGES, s390_ioctl_set_skeys },
+	{ KVM_S390_GET_CMMA_BITS, S390_VM, s390_ioctl_get_cmma },
+	{ KVM_S390_SET_CMMA_BITS, S390_VM | CHANGES, s390_ioctl_set_cmma },
 };
 
 static int create_vcpu(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
@@ -79,6 +88,8 @@ static int check_extension(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 	const uint32_t dialects = vm->config.dialects;
 
 	(void)vcpu;
+	if (vm->s390)
+		return s390_cap(vm, cap);
 	if (vm->realm && cap <= UINT32_MAX && !realm_allows_cap(vm, (uint32_t)cap))
 		return 0;
 	if (cap == realm_cap(vm))
@@ -212,7 +223,7 @@ static int preferred_target(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 
 static int run_row(struct kvmcore_vm *vm, struct vcpu *vcpu, unsigned long cmd, void *arg)
 {
-	const uint32_t level = vcpu ? VCPU_IOCTL : VM_IOCTL;
+	const uint32_t level = vm->s390 ? (vcpu ? S390_VCPU : S390_VM) : vcpu ? ARM_VCPU : ARM_VM;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ioctl_row); i++) {
 		const struct ioctl_row *row = &ioctl_row[i];
@@ -225,7 +236,7 @@ static int run_row(struct kvmcore_vm *vm, struct vcpu *vcpu, unsigned long cmd, 
 			vm_changed(vm);
 		return ret;
 	}
-	return -EINVAL; /* arm64 says so, not -ENOTTY */
+	return vm->s390 ? -ENOTTY : -EINVAL; /* arm64's answer is its own */
 }
 
 int kvmcore_ioctl(struct kvmcore_vm *vm, int index, unsigned long cmd, void *arg)

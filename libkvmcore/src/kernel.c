@@ -72,12 +72,15 @@ static const struct reserved_set pkvm_reserved = { 1, pkvm_calls, ARRAY_SIZE(pkv
 
 static const struct kernel_profile profile[] = {
 	{ PROFILE("6.1", caps_6_1, PSCI_1_1) },
-	{ PROFILE("6.12", caps_6_12, PSCI_1_1), .reserved = { ARCH_RESERVED } },
+	{ PROFILE("6.12", caps_6_12, PSCI_1_1), .reserved = { ARCH_RESERVED },
+	  .has_s390_uv_feat = true },
 	{ PROFILE("7.2", caps_7_2, PSCI_1_3), .reserved = { ARCH_RESERVED },
-	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true },
+	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true,
+	  .has_s390_uv_feat = true },
 	{ PROFILE("7.2-pkvm", caps_7_2, PSCI_1_3),
 	  .reserved = { ARCH_RESERVED, [KVMCORE_VM_PROTECTED] = &pkvm_reserved },
-	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true },
+	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true,
+	  .has_s390_uv_feat = true },
 };
 
 const struct kernel_profile *kernel_find(const char *name)

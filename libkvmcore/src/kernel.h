@@ -32,6 +32,7 @@ struct kernel_profile {
 	bool filter_zero_is_invalid; /* base 0, count 0: -EINVAL instead of -EEXIST */
 	bool has_vendor_bmap_2;
 	bool has_protected_vms;
+	bool has_s390_uv_feat; /* since 6.6 */
 	const struct kernel_cap *cap;
 	unsigned int n_caps;
 	struct {

@@ -97,6 +97,8 @@ int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int index, const struct kvmcore_mmi
 	struct vcpu *vcpu;
 	int ret = -EBADF;
 
+	if (vm->s390) /* its I/O is by instructions of their own */
+		return -EOPNOTSUPP;
 	if (access->len == 0 || access->len > MAX_ACCESS || access->ipa + access->len < access->ipa)
 		return -EINVAL;
 	pthread_mutex_lock(&vm->lock);

@@ -15,6 +15,12 @@ static int find_running(const struct kvmcore_vm *vm, int index, struct vcpu **vc
 	return vm->running ? 0 : -EBUSY;
 }
 
+/* The same for HVC and SMC, which s390 does not have. */
+static int find_caller(const struct kvmcore_vm *vm, int index, struct vcpu **vcpu)
+{
+	return vm->s390 ? -EOPNOTSUPP : find_running(vm, index, vcpu);
+}
+
 int kvmcore_call(struct kvmcore_vm *vm, int index, const struct kvmcore_trap *trap,
 		 struct kvmcore_regs *regs, struct kvmcore_reply *reply)
 {
@@ -22,7 +28,7 @@ int kvmcore_call(struct kvmcore_vm *vm, int index, const struct kvmcore_trap *tr
 	int ret;
 
 	pthread_mutex_lock(&vm->lock);
-	ret = find_running(vm, index, &call.vcpu);
+	ret = find_caller(vm, index, &call.vcpu);
 	if (!ret) {
 		reply_start(reply);
 		vm->has_run_once = true;
@@ -61,10 +67,10 @@ int kvmcore_enter(struct kvmcore_vm *vm, int index, struct kvmcore_regs *regs,
 int kvmcore_inject(struct kvmcore_vm *vm, int index, uint64_t num, struct kvmcore_reply *reply)
 {
 	struct vcpu *vcpu;
-	int ret = -EBADF;
+	int ret = vm->s390 ? -EOPNOTSUPP : -EBADF;
 
 	pthread_mutex_lock(&vm->lock);
-	vcpu = vm_vcpu(vm, index);
+	vcpu = vm->s390 ? NULL : vm_vcpu(vm, index);
 	if (vcpu) {
 		reply_start(reply);
 		ret = sdei_inject(vcpu, num, reply);
@@ -81,7 +87,7 @@ int kvmcore_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu, struct kvmcor
 
 	pthread_mutex_lock(&vm->lock);
 	reply_start(reply);
-	ret = sdei_raise(vm, intid, vcpu, reply);
+	ret = vm->s390 ? -EOPNOTSUPP : sdei_raise(vm, intid, vcpu, reply);
 	if (!ret)
 		vm_changed(vm);
 	pthread_mutex_unlock(&vm->lock);
@@ -110,7 +116,7 @@ int kvmcore_vcpu_call(struct kvmcore_vm *vm, int index, const struct kvmcore_tra
 	int ret;
 
 	pthread_mutex_lock(&vm->lock);
-	ret = find_running(vm, index, &vcpu);
+	ret = find_caller(vm, index, &vcpu);
 	if (!ret && !vcpu->initialised)
 		ret = -ENOEXEC;
 	if (!ret && (vcpu->power != POWER_ON || (vm->realm && realm_may_run(vcpu))))

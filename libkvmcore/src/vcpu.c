@@ -55,6 +55,7 @@ int vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr, struct 
 	new->vcpu_id = vcpu_id;
 	new->mpidr = mpidr;
 	new->power = POWER_ON;
+	new->initialised = vm->s390; /* only arm64 has KVM_ARM_VCPU_INIT */
 	new->pvtime_ipa = PVTIME_UNSET;
 	vcpu_reset(new, 0, 0);
 	if (map_runs(vm) || sdei_vcpu_init(new)) {

@@ -207,11 +207,11 @@ static int grow_tables(struct kvmcore_vm *vm)
 
 int vm_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
 {
+	const unsigned int max = vm->s390 ? S390_MAX_VCPUS : KVMCORE_MAX_VCPUS;
 	struct vcpu *vcpu;
 	int ret;
 
-	if (vcpu_id >= KVMCORE_MAX_VCPUS || vm->n_vcpus == KVMCORE_MAX_VCPUS ||
-	    mpidr & ~MPIDR_AFFINITY)
+	if (vcpu_id >= max || vm->n_vcpus == max || mpidr & ~MPIDR_AFFINITY)
 		return -EINVAL;
 	if (is_taken(vm, vcpu_id, mpidr))
 		return -EEXIST;
@@ -222,6 +222,8 @@ int vm_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
 		return ret;
 	vm->vcpu[vm->n_vcpus] = vcpu;
 	vm->port_vcpu[vm->n_vcpus] = (struct kvm_port_vcpu){ vcpu_id, mpidr };
+	if (vm->s390)
+		s390_vcpu_created(vm);
 	vm_changed(vm);
 	return (int)vm->n_vcpus++;
 }

@@ -216,7 +216,8 @@ KVMCORE_API int kvmcore_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uin
  * KVM_CREATE_VCPU returns the creation index instead of a file descriptor. Pointers in @arg and in
  * the structs behind it are this process's; unreadable memory gives -EFAULT.
  * Return: the ioctl's result (>= 0) or -errno; -EINVAL for a number nobody knows, which is arm64's
- * answer; -EBADF for a vCPU that does not exist. docs/abi.md lists every ioctl with the order of its checks.
+ * answer, and -ENOTTY on an s390 VM, which is s390's; -EBADF for a vCPU that does not exist.
+ * docs/abi.md lists every ioctl with the order of its checks.
  */
 KVMCORE_API int kvmcore_ioctl(struct kvmcore_vm *vm, int vcpu, unsigned long cmd, void *arg);
 
@@ -241,7 +242,8 @@ KVMCORE_API uint64_t kvmcore_epoch(struct kvmcore_vm *vm);
  * kvmcore_call() - one guest call (HVC or SMC) as a pure step on @regs
  *
  * PC in @regs is that of the instruction behind the call, as KVM_RUN leaves it.
- * Return: 0, with @regs and @reply written; -EBUSY while the VM is paused; -EBADF.
+ * Return: 0, with @regs and @reply written; -EBUSY while the VM is paused; -EBADF; -EOPNOTSUPP on an s390 VM,
+ * which has neither instruction.
  */
 KVMCORE_API int kvmcore_call(struct kvmcore_vm *vm, int vcpu, const struct kvmcore_trap *trap,
 			     struct kvmcore_regs *regs, struct kvmcore_reply *reply);
@@ -257,7 +259,7 @@ KVMCORE_API int kvmcore_enter(struct kvmcore_vm *vm, int vcpu, struct kvmcore_re
 /**
  * kvmcore_inject() - KVM_SDEI_CMD_INJECT_EVENT, telling which vCPUs to kick
  *
- * Return: 0 or the command's errors (docs/abi.md).
+ * Return: 0 or the command's errors (docs/abi.md); -EOPNOTSUPP on an s390 VM.
  */
 KVMCORE_API int kvmcore_inject(struct kvmcore_vm *vm, int vcpu, uint64_t num,
 			       struct kvmcore_reply *reply);
@@ -266,7 +268,7 @@ KVMCORE_API int kvmcore_inject(struct kvmcore_vm *vm, int vcpu, uint64_t num,
  * kvmcore_raise() - an interrupt line goes up: an event bound to it is triggered
  *
  * @vcpu names the PE of a PPI (INTID 16..31) and is ignored for an SPI.
- * Return: 0; -ENOENT if nothing is bound to @intid; -EINVAL out of range; -EBADF.
+ * Return: 0; -ENOENT if nothing is bound to @intid; -EINVAL out of range; -EBADF; -EOPNOTSUPP on an s390 VM.
  */
 KVMCORE_API int kvmcore_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu,
 			      struct kvmcore_reply *reply);
@@ -299,7 +301,7 @@ KVMCORE_API int kvmcore_run(struct kvmcore_vm *vm, int vcpu, bool immediate_exit
  * KVM_EXIT_MMIO, and PC moves on in its next run. An access of more than 8 bytes has no syndrome.
  * Return: 0; -EINVAL for a length outside 1..16 or a wrapping address; -EFAULT if a slot's memory is
  * not there; -ENOSYS without a syndrome, unless KVM_CAP_ARM_NISV_TO_USER is on; -EPERM while the PE is
- * off or asleep; -EBUSY while paused; -EBADF.
+ * off or asleep; -EBUSY while paused; -EBADF; -EOPNOTSUPP on an s390 VM.
  */
 KVMCORE_API int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int vcpu,
 				  const struct kvmcore_mmio *access,

@@ -229,6 +229,7 @@ struct kvm_sdei_v7_context {
 #define KVMCORE_GROUP_FILTER 0x5346
 #define KVMCORE_GROUP_GUARD  0x4d47
 #define KVMCORE_GROUP_REALM  0x524d
+#define KVMCORE_GROUP_S390   0x5339
 #define KVMCORE_GROUP_VM     0x564d
 
 struct kvmcore_array {
@@ -412,5 +413,6 @@ KVMCORE_ABI_SIZE(struct kvmcore_guard_range, 16);
 KVMCORE_ABI_SIZE(struct kvmcore_guard_state, 32);
 
 #include <kvmcore/uapi_realm.h>
+#include <kvmcore/uapi_s390.h>
 
 #endif

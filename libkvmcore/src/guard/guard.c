@@ -67,6 +67,8 @@ static const struct variant protected_vm = {
 
 static const struct variant *variant_of(const struct kvmcore_vm *vm)
 {
+	if (vm->config.type == KVMCORE_VM_S390)
+		return &variants[KVMCORE_GUARD_OFF];
 	return vm->config.type == KVMCORE_VM_PROTECTED ? &protected_vm
 						       : &variants[vm->config.guard];
 }

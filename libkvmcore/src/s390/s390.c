@@ -11,7 +11,8 @@
 #define DEFAULT_CPUID     0x00abcdef39310000ULL /* version, serial, machine type 3931 */
 #define DEFAULT_LOWEST    0x1d1
 #define DEFAULT_UNBLOCKED 0x3a1
-#define DEFAULT_MEM_LIMIT (1ULL << 53) /* the largest address space a guest map can have */
+#define DEFAULT_MEM_LIMIT (1ULL << 53)   /* the largest address space a guest map can have */
+#define UV_FEAT_AP        (0x3ULL << 58) /* bits 4 and 5: AP and its interrupts */
 
 /* Facilities of the default host, beside the architecture's base. */
 static const uint16_t default_facilities[] = {
@@ -42,6 +43,7 @@ static void init_host(struct s390_host *host, const struct kvmcore_host *config)
 	host->ap = !(config->s390_lacks & KVMCORE_S390_LACKS_AP);
 	host->huge_1m = config->s390_lacks & KVMCORE_S390_HUGE_PAGES;
 	host->ucontrol = config->s390_lacks & KVMCORE_S390_UCONTROL;
+	host->uv_feat = config->s390_lacks & KVMCORE_S390_PROTECTED ? UV_FEAT_AP : 0;
 	for (unsigned int i = 0; i < 13; i++)
 		set_bit_msb0(host->feat, i);
 	memset(host->subfunc.plo, 0xff, sizeof(host->subfunc.plo));
@@ -76,7 +78,6 @@ int s390_init(struct kvmcore_vm *vm)
 	s->subfunc = s->host.subfunc;
 	s->pfmfi = true;
 	s->mem_limit = s->host.mem_limit;
-	s->aes_kw = s->dea_kw = false;
 	vm->s390 = s;
 	s390_pause(vm); /* a VM is created paused */
 	return 0;

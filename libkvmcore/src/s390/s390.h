@@ -13,14 +13,18 @@
 #include <kvmcore/uapi_s390.h>
 
 #define S390_FACILITY_WORDS 256u
+#define S390_MAX_VCPUS      248u /* KVM_S390_ESCA_CPU_SLOTS */
 
 /* Facility numbers that decide a check. */
 #define S390_FACILITY_TOPOLOGY       11u
 #define S390_FACILITY_MSA3           76u
+#define S390_FACILITY_VECTOR         129u
 #define S390_FACILITY_MULTIPLE_EPOCH 139u
 
 #define S390_AES_KEY_SIZE            32u
 #define S390_DEA_KEY_SIZE            24u
+
+struct vcpu;
 
 struct s390_host {
 	uint64_t cpuid;
@@ -29,6 +33,7 @@ struct s390_host {
 	uint64_t feat[16];
 	struct kvm_s390_vm_cpu_subfunc subfunc;
 	uint64_t mem_limit;
+	uint64_t uv_feat; /* what an ultravisor lets guests have */
 	bool cmma, ap, huge_1m, ucontrol;
 };
 
@@ -43,6 +48,7 @@ struct s390 {
 	uint64_t feat[16];
 	struct kvm_s390_vm_cpu_subfunc subfunc;
 	bool subfunc_written;
+	uint64_t uv_feat;
 	/* time of day: guest clock = host clock + epoch; frozen while the VM is paused */
 	__int128 epoch;
 	bool frozen;
@@ -69,6 +75,24 @@ void s390_resume(struct kvmcore_vm *vm);
 int s390_attr_set(struct kvmcore_vm *vm, const struct kvm_device_attr *attr);
 int s390_attr_get(struct kvmcore_vm *vm, const struct kvm_device_attr *attr);
 int s390_attr_has(struct kvmcore_vm *vm, const struct kvm_device_attr *attr);
+
+/* Group KVMCORE_GROUP_S390. */
+int s390_state_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
+int s390_state_has(struct kvmcore_vm *vm, uint64_t attr);
+
+/** s390_cap() - KVM_CHECK_EXTENSION on the VM; 0 for what it does not have */
+int s390_cap(const struct kvmcore_vm *vm, uint64_t cap);
+
+/** s390_enable_cap() - KVM_ENABLE_CAP on the VM. -EFAULT; -EINVAL: nothing that can be enabled is modelled */
+int s390_enable_cap(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+
+/* A vCPU: no register is modelled (-EINVAL as for an id the kernel does not know), its power is. */
+int s390_one_reg(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+int s390_get_mp_state(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+int s390_set_mp_state(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+
+/** s390_vcpu_created() - the guest is told that its topology is another now */
+void s390_vcpu_created(struct kvmcore_vm *vm);
 
 /* KVM_S390_GET/SET_SKEYS and KVM_S390_GET/SET_CMMA_BITS; @arg is the caller's pointer. */
 int s390_get_skeys(struct kvmcore_vm *vm, void *arg);

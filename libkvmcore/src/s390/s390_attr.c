@@ -20,9 +20,12 @@ static const struct s390_attr_group *find_group(uint32_t number)
 	return NULL;
 }
 
-static const struct s390_attr_row *find_row(const struct s390_attr_group *group, uint64_t attr)
+static const struct s390_attr_row *find_row(const struct kvmcore_vm *vm,
+					    const struct s390_attr_group *group, uint64_t attr)
 {
-	for (unsigned int i = 0; i < group->n_rows; i++)
+	const unsigned int n = group->n_rows - (vm->kernel->has_s390_uv_feat ? 0 : group->n_late);
+
+	for (unsigned int i = 0; i < n; i++)
 		if (group->row[i].attr == attr)
 			return &group->row[i];
 	return NULL;
@@ -41,7 +44,7 @@ int s390_attr_set(struct kvmcore_vm *vm, const struct kvm_device_attr *attr)
 		return ret;
 	if (group->set_number)
 		return group->set_number(vm, attr->attr);
-	row = find_row(group, attr->attr);
+	row = find_row(vm, group, attr->attr);
 	return row && row->set ? row->set(vm, attr->addr) : -ENXIO;
 }
 
@@ -58,7 +61,7 @@ int s390_attr_get(struct kvmcore_vm *vm, const struct kvm_device_attr *attr)
 		return ret;
 	if (group->get_any)
 		return group->get_any(vm, attr->addr);
-	row = find_row(group, attr->attr);
+	row = find_row(vm, group, attr->attr);
 	return row && row->get ? row->get(vm, attr->addr) : -ENXIO;
 }
 
@@ -71,7 +74,7 @@ int s390_attr_has(struct kvmcore_vm *vm, const struct kvm_device_attr *attr)
 		return -ENXIO;
 	if (group->has_any)
 		return group->has_any(vm, attr->attr);
-	row = find_row(group, attr->attr);
+	row = find_row(vm, group, attr->attr);
 	if (!row)
 		return -ENXIO;
 	return row->has ? row->has(vm, attr->addr) : 0;

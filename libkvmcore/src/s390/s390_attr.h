@@ -18,6 +18,7 @@ struct s390_attr_group {
 	uint32_t group;
 	const struct s390_attr_row *row;
 	unsigned int n_rows;
+	unsigned int n_late; /* of them, at the end: rows that kernels before 6.6 do not know */
 	/* before the attribute is looked up; NULL: nothing to check */
 	int (*enter)(struct kvmcore_vm *vm, const struct kvm_device_attr *attr, bool set);
 	/* instead of rows, where the attribute number is itself a value; NULL: rows decide */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Group CPU_MODEL: which machine the guest believes to be on. Order of checks as in arch/s390/kvm/kvm-s390.c,
- * kvm_s390_set_processor*(): PROCESSOR looks at vCPUs before it reads, PROCESSOR_FEAT the other way round.
+ * kvm_s390_set_processor*(): PROCESSOR and PROCESSOR_SUBFUNC look at vCPUs before they read, the others afterwards.
  */
 #include "s390_attr.h"
 #include "user.h"
@@ -101,6 +101,30 @@ static int get_machine_subfunc(struct kvmcore_vm *vm, uint64_t addr)
 	return user_write(addr, &vm->s390->host.subfunc, sizeof(vm->s390->host.subfunc));
 }
 
+static int set_uv_feat(struct kvmcore_vm *vm, uint64_t addr)
+{
+	uint64_t feat;
+
+	if (user_read(&feat, addr, sizeof(feat)))
+		return -EFAULT;
+	if (feat & ~vm->s390->host.uv_feat)
+		return -EINVAL;
+	if (vm->n_vcpus)
+		return -EBUSY;
+	vm->s390->uv_feat = feat;
+	return 0;
+}
+
+static int get_uv_feat(struct kvmcore_vm *vm, uint64_t addr)
+{
+	return user_write(addr, &vm->s390->uv_feat, sizeof(vm->s390->uv_feat));
+}
+
+static int get_machine_uv_feat(struct kvmcore_vm *vm, uint64_t addr)
+{
+	return user_write(addr, &vm->s390->host.uv_feat, sizeof(vm->s390->host.uv_feat));
+}
+
 static const struct s390_attr_row rows[] = {
 	{ KVM_S390_VM_CPU_PROCESSOR, set_processor, get_processor, NULL },
 	{ KVM_S390_VM_CPU_MACHINE, NULL, get_machine, NULL },
@@ -108,10 +132,13 @@ static const struct s390_attr_row rows[] = {
 	{ KVM_S390_VM_CPU_MACHINE_FEAT, NULL, get_machine_feat, NULL },
 	{ KVM_S390_VM_CPU_PROCESSOR_SUBFUNC, set_subfunc, get_subfunc, NULL },
 	{ KVM_S390_VM_CPU_MACHINE_SUBFUNC, NULL, get_machine_subfunc, NULL },
+	{ KVM_S390_VM_CPU_PROCESSOR_UV_FEAT_GUEST, set_uv_feat, get_uv_feat, NULL },
+	{ KVM_S390_VM_CPU_MACHINE_UV_FEAT_GUEST, NULL, get_machine_uv_feat, NULL },
 };
 
 const struct s390_attr_group s390_cpu_model = {
 	.group = KVM_S390_VM_CPU_MODEL,
 	.row = rows,
 	.n_rows = sizeof(rows) / sizeof(rows[0]),
+	.n_late = 2, /* UV_FEAT_GUEST */
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Groups MEM_CTRL and MIGRATION, storage keys and CMMA values. Order of checks as in arch/s390/kvm/kvm-s390.c.
+ * Groups MEM_CTRL and MIGRATION. Order of checks as in arch/s390/kvm/kvm-s390.c.
  */
 #include "s390_attr.h"
 #include "s390_pages.h"
@@ -8,13 +8,8 @@
 #include "vm.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define PAGE_SHIFT    12
-#define MAX_PER_CALL  1048576u /* KVM_S390_SKEYS_MAX, and the cap of the CMMA calls */
-#define MAX_CLEAN_RUN 16u      /* clean pages a CMMA answer carries along rather than ends at */
-#define SKEYS_NONE    1        /* KVM_S390_GET_SKEYS_NONE */
+#define PAGE_SHIFT 12
 
 static int has_cmma(struct kvmcore_vm *vm, uint64_t addr)
 {
@@ -104,7 +99,7 @@ static int mark_all_dirty(struct kvmcore_vm *vm)
 		const uint64_t first = slot->ipa >> PAGE_SHIFT, n = slot->size >> PAGE_SHIFT;
 
 		for (uint64_t gfn = first; gfn < first + n; gfn++)
-			if (s390_pages_dirty(vm->s390->pages, gfn, true))
+			if (s390_page_soil(vm->s390->pages, gfn))
 				return -ENOMEM;
 	}
 	return 0;
@@ -162,168 +157,3 @@ const struct s390_attr_group s390_migration = {
 	.n_rows = sizeof(migration_rows) / sizeof(migration_rows[0]),
 	.has_any = has_migration,
 };
-
-static bool is_memory(const struct kvmcore_vm *vm, uint64_t gfn)
-{
-	return gfn <= UINT64_MAX >> PAGE_SHIFT &&
-	       memslot_find(&vm->memslots, gfn << PAGE_SHIFT) != NULL;
-}
-
-int s390_get_skeys(struct kvmcore_vm *vm, void *arg)
-{
-	const struct s390_pages *pages = vm->s390->pages;
-	struct kvm_s390_skeys in;
-
-	if (user_read(&in, (uintptr_t)arg, sizeof(in)))
-		return -EFAULT;
-	if (in.flags)
-		return -EINVAL;
-	if (!pages->uses_keys)
-		return SKEYS_NONE;
-	if (in.count < 1 || in.count > MAX_PER_CALL)
-		return -EINVAL;
-	for (uint64_t i = 0; i < in.count; i++) {
-		const uint8_t key = s390_page_peek(pages, in.start_gfn + i).key;
-
-		if (!is_memory(vm, in.start_gfn + i) ||
-		    user_write(in.skeydata_addr + i, &key, sizeof(key)))
-			return -EFAULT;
-	}
-	return 0;
-}
-
-static int set_keys(struct kvmcore_vm *vm, uint64_t gfn, const uint8_t *key, uint64_t n)
-{
-	for (uint64_t i = 0; i < n; i++) {
-		struct s390_page *page;
-
-		if (!is_memory(vm, gfn + i))
-			return -EFAULT;
-		if (key[i] & 1) /* the lowest bit is not part of a key */
-			return -EINVAL;
-		page = s390_page_get(vm->s390->pages, gfn + i);
-		if (!page)
-			return -ENOMEM;
-		page->key = key[i];
-	}
-	return 0;
-}
-
-/* All keys are read before the first is set; those before a bad one stay set. */
-int s390_set_skeys(struct kvmcore_vm *vm, void *arg)
-{
-	struct kvm_s390_skeys in;
-	uint8_t *key;
-	int ret;
-
-	if (user_read(&in, (uintptr_t)arg, sizeof(in)))
-		return -EFAULT;
-	if (in.flags || in.count < 1 || in.count > MAX_PER_CALL)
-		return -EINVAL;
-	key = malloc(in.count);
-	if (!key)
-		return -ENOMEM;
-	ret = user_read(key, in.skeydata_addr, in.count);
-	if (!ret) {
-		vm->s390->pages->uses_keys = true;
-		ret = set_keys(vm, in.start_gfn, key, in.count);
-	}
-	free(key);
-	return ret;
-}
-
-/* Copy out the values of pages from @gfn on, at most @max; @peek leaves the dirty marks alone. */
-static int copy_cmma(struct kvmcore_vm *vm, uint64_t gfn, uint32_t max, bool peek, uint64_t to,
-		     uint32_t *count)
-{
-	struct s390_pages *pages = vm->s390->pages;
-	uint32_t n = 0, last = 0;
-
-	while (n < max && is_memory(vm, gfn + n)) {
-		const struct s390_page page = s390_page_peek(pages, gfn + n);
-
-		if (!peek && !page.dirty && n - last >= MAX_CLEAN_RUN)
-			break;
-		if (user_write(to + n, &page.cmma, sizeof(page.cmma)))
-			return -EFAULT;
-		if (!peek && s390_pages_dirty(pages, gfn + n, false))
-			return -ENOMEM;
-		n++;
-		if (peek || page.dirty)
-			last = n;
-	}
-	*count = last;
-	return 0;
-}
-
-static uint64_t find_dirty(const struct kvmcore_vm *vm, uint64_t from)
-{
-	for (unsigned int i = 0; i < vm->memslots.n; i++) {
-		const struct memslot *slot = &vm->memslots.slot[i];
-		const uint64_t first = slot->ipa >> PAGE_SHIFT, n = slot->size >> PAGE_SHIFT;
-
-		for (uint64_t gfn = from > first ? from : first; gfn < first + n; gfn++)
-			if (s390_page_peek(vm->s390->pages, gfn).dirty)
-				return gfn;
-	}
-	return from ? find_dirty(vm, 0) : 0; /* begin again from the start */
-}
-
-int s390_get_cmma_bits(struct kvmcore_vm *vm, void *arg)
-{
-	struct s390 *s = vm->s390;
-	struct kvm_s390_cmma_log log;
-	uint32_t count = 0;
-	bool peek;
-	int ret;
-
-	if (user_read(&log, (uintptr_t)arg, sizeof(log)))
-		return -EFAULT;
-	if (!s->use_cmma)
-		return -ENXIO;
-	if (log.flags & ~(__u32)KVM_S390_CMMA_PEEK)
-		return -EINVAL;
-	peek = log.flags & KVM_S390_CMMA_PEEK;
-	if (!peek && !s->migration)
-		return -EINVAL;
-	if (!log.count || !s->pages->uses_cmm || (!peek && !s->pages->n_dirty)) {
-		memset(&log, 0, sizeof(log));
-		return user_write((uintptr_t)arg, &log, sizeof(log));
-	}
-	if (!peek)
-		log.start_gfn = find_dirty(vm, log.start_gfn);
-	ret = copy_cmma(vm, log.start_gfn, log.count < MAX_PER_CALL ? log.count : MAX_PER_CALL,
-			peek, log.values, &count);
-	if (ret)
-		return ret;
-	log.count = count;
-	log.remaining = s->migration ? s->pages->n_dirty : 0;
-	return user_write((uintptr_t)arg, &log, sizeof(log));
-}
-
-int s390_set_cmma_bits(struct kvmcore_vm *vm, void *arg)
-{
-	struct s390 *s = vm->s390;
-	struct kvm_s390_cmma_log log;
-
-	if (user_read(&log, (uintptr_t)arg, sizeof(log)))
-		return -EFAULT;
-	if (!s->use_cmma)
-		return -ENXIO;
-	if (log.flags || log.count > MAX_PER_CALL)
-		return -EINVAL;
-	for (uint64_t i = 0; i < log.count; i++) {
-		struct s390_page *page;
-		uint8_t value;
-
-		if (user_read(&value, log.values + i, sizeof(value)) ||
-		    !is_memory(vm, log.start_gfn + i))
-			return -EFAULT;
-		page = s390_page_get(s->pages, log.start_gfn + i);
-		if (!page)
-			return -ENOMEM;
-		page->cmma = (uint8_t)((page->cmma & ~log.mask) | (value & log.mask));
-		s->pages->uses_cmm = true;
-	}
-	return 0;
-}

@@ -52,18 +52,39 @@ struct s390_page *s390_page_get(struct s390_pages *pages, uint64_t gfn)
 	return &chunk->page[gfn % CHUNK_PAGES];
 }
 
-int s390_pages_dirty(struct s390_pages *pages, uint64_t gfn, bool dirty)
+int s390_page_soil(struct s390_pages *pages, uint64_t gfn)
 {
 	struct s390_page *page = s390_page_get(pages, gfn);
 
 	if (!page)
 		return -ENOMEM;
-	if (dirty && !page->dirty)
-		pages->n_dirty++;
-	if (!dirty && page->dirty)
-		pages->n_dirty--;
-	page->dirty = dirty;
+	pages->n_dirty += !page->dirty;
+	page->dirty = true;
 	return 0;
+}
+
+void s390_page_clean(struct s390_pages *pages, uint64_t gfn)
+{
+	struct chunk *chunk = find(pages, gfn);
+
+	if (chunk && chunk->page[gfn % CHUNK_PAGES].dirty) {
+		chunk->page[gfn % CHUNK_PAGES].dirty = false;
+		pages->n_dirty--;
+	}
+}
+
+uint64_t s390_pages_next_dirty(const struct s390_pages *pages, uint64_t gfn, uint64_t end)
+{
+	while (gfn < end) {
+		const struct chunk *chunk = find(pages, gfn);
+		const uint64_t next = (gfn / CHUNK_PAGES + 1) * CHUNK_PAGES;
+
+		for (; chunk && gfn < next && gfn < end; gfn++)
+			if (chunk->page[gfn % CHUNK_PAGES].dirty)
+				return gfn;
+		gfn = next;
+	}
+	return end;
 }
 
 static void clear_cmma(const void *node, VISIT visit, void *unused)

@@ -27,8 +27,14 @@ struct s390_page s390_page_peek(const struct s390_pages *pages, uint64_t gfn);
 /** s390_page_get() - the same, to be changed; NULL without memory */
 struct s390_page *s390_page_get(struct s390_pages *pages, uint64_t gfn);
 
-/** s390_pages_dirty() - mark or clean one page, keeping the count. -ENOMEM */
-int s390_pages_dirty(struct s390_pages *pages, uint64_t gfn, bool dirty);
+/** s390_page_soil() - mark one page dirty, keeping the count. -ENOMEM */
+int s390_page_soil(struct s390_pages *pages, uint64_t gfn);
+
+/** s390_page_clean() - the reverse */
+void s390_page_clean(struct s390_pages *pages, uint64_t gfn);
+
+/** s390_pages_next_dirty() - the first dirty page of [@gfn, @end), or @end */
+uint64_t s390_pages_next_dirty(const struct s390_pages *pages, uint64_t gfn, uint64_t end);
 
 /** s390_pages_clear_cmma() - all CMMA values 0 */
 void s390_pages_clear_cmma(struct s390_pages *pages);

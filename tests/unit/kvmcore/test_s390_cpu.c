@@ -13,6 +13,7 @@
 #define MACHINE_FEAT    KVM_S390_VM_CPU_MACHINE_FEAT
 #define SUBFUNC         KVM_S390_VM_CPU_PROCESSOR_SUBFUNC
 #define MACHINE_SUBFUNC KVM_S390_VM_CPU_MACHINE_SUBFUNC
+#define UV_FEAT         KVM_S390_VM_CPU_PROCESSOR_UV_FEAT_GUEST
 
 static void test_errors_stand_in_order(void)
 {
@@ -27,7 +28,9 @@ static void test_errors_stand_in_order(void)
 		{ "MACHINE_FEAT: read only", MACHINE_FEAT, -ENXIO, -EFAULT, -ENXIO },
 		{ "SUBFUNC: vCPUs first", SUBFUNC, -EFAULT, -EFAULT, -EBUSY },
 		{ "MACHINE_SUBFUNC: read only", MACHINE_SUBFUNC, -ENXIO, -EFAULT, -ENXIO },
-		{ "an unknown one", 6, -ENXIO, -ENXIO, -ENXIO },
+		{ "UV_FEAT_GUEST: memory first", UV_FEAT, -EFAULT, -EFAULT, -EFAULT },
+		{ "MACHINE_UV_FEAT_GUEST: read only", UV_FEAT + 1, -ENXIO, -EFAULT, -ENXIO },
+		{ "an unknown one", 8, -ENXIO, -ENXIO, -ENXIO },
 	};
 	struct model early = s390_new(0, false, NULL, 0), late = s390_new(0, false, NULL, 1);
 
@@ -139,9 +142,38 @@ static void test_subfunc_before_and_after_its_first_write(void)
 	}
 }
 
+static void test_the_ultravisors_features(void)
+{
+	static const struct kvmcore_config old = { .type = KVMCORE_VM_S390, .kernel = "6.1" };
+	const uint64_t ap = 0x0c00000000000000, other = 1;
+	struct model m = s390_new(KVMCORE_S390_PROTECTED, false, NULL, 0), before;
+	struct model late = s390_new(KVMCORE_S390_PROTECTED, false, NULL, 1);
+	struct model plain = s390_new(0, false, NULL, 0);
+	uint64_t got = 1;
+
+	before = model_new(&old, 0);
+	CHECK(s390_get(&m, CPU, UV_FEAT + 1, &got) == 0 && got == ap, "AP and its interrupts");
+	CHECK(s390_get(&m, CPU, UV_FEAT, &got) == 0 && got == 0, "a guest has none at first");
+	CHECK(s390_set(&late, CPU, UV_FEAT, &other) == -EINVAL, "none the host lacks");
+	CHECK(s390_set(&late, CPU, UV_FEAT, &ap) == -EBUSY,
+	      "not with a vCPU, which is checked last");
+	CHECK(s390_set(&m, CPU, UV_FEAT, &ap) == 0 && s390_get(&m, CPU, UV_FEAT, &got) == 0 &&
+		      got == ap,
+	      "set and read");
+	CHECK(s390_set(&plain, CPU, UV_FEAT, &ap) == -EINVAL, "nothing without an ultravisor");
+	CHECK(s390_has(&before, CPU, UV_FEAT) == -ENXIO && s390_has(&before, CPU, 5) == 0 &&
+		      s390_get(&before, CPU, UV_FEAT + 1, &got) == -ENXIO,
+	      "kernels before 6.6 do not know them");
+	model_free(&m);
+	model_free(&late);
+	model_free(&plain);
+	model_free(&before);
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_errors_stand_in_order, test_the_ibc_is_clamped,
 			 test_the_machine_is_as_configured, test_feat_is_a_subset,
-			 test_subfunc_before_and_after_its_first_write);
+			 test_subfunc_before_and_after_its_first_write,
+			 test_the_ultravisors_features);
 }

@@ -172,6 +172,9 @@ static void test_storage_keys(void)
 	CHECK(keys(&m, KVM_S390_GET_SKEYS, ~0ULL, 1, got, 0) == -EFAULT, "GET beyond all memory");
 	CHECK(keys(&m, KVM_S390_SET_SKEYS, gfn - 1, 1, set, 0) == -EFAULT, "SET before memory");
 	CHECK(keys(&m, KVM_S390_GET_SKEYS, gfn, 1, BAD, 0) == -EFAULT, "keys to nowhere");
+	memset(got, 0x77, sizeof(got));
+	CHECK(keys(&m, KVM_S390_GET_SKEYS, gfn + PAGES - 2, 3, got, 0) == -EFAULT && got[0] == 0x77,
+	      "none is copied out unless all are there");
 	CHECK(keys(&m, KVM_S390_SET_SKEYS, gfn, 2, odd, 0) == -EINVAL, "an odd key");
 	CHECK(keys(&m, KVM_S390_GET_SKEYS, gfn, 2, got, 0) == 0 && got[0] == 0x30 && got[1] == 0xf6,
 	      "stops there: the one before it is set");
@@ -215,8 +218,15 @@ static void test_cmma_refuses_in_order(void)
 	CHECK(cmma(&m, KVM_S390_SET_CMMA_BITS, &log, BASE_GFN, 0, 0, BAD) == 0, "nothing to set");
 	CHECK(cmma(&m, KVM_S390_SET_CMMA_BITS, &log, BASE_GFN, 1, 0, BAD) == -EFAULT,
 	      "values from nowhere");
+	CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN, 4, 1, v) == 0 && log.count == 0,
+	      "neither makes the guest one that uses them");
 	CHECK(cmma(&m, KVM_S390_SET_CMMA_BITS, &log, BASE_GFN + PAGES, 1, 0, v) == -EFAULT,
 	      "beyond memory");
+	CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN + PAGES, 1, 1, v) == -EFAULT,
+	      "nothing to peek at there");
+	CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN + PAGES - 2, 4, 1, v) == 0 &&
+		      log.count == 2,
+	      "where memory ends the peek does");
 	model_free(&off);
 	model_free(&m);
 	free(ram);
@@ -255,9 +265,86 @@ static void test_cmma_values_travel(void)
 	free(ram);
 }
 
+/* Soil pages by migration mode, then take all but those of @dirty (offsets, ascending, ended by PAGES). */
+static void leave_dirty(struct model *m, const unsigned int *dirty)
+{
+	struct kvm_s390_cmma_log log;
+	uint8_t got[PAGES], zero = 0;
+	unsigned int at = 0;
+
+	cmma(m, KVM_S390_SET_CMMA_BITS, &log, BASE_GFN, 1, 0, &zero);
+	s390_set(m, MIGRATION, STOP, NULL);
+	s390_set(m, MIGRATION, START, NULL);
+	for (; at < PAGES; dirty++) {
+		if (*dirty > at)
+			cmma(m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN + at, *dirty - at, 0, got);
+		at = *dirty + 1;
+	}
+}
+
+static void test_an_answer_spans_short_gaps(void)
+{
+	static const struct {
+		const char *promise;
+		unsigned int dirty[4];
+		uint64_t from;
+		uint32_t room, start, count;
+	} row[] = {
+		{ "one page alone", { 3, PAGES }, BASE_GFN, 64, 3, 1 },
+		{ "a gap of 15", { 3, 19, PAGES }, BASE_GFN, 64, 3, 17 },
+		{ "a gap of 16 ends it", { 3, 20, PAGES }, BASE_GFN, 64, 3, 1 },
+		{ "no clean page at its end", { 3, 10, PAGES }, BASE_GFN, 6, 3, 1 },
+		{ "just room enough", { 3, 10, PAGES }, BASE_GFN, 8, 3, 8 },
+		{ "from the middle on", { 3, 10, PAGES }, BASE_GFN + 4, 64, 10, 1 },
+		{ "nothing from there on", { 3, PAGES }, BASE_GFN + 4, 64, PAGES, 0 },
+		{ "behind memory it begins again", { 3, PAGES }, BASE_GFN + PAGES, 64, 3, 1 },
+	};
+	struct model m = s390_new(0, false, NULL, 0);
+	void *ram = aligned_alloc(PAGE, (size_t)PAGES * PAGE);
+	struct kvm_s390_cmma_log log;
+	uint8_t got[PAGES];
+
+	add_memory(&m, KVM_MEM_LOG_DIRTY_PAGES, ram);
+	s390_set(&m, MEM, 0, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		leave_dirty(&m, row[i].dirty);
+		CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, row[i].from, row[i].room, 0, got) ==
+				      0 &&
+			      log.start_gfn == BASE_GFN + row[i].start && log.count == row[i].count,
+		      row[i].promise);
+	}
+	model_free(&m);
+	free(ram);
+}
+
+static void test_the_mask_is_of_pgste_bits(void)
+{
+	struct model m = s390_new(0, false, NULL, 0);
+	void *ram = aligned_alloc(PAGE, (size_t)PAGES * PAGE);
+	uint8_t ones = 0xff, got = 0;
+	struct kvm_s390_cmma_log log = { .start_gfn = BASE_GFN, .count = 1 };
+
+	add_memory(&m, 0, ram);
+	s390_set(&m, MEM, 0, NULL);
+	log.values = (uintptr_t)&ones;
+	log.mask = 0xff; /* below the bits that mean anything here */
+	CHECK(kvmcore_ioctl(m.vm, -1, KVM_S390_SET_CMMA_BITS, &log) == 0, "no bit at all");
+	CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN, 1, 1, &got) == 0 && got == 0, "0");
+	log = (struct kvm_s390_cmma_log){ .start_gfn = BASE_GFN, .count = 1, .mask = 0x01000000 };
+	log.values = (uintptr_t)&ones;
+	CHECK(kvmcore_ioctl(m.vm, -1, KVM_S390_SET_CMMA_BITS, &log) == 0, "one bit");
+	CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN, 1, 1, &got) == 0 && got == 1, "1");
+	CHECK(cmma(&m, KVM_S390_SET_CMMA_BITS, &log, BASE_GFN, 1, 0, &ones) == 0, "all there are");
+	CHECK(cmma(&m, KVM_S390_GET_CMMA_BITS, &log, BASE_GFN, 1, 1, &got) == 0 && got == 0x43,
+	      "usage state and no-DAT");
+	model_free(&m);
+	free(ram);
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_cmma_is_enabled_in_order, test_the_memory_limit,
 			 test_migration_starts_when_it_may, test_storage_keys,
-			 test_cmma_refuses_in_order, test_cmma_values_travel);
+			 test_cmma_refuses_in_order, test_cmma_values_travel,
+			 test_an_answer_spans_short_gaps, test_the_mask_is_of_pgste_bits);
 }
