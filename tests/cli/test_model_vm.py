@@ -197,8 +197,11 @@ def test_other_types_of_vm(directory):
         described = model(directory, "type.json", type=kind, guard=guard, kernel="7.2", vcpus=[{}, {}])
         with host(directory, model=described) as vm:
             status = vm.vm("status")
-            check(status["vm"]["type"] == kind and status["guard"]["abi"] == guard,
+            abi = status["guard"] and status["guard"]["abi"]
+            check(status["vm"]["type"] == kind and abi == (None if kind == "s390" else guard),
                   "a VM is what it was described as", json.dumps(status))
+            check((status["s390"] is not None) == (kind == "s390"), "s390's own part is s390's alone",
+                  json.dumps(status["s390"]))
             check(len(status["vcpus"]) == (2 if kind == "arm64" else 0),
                   "vCPUs of other types are not there at first", json.dumps(status["vcpus"]))
             check((status["realm"] is not None) == (kind == "realm"), "a realm alone has a realm",

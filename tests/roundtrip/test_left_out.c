@@ -74,7 +74,7 @@ static void test_another_type(void)
 		enum kvmcore_vm_type type;
 		const char *actual;
 	} other[] = {
-		{ KVMCORE_VM_S390, "2 (s390)" },
+		{ KVMCORE_VM_PROTECTED, "3 (protected)" },
 	};
 	struct kvmcore_config config = plain;
 
@@ -84,6 +84,7 @@ static void test_another_type(void)
 		struct model m;
 
 		config.type = other[i].type;
+		config.kernel = "7.2";
 		m = model_new(&config, 0);
 		kvmcore_pause(m.vm);
 		CHECK(sdeistate_capture(&m.port, NULL, &state, &err) == -EOPNOTSUPP &&

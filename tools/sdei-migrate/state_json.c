@@ -377,10 +377,11 @@ static json_t *guard_json(const struct sdeistate *state)
 
 json_t *state_json(const struct sdeistate *state)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
 			 state_vm_json(state), "vcpus", state_vcpus_json(state), "events",
 			 state_events_json(state), "bindings", bindings_json(state),
 			 "unregistered_handlers", handlers_json(state), "pending",
 			 pending_json(state), "memory", memory_json(state), "filter",
-			 filter_json(state), "guard", guard_json(state));
+			 filter_json(state), "guard", guard_json(state), "s390",
+			 state_s390_json(state));
 }

@@ -19,6 +19,9 @@ json_t *state_vcpus_json(const struct sdeistate *state);
 /** state_events_json() - one object per event that is exposed or registered; NULL: no memory */
 json_t *state_events_json(const struct sdeistate *state);
 
+/** state_s390_json() - CPU model, clock and switches of an s390 VM; null for another; NULL: no memory */
+json_t *state_s390_json(const struct sdeistate *state);
+
 /**
  * state_json() - everything: vm, vcpus, events, bindings, handlers, pending, memory; NULL: no memory
  *

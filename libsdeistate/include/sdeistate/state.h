@@ -55,7 +55,8 @@ struct sdeistate_vm {
 struct sdeistate_vcpu {
 	uint32_t vcpu_id;
 	uint64_t mpidr;
-	uint32_t mp_state;              /* KVM_MP_STATE_RUNNABLE, _STOPPED or _SUSPENDED */
+	uint32_t
+		mp_state; /* KVM_MP_STATE_RUNNABLE, _STOPPED or _SUSPENDED; s390: OPERATING, STOPPED */
 	uint32_t first_event, n_events; /* its part of sdeistate.vcpu_events */
 };
 
@@ -78,6 +79,28 @@ struct sdeistate_region {
 	uint8_t *data; /* owned */
 };
 
+/* What a source's kernel has beside what every one has. */
+enum sdeistate_s390_part {
+	SDEISTATE_S390_TOD = 1u << 0,      /* not of a protected guest */
+	SDEISTATE_S390_SUBFUNC = 1u << 1,  /* somebody wrote it, or it reads without */
+	SDEISTATE_S390_UV_FEAT = 1u << 2,  /* since Linux 6.6 */
+	SDEISTATE_S390_TOPOLOGY = 1u << 3, /* the guest's CPU model has facility 11 */
+	SDEISTATE_S390_PARTS = (1u << 4) - 1,
+};
+
+/* An s390 VM; what belongs to a part that is not there is 0. Wrapping keys are never part of it. */
+struct sdeistate_s390 {
+	uint32_t flags; /* KVMCORE_S390_INFO_* */
+	uint32_t parts; /* set of enum sdeistate_s390_part */
+	struct kvm_s390_vm_cpu_processor processor;
+	struct kvm_s390_vm_cpu_feat feat;
+	struct kvm_s390_vm_cpu_subfunc subfunc;
+	uint64_t uv_feat;
+	uint8_t epoch_idx; /* the guest's clock, standing */
+	uint64_t tod;
+	bool topology_changed;
+};
+
 /* A record nobody here knows, which its writer called optional. */
 struct sdeistate_unknown {
 	uint32_t type; /* with SDEISTATE_RECORD_OPTIONAL */
@@ -91,6 +114,8 @@ struct sdeistate {
 	struct sdeistate_vm vm;
 	struct sdeistate_vcpu *vcpu;
 	unsigned int n_vcpus;
+	struct sdeistate_s390
+		*s390; /* of an s390 VM, which has nothing of SDEI, filter or guard; or NULL */
 	/* Profiles spec and kvm-v5. */
 	struct kvm_sdei_exposed_event_state *exposed;
 	unsigned int n_exposed;

@@ -70,6 +70,9 @@ static int check_arguments(const struct sdeistate *state, enum kvmcore_profile p
 		return ret;
 	if (state->kind != SDEISTATE_FINAL)
 		return error_set(err, SDEISTATE_BASE_ONLY, -EINVAL, "state", "kind", "final|base");
+	if (state->vm.type == KVMCORE_VM_S390)
+		return error_set(err, SDEISTATE_INCOMPATIBLE, -EOPNOTSUPP, "vm", "type",
+				 "one with SDEI|s390");
 	if (profile >= PROFILES)
 		return error_set(err, SDEISTATE_USAGE, -EINVAL, "conversion", "profile",
 				 "below %d|%d", PROFILES, (int)profile);

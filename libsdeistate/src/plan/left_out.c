@@ -17,11 +17,11 @@ int capture_refuse_type(const struct capture *capture)
 	};
 	const uint32_t type = capture->state->vm.type;
 
-	if (type == KVMCORE_VM_ARM64 || type == KVMCORE_VM_REALM ||
+	if (type == KVMCORE_VM_ARM64 || type == KVMCORE_VM_REALM || type == KVMCORE_VM_S390 ||
 	    capture->options->kind == SDEISTATE_BASE)
 		return 0;
 	return error_set(capture->err, SDEISTATE_INCOMPATIBLE, -EOPNOTSUPP, "vm", "type",
-			 "arm64 or realm: no other is carried|%u (%s)", type,
+			 "arm64, realm or s390: no other is carried|%u (%s)", type,
 			 type < KVMCORE_NR_VM_TYPES ? name[type] : "unknown");
 }
 
@@ -42,6 +42,8 @@ int capture_refuse(const struct capture *capture)
 		{ "vendor_hyp_2", 0 },
 	};
 
+	if (capture->state->vm.type == KVMCORE_VM_S390)
+		return 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(bitmap) && capture->state->n_vcpus; i++) {
 		uint64_t value = 0;
 		int ret = access_reg_get(capture->port, 0, KVMCORE_REG_FW_BMAP(i), &value);

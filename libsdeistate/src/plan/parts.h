@@ -39,7 +39,7 @@ int capture_group(struct capture *capture, uint64_t attr, const char *object, si
 
 /* Refuse what no record carries, by name. Return: 0; -EOPNOTSUPP incompatible; a GET's errno */
 int capture_refuse(const struct capture *capture);
-/* A final capture of another VM than arm64, likewise. */
+/* A final capture of a VM of a type that is not carried, likewise. */
 int capture_refuse_type(const struct capture *capture);
 int capture_topology(struct capture *capture);
 int capture_exposed(struct capture *capture);
@@ -55,6 +55,7 @@ int capture_memory(struct capture *capture);
 int capture_filter(struct capture *capture);
 int capture_guard(struct capture *capture);
 int capture_realm(struct capture *capture);
+int capture_s390(struct capture *capture);
 
 /* --- validate --- */
 int inconsistent(struct sdeistate_error *err, const char *object, const char *field,
@@ -71,6 +72,7 @@ int validate_v7(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_regs(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_memory(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_filter(const struct sdeistate *state, struct sdeistate_error *err);
+int validate_s390(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_guard(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_realm(const struct sdeistate *state, struct sdeistate_error *err);
 
@@ -91,6 +93,7 @@ void check_memory(struct target *target);
 void check_filter(struct target *target);
 void check_guard(struct target *target);
 void check_realm(struct target *target);
+void check_s390(struct target *target);
 
 /* --- replay --- */
 /* A SET said @code (>= 0: fine). Return: 0 or @code */
@@ -112,6 +115,9 @@ int replay_memory(struct target *target);
 int replay_filter(struct target *target);
 int replay_guard(struct target *target);
 int replay_realm(struct target *target);
+/* The CPU model and CMMA, which have to be there before the first vCPU. */
+int replay_s390_model(struct target *target);
+int replay_s390(struct target *target);
 
 /* --- diff --- */
 void diff_topology(struct differ *differ);
@@ -128,6 +134,7 @@ void diff_memory(struct differ *differ);
 void diff_filter(struct differ *differ);
 void diff_guard(struct differ *differ);
 void diff_realm(struct differ *differ);
+void diff_s390(struct differ *differ);
 
 bool present_regs(const struct sdeistate *state);
 bool present_memory(const struct sdeistate *state);

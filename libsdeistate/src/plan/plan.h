@@ -55,9 +55,13 @@ struct differ {
 #define ON_QUEUE (ON_SPEC | ON_V5) /* profiles that speak through the 13 commands */
 #define ON_ALL   (ON_QUEUE | ON_V7)
 
+#define OF(name) (1u << KVMCORE_VM_##name)
+#define OF_ANY   ((1u << KVMCORE_NR_VM_TYPES) - 1)
+#define OF_ARM   (OF_ANY & ~OF(S390))
+
 struct part {
 	enum sdeistate_record_type record;
-	unsigned int profiles; /* where it belongs */
+	unsigned int profiles, types; /* where it belongs: ON_*, OF_* */
 	/* Whether a state of such a profile has it; NULL: always. */
 	bool (*present)(const struct sdeistate *state);
 	int (*capture)(struct capture *capture);
@@ -75,6 +79,9 @@ extern const unsigned int plan_length;
 
 /** plan_find() - the part with record number @number. Return: NULL if nobody knows it */
 const struct part *plan_find(uint32_t number);
+
+/** plan_belongs() - can a VM like this one have @part? */
+bool plan_belongs(const struct part *part, const struct sdeistate_vm *vm);
 
 /** plan_has() - does a state consist of @part too? */
 bool plan_has(const struct part *part, const struct sdeistate *state);

@@ -77,7 +77,7 @@ int capture_topology(struct capture *capture)
 
 	if (!ret)
 		ret = capture_refuse_type(capture);
-	if (!ret)
+	if (!ret && state->vm.type != KVMCORE_VM_S390)
 		ret = read_sdei_info(capture);
 	if (ret)
 		return ret;
@@ -93,8 +93,10 @@ int capture_topology(struct capture *capture)
 	return ret;
 }
 
-static bool is_mp_state(uint32_t mp_state)
+static bool is_mp_state(const struct sdeistate_vm *vm, uint32_t mp_state)
 {
+	if (vm->type == KVMCORE_VM_S390)
+		return mp_state == KVM_MP_STATE_OPERATING || mp_state == KVM_MP_STATE_STOPPED;
 	return mp_state == KVM_MP_STATE_RUNNABLE || mp_state == KVM_MP_STATE_STOPPED ||
 	       mp_state == KVM_MP_STATE_SUSPENDED;
 }
@@ -108,8 +110,9 @@ static int validate_vcpu(const struct sdeistate *state, unsigned int i, bool asc
 	if (vcpu->mpidr & ~MPIDR_AFFINITY)
 		return inconsistent(err, OBJECT("vcpu %u", i), "mpidr",
 				    "affinity fields only|0x%" PRIx64, (uint64_t)vcpu->mpidr);
-	if (!is_mp_state(vcpu->mp_state))
-		return inconsistent(err, OBJECT("vcpu %u", i), "mp_state", "0, 5 or 10|%u",
+	if (!is_mp_state(&state->vm, vcpu->mp_state))
+		return inconsistent(err, OBJECT("vcpu %u", i), "mp_state", "%s|%u",
+				    state->vm.type == KVMCORE_VM_S390 ? "5 or 7" : "0, 5 or 10",
 				    vcpu->mp_state);
 	if (ascends)
 		return 0;
@@ -136,7 +139,13 @@ static int validate_vm(const struct sdeistate_vm *vm, struct sdeistate_error *er
 	if (vm->private_slots > 64 || vm->shared_slots > 64)
 		return inconsistent(err, "vm", "slots", "at most 64 of each|%u private, %u shared",
 				    vm->private_slots, vm->shared_slots);
-	if (vm->profile == KVMCORE_PROFILE_SPEC && !vm->has_sdei_info)
+	if (vm->type >= KVMCORE_NR_VM_TYPES)
+		return inconsistent(err, "vm", "type", "below %d|%u", KVMCORE_NR_VM_TYPES,
+				    vm->type);
+	if (vm->type == KVMCORE_VM_S390 && vm->has_sdei_info)
+		return inconsistent(err, "vm", "sdei_info", "absent on s390|present");
+	if (vm->profile == KVMCORE_PROFILE_SPEC && vm->type != KVMCORE_VM_S390 &&
+	    !vm->has_sdei_info)
 		return inconsistent(err, "vm", "sdei_info", "present in profile spec|absent");
 	return 0;
 }
@@ -244,6 +253,9 @@ static int create_vcpu(struct target *target, unsigned int i)
 
 	if (ret < 0 || index >= (int)KVM_SDEI_MAX_VCPUS)
 		return replayed(target, ret < 0 ? ret : -EINVAL, object, "KVM_CREATE_VCPU");
+	target->map[i] = (uint32_t)index;
+	if (target->state->vm.type == KVMCORE_VM_S390)
+		return 0; /* no KVM_ARM_VCPU_INIT, and the id is all its name */
 	ret = port->ioctl(port->vm, ON_VM, KVMCORE_ARM_PREFERRED_TARGET, &init);
 	if (ret < 0)
 		return replayed(target, ret, object, "KVM_ARM_PREFERRED_TARGET");
@@ -257,14 +269,16 @@ static int create_vcpu(struct target *target, unsigned int i)
 	if ((mpidr & MPIDR_AFFINITY) != vcpu->mpidr)
 		return error_set(target->err, SDEISTATE_REPLAY_FAILED, -EINVAL, object, "mpidr",
 				 "0x%" PRIx64 "|0x%" PRIx64, vcpu->mpidr, mpidr & MPIDR_AFFINITY);
-	target->map[i] = (uint32_t)index;
 	return 0;
 }
 
 int replay_topology(struct target *target)
 {
 	const struct sdeistate *state = target->state;
-	int ret = state->realm ? realm_begin(target) : 0; /* vCPUs come after its creation */
+	int ret = state->s390 ? replay_s390_model(target) : 0;
+
+	if (state->realm)
+		ret = realm_begin(target); /* vCPUs come after its creation */
 
 	for (unsigned int i = 0; i < state->n_vcpus && target->create && !ret; i++)
 		ret = create_vcpu(target, i);

@@ -45,7 +45,8 @@ static int check_version(const struct capture *capture)
 	struct kvm_sdei_cmd command = { .cmd = KVM_SDEI_CMD_GET_VERSION };
 	int ret;
 
-	if (!(ON_QUEUE >> capture->state->vm.profile & 1))
+	if (!(ON_QUEUE >> capture->state->vm.profile & 1) ||
+	    capture->state->vm.type == KVMCORE_VM_S390)
 		return 0;
 	ret = capture->port->ioctl(capture->port->vm, ON_VM, KVM_ARM_SDEI_COMMAND, &command);
 	if (ret < 0)
@@ -69,7 +70,7 @@ static int capture_parts(struct capture *capture)
 	if (!ret)
 		ret = check_version(capture);
 	for (unsigned int i = 1; i < plan_length && !ret; i++)
-		if (plan[i].profiles >> capture->state->vm.profile & 1)
+		if (plan_belongs(&plan[i], &capture->state->vm))
 			ret = plan[i].capture(capture);
 	return ret;
 }

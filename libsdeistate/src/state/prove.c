@@ -105,6 +105,18 @@ static int take_history(struct sdeistate_realm *again, const struct sdeistate_re
 	return 0;
 }
 
+/* What the source's kernel could not tell, and what it told though it means nothing. */
+static void take_s390_facts(struct sdeistate_s390 *again, const struct sdeistate_s390 *state)
+{
+	if (again->uv_feat == state->uv_feat)
+		again->parts = (again->parts & ~(uint32_t)SDEISTATE_S390_UV_FEAT) |
+			       (state->parts & SDEISTATE_S390_UV_FEAT);
+	if (state->parts & SDEISTATE_S390_SUBFUNC)
+		return;
+	again->parts &= ~(uint32_t)SDEISTATE_S390_SUBFUNC;
+	again->subfunc = state->subfunc;
+}
+
 /* Optional records of others came along unread; they are no part of a VM. */
 static int compare(const struct sdeistate *state, const struct sdeistate *again,
 		   struct sdeistate_error *err)
@@ -156,6 +168,8 @@ int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
 	if (ret)
 		return ret;
 	take_facts(&again->vm, &state->vm);
+	if (state->s390 && again->s390)
+		take_s390_facts(again->s390, state->s390);
 	if (present_guard(again))
 		again->guard.granule = state->guard.granule; /* ranges are in bytes */
 	if (state->realm && again->realm)

@@ -33,6 +33,8 @@ set(SDEISTATE_STATE_SOURCES
 	src/realm/replay.c
 	src/realm/validate.c
 	src/plan/regs.c
+	src/plan/s390.c
+	src/plan/s390_check.c
 	src/plan/table.c
 	src/plan/topology.c
 	src/plan/v7.c
@@ -55,4 +57,5 @@ set(SDEISTATE_STATE_SOURCES
 	src/wire/filter.c
 	src/wire/guard.c
 	src/wire/realm.c
+	src/wire/s390.c
 	src/wire/scratch.c)

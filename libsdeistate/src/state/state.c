@@ -22,6 +22,7 @@ struct sdeistate *sdeistate_free(struct sdeistate *state)
 		free_wiped(state->unknown[i].body, state->unknown[i].len);
 	free_wiped(state->regs, state->n_vcpus * sizeof(*state->regs));
 	free_wiped(state->vcpu_state, state->n_vcpus * sizeof(*state->vcpu_state));
+	free(state->s390);
 	free_wiped(state->v7, state->n_vcpus * sizeof(*state->v7));
 	free(state->vcpu);
 	free(state->exposed);

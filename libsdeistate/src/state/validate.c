@@ -24,6 +24,14 @@ static int validate_presence(const struct sdeistate *state, struct sdeistate_err
 				 state->n_handlers || state->n_vcpu_events || state->n_pending ||
 				 state->vcpu_state;
 
+	if (state->vm.type == KVMCORE_VM_S390) {
+		if (queue_parts || state->v7 || state->regs || state->n_filter ||
+		    state->n_guarded || state->n_shared || !state->s390)
+			return inconsistent(err, "vm", "s390", "an s390 VM's parts|another's");
+		return 0;
+	}
+	if (state->s390)
+		return inconsistent(err, "vm", "s390", "absent in this type|present");
 	if (state->n_vcpus && (v7 ? !state->v7 : !state->vcpu_state))
 		return inconsistent(err, "vm", v7 ? "sdei-v7" : "sdei-vcpu-state",
 				    "present|absent");

@@ -160,8 +160,8 @@ static int decode_record(const struct part *part, const struct sdeistate_record 
 
 	if (record->type & SDEISTATE_RECORD_OPTIONAL)
 		return damaged(&reader, "type", "mandatory", "optional");
-	if (part->record != SDEISTATE_RECORD_TOPOLOGY && !(part->profiles >> state->vm.profile & 1))
-		return damaged(&reader, "", "absent in this profile", "present");
+	if (part->record != SDEISTATE_RECORD_TOPOLOGY && !plan_belongs(part, &state->vm))
+		return damaged(&reader, "", "absent in this profile and type of VM", "present");
 	return decode_body(part, record, &reader);
 }
 
@@ -191,7 +191,7 @@ static int keep_unknown(const struct sdeistate_record *record, struct sdeistate 
 static int check_complete(const struct sdeistate *state, uint64_t seen, struct sdeistate_error *err)
 {
 	for (unsigned int i = 0; i < plan_length; i++)
-		if (plan[i].profiles >> state->vm.profile & 1 && !plan[i].present &&
+		if (plan_belongs(&plan[i], &state->vm) && !plan[i].present &&
 		    !(seen >> plan[i].record & 1))
 			return error_set(err, SDEISTATE_DAMAGED, -EBADMSG,
 					 OBJECT("record %s", sdeistate_record_name(plan[i].record)),

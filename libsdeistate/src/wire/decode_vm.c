@@ -21,6 +21,8 @@ static int read_vm(const Sdeistate__Topology *m, struct reader *reader)
 	if (!ret)
 		ret = read_limit(reader, "profile", m->profile, KVMCORE_NR_PROFILES - 1);
 	if (!ret)
+		ret = read_limit(reader, "type", m->type, KVMCORE_NR_VM_TYPES - 1);
+	if (!ret)
 		ret = read_limit(reader, "private_slots", m->private_slots, UINT16_MAX);
 	if (!ret)
 		ret = read_limit(reader, "shared_slots", m->shared_slots, UINT16_MAX);

@@ -9,7 +9,7 @@ struct scratch_block {
 	_Alignas(max_align_t) unsigned char data[];
 };
 
-static void *take(struct scratch *scratch, size_t n, size_t size, bool zeroed)
+void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
 {
 	struct scratch_block *block;
 	size_t bytes;
@@ -20,7 +20,7 @@ static void *take(struct scratch *scratch, size_t n, size_t size, bool zeroed)
 		scratch->over = true;
 		return NULL;
 	}
-	block = zeroed ? calloc(1, sizeof(*block) + bytes) : malloc(sizeof(*block) + bytes);
+	block = calloc(1, sizeof(*block) + bytes);
 	if (!block) {
 		scratch->failed = true;
 		return NULL;
@@ -29,16 +29,6 @@ static void *take(struct scratch *scratch, size_t n, size_t size, bool zeroed)
 	scratch->blocks = block;
 	scratch->used += bytes;
 	return block->data;
-}
-
-void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
-{
-	return take(scratch, n, size, true);
-}
-
-void *scratch_raw(struct scratch *scratch, size_t n, size_t size)
-{
-	return take(scratch, n, size, false);
 }
 
 void scratch_free(struct scratch *scratch)

@@ -40,5 +40,6 @@ WIRE_PART(memory);
 WIRE_PART(filter);
 WIRE_PART(guard);
 WIRE_PART(realm);
+WIRE_PART(s390);
 
 #endif

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cli  # noqa: E402
@@ -18,10 +17,11 @@ TLS = "tcp:127.0.0.1:0"
 class Pair:
     """Source A with a VM in the middle of its work, destination B with a fresh one."""
 
-    def __init__(self, directory, timeout=TIMEOUT_MS, listen=TLS):
+    def __init__(self, directory, timeout=TIMEOUT_MS, listen=TLS, model="linux-guest.json"):
         self.directory, self.timeout, self.listen = directory, timeout, listen
         self.keys = {name: key(directory, name) for name in "ab"}
-        self.hosts = {"a": Host(directory, "a"), "b": Host(directory, "b", args=["--no-script"])}
+        self.hosts = {"a": Host(directory, "a", model=model),
+                      "b": Host(directory, "b", model=model, args=["--no-script"])}
         self.receiver = self.sender = self.uri = None
         self.key_of, self.peer_of = {}, {}  # instead of their own
 
@@ -96,24 +96,6 @@ class Pair:
 
     def running(self):
         return "".join(side for side in "ab" if self.runs(side))
-
-
-def stopped(process):
-    """Has it stopped itself?"""
-    try:
-        with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
-    except FileNotFoundError:
-        return False
-
-
-def wait_stopped(process, seconds=10):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if stopped(process):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def end(process):

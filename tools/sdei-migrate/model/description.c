@@ -255,6 +255,52 @@ static int read_levels(struct fields *fields, const json_t *json, void *out)
 	return fields_read(fields, json, level_fields, &description->config.host);
 }
 
+static const char *const s390_host[] = { "no-cmma", "no-ap", "huge-pages", "ucontrol",
+					 "protected" };
+#define S390_MAX_FACILITY 16383u
+
+static int read_s390_host(struct fields *fields, const json_t *json, void *out)
+{
+	struct model_description *description = out;
+
+	return fields_bits(fields, json, s390_host, ARRAY_SIZE(s390_host),
+			   &description->config.host.s390_lacks);
+}
+
+/* Facility 0 is the most significant bit of the first word. */
+static int read_s390_facilities(struct fields *fields, const json_t *json, void *out)
+{
+	struct model_description *description = out;
+	const json_t *item;
+	size_t i;
+
+	if (!json_is_array(json))
+		return fields_refuse(fields, "a list of facility numbers", json);
+	json_array_foreach(json, i, item)
+	{
+		const json_int_t number = json_is_integer(item) ? json_integer_value(item) : -1;
+
+		if (number < 0 || number > S390_MAX_FACILITY)
+			return fields_refuse(fields, "facility numbers, 0 to 16383", item);
+		description->s390_facilities[number / 64] |= 1ULL << (63 - number % 64);
+	}
+	description->config.host.s390_facilities = description->s390_facilities;
+	return 0;
+}
+
+static const struct field s390_fields[] = {
+	{ "strict_document", FIELD_BOOL,
+	  .offset = offsetof(struct model_description, config.s390_strict_document) },
+	{ "host", FIELD_OWN, .read = read_s390_host },
+	{ "facilities", FIELD_OWN, .read = read_s390_facilities },
+	FIELD_END,
+};
+
+static int read_s390(struct fields *fields, const json_t *json, void *out)
+{
+	return fields_read(fields, json, s390_fields, out);
+}
+
 static int read_script(struct fields *fields, const json_t *json, void *out)
 {
 	struct model_description *description = out;
@@ -282,6 +328,7 @@ static const struct field description_fields[] = {
 	{ "bind_slots", FIELD_OWN, .read = read_slots },
 	{ "guard", FIELD_WORD, .offset = CONFIG(guard), .words = "S|A1|A2|U|off" },
 	{ "host_levels", FIELD_OWN, .read = read_levels },
+	{ "s390", FIELD_OWN, .read = read_s390 },
 	{ "pe_features", FIELD_OWN, .read = read_pe_features },
 	{ "dialects", FIELD_OWN, .read = read_dialects },
 	{ "script", FIELD_OWN, .read = read_script },

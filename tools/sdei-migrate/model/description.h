@@ -29,7 +29,7 @@ struct model_memory {
 };
 
 struct model_description {
-	struct kvmcore_config config; /* its kernel points below */
+	struct kvmcore_config config; /* its kernel and s390_facilities point below */
 	char kernel[16];
 	bool has_uuid; /* this VM and no other; else it becomes whoever moves in */
 	struct model_vcpu vcpu[KVMCORE_MAX_VCPUS];
@@ -38,7 +38,8 @@ struct model_description {
 	unsigned int n_memory;
 	struct kvm_sdei_exposed_event_state exposed[KVM_SDEI_MAX_EVENTS];
 	unsigned int n_exposed;
-	json_t *script; /* array, owned; NULL: none */
+	uint64_t s390_facilities[256]; /* where config.host.s390_facilities points to */
+	json_t *script;                /* array, owned; NULL: none */
 };
 
 /**
