@@ -50,6 +50,13 @@ struct failure {
 	const char *advice;         /* NULL: the reason's own */
 };
 
+/* Where a program puts a reason in other words than the table; a list ends with a NULL meaning. */
+struct failure_words {
+	enum sdeistate_reason reason;
+	const char *meaning; /* without a full stop */
+	const char *advice;
+};
+
 /** failure_set() - fill the whole object; the texts may be NULL. Return: @code */
 int failure_set(struct failure *failure, enum sdeistate_reason reason, int code, const char *object,
 		const char *field, const char *expected, const char *actual);

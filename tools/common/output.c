@@ -42,9 +42,28 @@ static void say_vm_state(const char *which, const char *state)
 		fprintf(stderr, "  the %s VM is now: %s\n", which, state);
 }
 
+static const struct failure_words *find_words(const struct tool *tool, enum sdeistate_reason reason)
+{
+	const struct failure_words *words = tool->program->words;
+
+	while (words && words->meaning && words->reason != reason)
+		words++;
+	return words && words->meaning ? words : NULL;
+}
+
+static const char *advice_of(const struct tool *tool, const struct failure *failure)
+{
+	const struct failure_words *words = find_words(tool, failure->reason);
+
+	return words && !failure->advice ? words->advice : failure_advice(failure);
+}
+
 static void explain(const struct tool *tool, const struct failure *failure)
 {
-	fprintf(stderr, "%s: %s", tool->program->name, failure_meaning(failure->reason));
+	const struct failure_words *words = find_words(tool, failure->reason);
+
+	fprintf(stderr, "%s: %s", tool->program->name,
+		words ? words->meaning : failure_meaning(failure->reason));
 	if (failure->object[0])
 		fprintf(stderr, ": %s", failure->object);
 	if (failure->field[0])
@@ -60,7 +79,7 @@ static void explain(const struct tool *tool, const struct failure *failure)
 		fprintf(stderr, "  found by: the %s\n", failure_side_name(failure->side));
 	say_vm_state("source", failure->vm_source);
 	say_vm_state("destination", failure->vm_destination);
-	fprintf(stderr, "  what to do: %s\n", failure_advice(failure));
+	fprintf(stderr, "  what to do: %s\n", advice_of(tool, failure));
 }
 
 static void print_line(FILE *out, const json_t *object)
@@ -70,9 +89,17 @@ static void print_line(FILE *out, const json_t *object)
 	fflush(out);
 }
 
+json_t *tool_failure(const struct tool *tool, const struct failure *failure)
+{
+	struct failure told = *failure;
+
+	told.advice = advice_of(tool, failure);
+	return failure_json(&told);
+}
+
 int tool_fail(const struct tool *tool, const struct failure *failure)
 {
-	OWNED_JSON json_t *object = tool->json ? failure_json(failure) : NULL;
+	OWNED_JSON json_t *object = tool->json ? tool_failure(tool, failure) : NULL;
 
 	if (object)
 		print_line(tool->out, object);

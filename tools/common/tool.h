@@ -37,7 +37,8 @@ struct program {
 	const char *version;
 	const char *env_prefix; /* "SDEI_MIGRATE_" */
 	const char *config;     /* path below /etc and $XDG_CONFIG_HOME: "sdei-migrate/config" */
-	const struct verb *const *verbs; /* ends with NULL */
+	const struct verb *const *verbs;   /* ends with NULL */
+	const struct failure_words *words; /* NULL: none of its own */
 };
 
 /* One run. */
@@ -55,6 +56,10 @@ int tool_main(const struct program *program, int argc, char **argv);
 
 /** tool_fail() - report a failure, as JSON or in words. Return: its exit code */
 int tool_fail(const struct tool *tool, const struct failure *failure);
+
+/** tool_failure() - the object of a failure as --json prints it, in the program's words; NULL: no
+ * memory */
+json_t *tool_failure(const struct tool *tool, const struct failure *failure);
 
 /** tool_usage() - a wrong command line: which option, and what was expected. Return: 2 */
 int tool_usage(const struct tool *tool, const char *option, const char *expected);

@@ -23,6 +23,16 @@ static bool matches(struct kvmcore_span have, const uint8_t *want, size_t len)
 	return len == have.len || len == 64;
 }
 
+void appraise_not_compared(struct appraisal *a, const char *name, struct kvmcore_span actual)
+{
+	char have[2 * MAX_ACTUAL + 1] = "";
+
+	if (actual.data && actual.len <= MAX_ACTUAL)
+		hex_text(actual.data, actual.len, have);
+	json_object_set_new(a->verdicts, name,
+			    json_pack("{s:s, s:s}", "verdict", "not compared", "actual", have));
+}
+
 static void differs(struct appraisal *a, const char *name, const char *expected, const char *actual)
 {
 	if (!a->failure->reason)
@@ -30,13 +40,19 @@ static void differs(struct appraisal *a, const char *name, const char *expected,
 			    actual);
 }
 
+static void set_verdict(struct appraisal *a, const char *name, bool holds, const char *expected,
+			const char *actual)
+{
+	json_object_set_new(a->verdicts, name,
+			    json_pack("{s:s, s:s, s:s}", "verdict", holds ? "match" : "differs",
+				      "expected", expected, "actual", actual));
+}
+
 static void record(struct appraisal *a, const char *name, bool holds, const char *expected,
 		   const char *actual)
 {
 	a->compared++;
-	json_object_set_new(a->verdicts, name,
-			    json_pack("{s:s, s:s, s:s}", "verdict", holds ? "match" : "differs",
-				      "expected", expected, "actual", actual));
+	set_verdict(a, name, holds, expected, actual);
 	if (!holds)
 		differs(a, name, expected, actual);
 }
@@ -49,13 +65,30 @@ int appraise_hex(struct appraisal *a, const char *name, struct kvmcore_span actu
 
 	if (!hex)
 		return 0;
-	if (!text_bytes(hex, want, sizeof(want), &len) || !len)
+	if (!text_bytes(hex, want, sizeof(want), &len) || (len != 32 && len != 48 && len != 64))
 		return failure_set(a->failure, SDEISTATE_USAGE, -EINVAL, "expectation", name,
-				   "hex of at most 64 bytes", hex);
+				   "hex of 32, 48 or 64 bytes", hex);
 	if (actual.data && actual.len <= MAX_ACTUAL)
 		hex_text(actual.data, actual.len, have);
 	record(a, name, matches(actual, want, len), hex, have);
 	return 0;
+}
+
+int appraise_padded(struct appraisal *a, const char *name, struct kvmcore_span actual,
+		    const char *hex)
+{
+	char padded[129];
+	size_t n = hex ? strlen(hex) : 0;
+
+	if (!hex)
+		return 0;
+	if (!n || n > 128 || n % 2)
+		return failure_set(a->failure, SDEISTATE_USAGE, -EINVAL, "expectation", name,
+				   "hex of 1 to 64 bytes", hex);
+	memset(padded, '0', 128);
+	memcpy(padded, hex, n);
+	padded[128] = '\0';
+	return appraise_hex(a, name, actual, padded);
 }
 
 int appraise_text(struct appraisal *a, const char *name, struct kvmcore_span actual,
@@ -124,6 +157,38 @@ static bool realm_matches(const json_t *entry, const struct realm_facts *f)
 	       member_matches(entry, "personalization-value", f->rpv);
 }
 
+/* What an entry of the store says about a register that no option spoke of. */
+static void tell_register(struct appraisal *a, const char *name, const json_t *wanted,
+			  struct kvmcore_span have)
+{
+	const json_t *now = json_object_get(a->verdicts, name);
+	const char *verdict = json_string_value(json_object_get(now, "verdict"));
+	const char *hex = json_string_value(wanted);
+	char actual[2 * MAX_ACTUAL + 1] = "";
+	uint8_t want[64];
+	size_t len;
+
+	if (!hex || !have.data || have.len > MAX_ACTUAL ||
+	    (verdict && strcmp(verdict, "not compared") != 0))
+		return;
+	hex_text(have.data, have.len, actual);
+	set_verdict(a, name, text_bytes(hex, want, sizeof(want), &len) && matches(have, want, len),
+		    hex, actual);
+}
+
+static void tell_registers(struct appraisal *a, const json_t *entry, const struct realm_facts *f)
+{
+	const json_t *rems = json_object_get(entry, "extensible-measurements");
+	char name[8];
+
+	tell_register(a, "RIM", json_object_get(entry, "initial-measurement"), f->rim);
+	for (unsigned int i = 0; i < KVMCORE_NR_REMS; i++) {
+		snprintf(name, sizeof(name), "REM%u", i);
+		tell_register(a, name, json_array_get(rems, i), f->rem[i]);
+	}
+	tell_register(a, "RPV", json_object_get(entry, "personalization-value"), f->rpv);
+}
+
 static bool component_matches(const json_t *entry, const struct kvmcore_sw_component *c)
 {
 	const char *type = json_string_value(json_object_get(entry, "component-type"));
@@ -162,7 +227,7 @@ static int appraise_store(struct appraisal *a, const char *path, const json_t *r
 			  const struct realm_facts *facts)
 {
 	const json_t *realms = json_object_get(root, "realm");
-	const json_t *platforms = json_object_get(root, "platform"), *entry;
+	const json_t *platforms = json_object_get(root, "platform"), *entry, *near = NULL;
 	bool realm = false, platform = false;
 	size_t i;
 
@@ -171,8 +236,16 @@ static int appraise_store(struct appraisal *a, const char *path, const json_t *r
 				   "reference values of a realm", "none");
 	json_array_foreach((json_t *)(uintptr_t)realms, i, entry)
 	{
+		bool same_rim = member_matches(entry, "initial-measurement", facts->rim);
+
+		if (!realm && (!near || same_rim))
+			near = entry;
 		realm = realm || realm_matches(entry, facts);
 	}
+	if (realm || json_array_size(realms) == 1 ||
+	    member_matches(near, "initial-measurement", facts->rim))
+		tell_registers(a, near,
+			       facts); /* else none of them is meant more than the others */
 	json_array_foreach((json_t *)(uintptr_t)platforms, i, entry)
 	{
 		platform =

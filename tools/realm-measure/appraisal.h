@@ -24,13 +24,20 @@ struct appraisal {
 	unsigned int compared;
 };
 
-/** appraise_hex() - @name has to be the bytes of @hex; zero padding to 64 is allowed */
+/** appraise_hex() - @name has to be the 32, 48 or 64 bytes of @hex; zero padding to 64 is allowed */
 int appraise_hex(struct appraisal *a, const char *name, struct kvmcore_span actual,
 		 const char *hex);
+
+/** appraise_padded() - the same for what is 64 bytes and may be said shorter: RPV and challenge */
+int appraise_padded(struct appraisal *a, const char *name, struct kvmcore_span actual,
+		    const char *hex);
 
 /** appraise_text() - @name has to be @expected */
 int appraise_text(struct appraisal *a, const char *name, struct kvmcore_span actual,
 		  const char *expected);
+
+/** appraise_not_compared() - begin with no verdict on @name; a comparison replaces it */
+void appraise_not_compared(struct appraisal *a, const char *name, struct kvmcore_span actual);
 
 /** appraise_verdict() - record the verdict of a check that was made elsewhere */
 void appraise_verdict(struct appraisal *a, const char *name, const char *verdict);
@@ -38,6 +45,8 @@ void appraise_verdict(struct appraisal *a, const char *name, const char *verdict
 /**
  * appraise_reference() - the realm has to match one entry of a reference value store
  *
+ * Of the entry that is meant (it matches, has the same RIM or is the only one) each register gets its
+ * verdict, unless an option spoke of it.
  * Return: 0; -EINVAL with @failure for a store that is none. All of them: -EINVAL for bad hex.
  */
 int appraise_reference(struct appraisal *a, const char *path, const struct realm_facts *facts);

@@ -15,6 +15,7 @@ struct compute_args {
 
 static const struct option_row options[] = {
 	INPUT_FILE_ROWS(struct compute_args, input),
+	INPUT_LOG_ROWS(struct compute_args, input),
 	INPUT_VMM_ROWS(struct compute_args, input),
 	{ .name = "--steps",
 	  .help = "show each step with the RIM behind it",
@@ -175,6 +176,11 @@ static int write_endorsements(const struct compute_args *args, const struct meas
 	return file_write(args->endorsements, text, strlen(text), 0644, failure);
 }
 
+static bool is_stdout(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
 static int run(struct tool *tool, void *arguments)
 {
 	const struct compute_args *args = arguments;
@@ -187,6 +193,8 @@ static int run(struct tool *tool, void *arguments)
 				  "--endorsements-output beside it");
 	if (args->endorsements && args->no_measurements)
 		return tool_usage(tool, "--no-measurements", "no --endorsements-output beside it");
+	if (is_stdout(args->input.output_dtb) || is_stdout(args->endorsements))
+		tool_stdout_is_data(tool);
 	if (input_load(&args->input, &input, &failure))
 		return tool_fail(tool, &failure);
 	tell_ignored(tool, &input);

@@ -41,6 +41,7 @@ static const struct option_row options[] = {
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
 	INPUT_FILE_ROWS(struct reference_args, input),
+	INPUT_LOG_ROWS(struct reference_args, input),
 	INPUT_VMM_ROWS(struct reference_args, input),
 	OPTION_END,
 };

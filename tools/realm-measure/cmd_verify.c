@@ -42,7 +42,7 @@ static const struct option_row options[] = {
 	  .type = OPTION_LIST },
 	{ .name = "--rpv",
 	  .argument = "HEX",
-	  .help = "the personalization value it has to have",
+	  .help = "the personalization value it has to have; zeros may be left out at its end",
 	  .offset = offsetof(struct verify_args, rpv),
 	  .type = OPTION_TEXT },
 	{ .name = "--hash",
@@ -181,39 +181,57 @@ static int appraise_rem(struct appraisal *a, const struct realm_facts *facts, co
 static int appraise_challenge(struct appraisal *a, const struct verify_args *args,
 			      const struct kvmcore_token *token)
 {
-	char padded[129];
-	size_t n;
-
 	if (!args->challenge)
 		return 0;
 	if (!token)
 		return failure_set(a->failure, SDEISTATE_USAGE, -EINVAL, "command line",
 				   "--challenge", "a token that answers it", "none");
-	n = strlen(args->challenge);
-	if (n > 128)
-		return appraise_hex(a, "challenge", kvmcore_token_realm(token)->challenge,
-				    args->challenge);
-	memset(padded, '0', 128);
-	memcpy(padded, args->challenge, n);
-	padded[128] = '\0';
-	return appraise_hex(a, "challenge", kvmcore_token_realm(token)->challenge, padded);
+	return appraise_padded(a, "challenge", kvmcore_token_realm(token)->challenge,
+			       args->challenge);
+}
+
+/* Every register is told, also those that nobody asked for. */
+static void begin_registers(struct appraisal *a, const struct realm_facts *facts)
+{
+	char name[8];
+
+	appraise_not_compared(a, "RIM", facts->rim);
+	for (unsigned int i = 0; i < KVMCORE_NR_REMS; i++) {
+		snprintf(name, sizeof(name), "REM%u", i);
+		appraise_not_compared(a, name, facts->rem[i]);
+	}
+	appraise_not_compared(a, "RPV", facts->rpv);
 }
 
 static int appraise(struct appraisal *a, const struct verify_args *args,
 		    const struct realm_facts *facts, const struct kvmcore_token *token)
 {
 	enum kvmcore_hash hash;
-	int ret = appraise_hex(a, "RIM", facts->rim, args->rim);
+	int ret;
+
+	begin_registers(a, facts);
+	ret = appraise_hex(a, "RIM", facts->rim, args->rim);
 
 	for (size_t i = 0; !ret && i < args->rem.n; i++)
 		ret = appraise_rem(a, facts, args->rem.item[i]);
 	if (!ret)
-		ret = appraise_hex(a, "RPV", facts->rpv, args->rpv);
+		ret = appraise_padded(a, "RPV", facts->rpv, args->rpv);
 	if (!ret && args->hash && !kvmcore_hash_find(args->hash, &hash))
 		ret = appraise_text(a, "hash", facts->hash, kvmcore_hash_name(hash));
 	if (!ret)
 		ret = appraise_challenge(a, args, token);
 	return ret ? ret : appraise_reference(a, args->reference, facts);
+}
+
+static void print_verdict(const struct tool *tool, const char *name, const json_t *verdict)
+{
+	const char *word = json_string_value(json_object_get(verdict, "verdict"));
+
+	fprintf(tool->out, "%s: %s\n", name, word);
+	if (!strcmp(word, "differs"))
+		fprintf(tool->out, "  expected: %s\n  actual:   %s\n",
+			json_string_value(json_object_get(verdict, "expected")),
+			json_string_value(json_object_get(verdict, "actual")));
 }
 
 /* The object of a failure, its verdicts beside it. */
@@ -229,15 +247,13 @@ static int report(const struct tool *tool, struct appraisal *a)
 			    "none");
 	code = a->failure->reason ? (int)failure_exit(a->failure->reason) : EXIT_CODE_OK;
 	if (tool->json) {
-		json = a->failure->reason ? failure_json(a->failure)
+		json = a->failure->reason ? tool_failure(tool, a->failure)
 					  : json_pack("{s:s, s:i}", "reason", "ok", "exit", 0);
 		json_object_set(json, "verdicts", a->verdicts);
 		tool_result(tool, json);
 		return code;
 	}
-	json_object_foreach(a->verdicts, name, verdict)
-		fprintf(tool->out, "%s: %s\n", name,
-			json_string_value(json_object_get(verdict, "verdict")));
+	json_object_foreach(a->verdicts, name, verdict) print_verdict(tool, name, verdict);
 	return a->failure->reason ? tool_fail(tool, a->failure) : EXIT_CODE_OK;
 }
 

@@ -7,6 +7,27 @@
 static const struct verb *const verbs[] = { &verb_compute, &verb_verify,    &verb_explain,
 					    &verb_show,    &verb_reference, NULL };
 
+/* The table of reasons speaks of VMs that move. */
+static const struct failure_words our_words[] = {
+	{ SDEISTATE_DIFFERS, "a measured or compared value differs",
+	  "Ask explain at which step two realms begin to differ." },
+	{ SDEISTATE_INCOMPATIBLE, "this cannot be done with what there is",
+	  "See what is expected; a -c file or an option says what the host has." },
+	{ SDEISTATE_INCONSISTENT, "these steps build no realm", "Correct what is named." },
+	{ SDEISTATE_DAMAGED, "it is damaged", "Fetch it again, or correct what is named." },
+	{ SDEISTATE_NO_KEY, "there is no usable key",
+	  "Give a trust anchor as PEM, as a JWK or in a ta.json store." },
+	{ SDEISTATE_UNKNOWN_SIGNER, "no trust anchor is for this platform",
+	  "If you trust the platform, give its key with --trust-anchor." },
+	{ SDEISTATE_BAD_SIGNATURE, "the token does not hold",
+	  "Do not believe it: it was changed, or its halves do not belong together." },
+	{ SDEISTATE_POLICY, "the platform's life cycle is not secured",
+	  "Do not give secrets to it; --lifecycle any takes it for a test." },
+	{ SDEISTATE_NOTHING_TO_VERIFY, "there is nothing to verify against",
+	  "Give a trust anchor and the values that are expected." },
+	{ SDEISTATE_INTERNAL, NULL, NULL },
+};
+
 static const struct program program = {
 	.name = "realm-measure",
 	.summary = "Compute, verify and explain the measurements of Arm CCA realms",
@@ -14,6 +35,7 @@ static const struct program program = {
 	.env_prefix = "REALM_MEASURE_",
 	.config = "realm-measure/config",
 	.verbs = verbs,
+	.words = our_words,
 };
 
 /* Options of realm-measure whose value is the next word. */

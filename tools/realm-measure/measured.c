@@ -22,6 +22,7 @@ struct bar {
 	const struct tool *tool;
 	struct progress progress;
 	uint64_t started;
+	uint64_t before, total; /* granules of the images that are done, and of all */
 	int fd;
 	bool open;
 };
@@ -34,27 +35,53 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* All images together: what is left of one says little. */
+static uint64_t count_granules(const struct steps *steps)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct step *step = &steps->step[i];
+		struct kvmcore_image image = { 0 };
+
+		if (step->kind != STEP_IMAGE)
+			continue;
+		image.size = step->mem.blob->size;
+		image.lead = (uint32_t)(step->mem.ipa % KVMCORE_GRANULE_SIZE);
+		n += step->mem.blob->granule ? 0 : kvmcore_image_granules(&image);
+	}
+	return n;
+}
+
+static void report(struct bar *bar, uint64_t done, uint64_t spent)
+{
+	double rate = (double)done * KVMCORE_GRANULE_SIZE / ((double)spent + 1) * 1e9;
+	double left = (double)(bar->total - done) * KVMCORE_GRANULE_SIZE / (rate + 1);
+	char phase[32];
+
+	if (!bar->progress.bar) {
+		progress_report(&bar->progress, "measure", done, bar->total);
+		return;
+	}
+	snprintf(phase, sizeof(phase), "%.0f MiB/s, %.0f s left", rate / (1 << 20), left);
+	/* the text changes from line to line, the phase does not */
+	snprintf(bar->progress.phase, sizeof(bar->progress.phase), "%s", phase);
+	progress_report(&bar->progress, phase, done, bar->total);
+}
+
 static int show(void *user, uint64_t done, uint64_t granules)
 {
 	struct bar *bar = user;
-	uint64_t spent = now_ns() - bar->started;
-	char phase[32];
-	double rate;
+	uint64_t spent = now_ns() - bar->started, all = bar->before + done;
 
+	if (done == granules)
+		bar->before += granules;
 	if (bar->fd < 0 && spent < SHOW_AFTER_NS)
 		return 0;
 	if (!bar->open)
 		progress_open(&bar->progress, bar->tool, bar->fd);
 	bar->open = true;
-	rate = (double)done * KVMCORE_GRANULE_SIZE / ((double)spent + 1) * 1e9;
-	if (bar->progress.bar) {
-		snprintf(phase, sizeof(phase), "%.0f MiB/s, %.0f s left", rate / (1 << 20),
-			 (double)(granules - done) * KVMCORE_GRANULE_SIZE / (rate + 1));
-		snprintf(bar->progress.phase, sizeof(bar->progress.phase), "%s", phase);
-		progress_report(&bar->progress, phase, done, granules);
-	} else {
-		progress_report(&bar->progress, "measure", done, granules);
-	}
+	report(bar, all, spent);
 	return 0;
 }
 
@@ -180,6 +207,7 @@ int measured_run(const struct tool *tool, const struct input_args *args, const s
 	struct bar bar = {
 		.tool = tool,
 		.started = now_ns(),
+		.total = count_granules(&input->steps),
 		.fd = args->progress_fd.given ? (int)args->progress_fd.value : -1,
 	};
 	struct steps_progress progress = { show, &bar };

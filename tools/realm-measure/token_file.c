@@ -24,7 +24,7 @@ int token_file_parse(const char *path, const uint8_t *data, size_t len,
 			: ret == -EOPNOTSUPP ? SDEISTATE_INCOMPATIBLE
 					     : SDEISTATE_DAMAGED,
 			&err);
-	snprintf(failure->object, sizeof(failure->object), "%.40s: %.50s", path, err.object);
+	snprintf(failure->object, sizeof(failure->object), "%.70s: %.20s", path, err.object);
 	return ret;
 }
 

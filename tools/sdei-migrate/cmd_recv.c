@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cancel.h"
 #include "client.h"
 #include "fault.h"
 #include "memory.h"
@@ -11,8 +12,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #define MAX_CONNECTIONS 64u
+#define GRACE_MS        1000 /* how long a newcomer that says nothing is safe where all places are taken */
 
 struct recv_args {
 	const char *control, *vms, *state;
@@ -32,6 +36,8 @@ struct service {
 		pthread_t thread;
 		bool used;
 		_Atomic bool done;
+		int cancel_fd; /* ends its wait, as long as it has begun nothing */
+		int64_t came;  /* ms */
 		struct service *service;
 		struct transport_stream *stream;
 		struct visit_result result;
@@ -65,6 +71,38 @@ static void *serve_guest(void *arg)
 	return NULL;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Who has not said yet what it wants may be told to go. */
+static void send_away(struct guest *guest)
+{
+	const uint64_t one = 1;
+
+	if (guest->used && !guest->result.begun && write(guest->cancel_fd, &one, sizeof(one)) < 0)
+		guest->came = 0; /* it was told before */
+}
+
+/* All places are taken: the oldest of those that only sit there makes room. */
+static void make_room(struct service *service)
+{
+	struct guest *oldest = NULL;
+
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+		struct guest *guest = &service->guest[i];
+
+		if (guest->used && !guest->result.begun && (!oldest || guest->came < oldest->came))
+			oldest = guest;
+	}
+	if (oldest && now_ms() - oldest->came >= GRACE_MS)
+		send_away(oldest);
+}
+
 static struct guest *free_guest(struct service *service)
 {
 	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
@@ -82,7 +120,14 @@ static void accept_guest(struct service *service)
 		return;
 	guest->service = service;
 	guest->done = false;
-	if (pthread_create(&guest->thread, NULL, serve_guest, guest)) {
+	guest->result = (struct visit_result){ .begun = false };
+	guest->came = now_ms();
+	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (guest->cancel_fd > 0)
+		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
+	if (guest->cancel_fd < 0 || pthread_create(&guest->thread, NULL, serve_guest, guest)) {
+		if (guest->cancel_fd >= 0)
+			close(guest->cancel_fd);
 		transport_stream_close(guest->stream);
 		return;
 	}
@@ -156,6 +201,7 @@ static void collect_guests(struct service *service)
 		if (!guest->used || !guest->done)
 			continue;
 		pthread_join(guest->thread, NULL);
+		close(guest->cancel_fd);
 		guest->used = false;
 		service->n_guests--;
 		code = report(service, &guest->result);
@@ -166,36 +212,57 @@ static void collect_guests(struct service *service)
 	}
 }
 
+/* Sessions that have begun come to their end; a second signal does not wait for it. */
+static void stop(struct service *service, int number)
+{
+	if (service->stopping)
+		cancel_die(number);
+	service->stopping = true;
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		send_away(&service->guest[i]);
+	if (service->n_guests)
+		tool_say(service->tool, "waiting for sessions to end; once more ends it at once");
+}
+
 static void read_events(struct service *service, const struct pollfd *pfd)
 {
 	struct signalfd_siginfo info;
 	uint64_t count;
 
 	if (pfd[0].revents && read(service->signal_fd, &info, sizeof(info)) == sizeof(info))
-		service->stopping = true;
+		stop(service, (int)info.ssi_signo);
 	if (pfd[1].revents && read(service->done_fd, &count, sizeof(count)) < 0)
 		return;
 	if (pfd[2].revents)
 		accept_guest(service);
 }
 
+static bool somebody_waits(const struct service *service)
+{
+	struct pollfd pfd = { .fd = transport_listener_fd(service->listener), .events = POLLIN };
+
+	return pfd.fd >= 0 && poll(&pfd, 1, 0) > 0;
+}
+
 /* Serve until a signal, or with --once until the session is over; then let the others end. */
 static void serve(struct service *service)
 {
 	while (!(service->stopping || service->ended) || service->n_guests) {
-		const bool full =
-			service->n_guests == MAX_CONNECTIONS || service->stopping || service->ended;
+		const bool over = service->stopping || service->ended;
+		const bool full = service->n_guests == MAX_CONNECTIONS;
 		struct pollfd pfd[] = {
 			{ .fd = service->signal_fd, .events = POLLIN },
 			{ .fd = service->done_fd, .events = POLLIN },
-			{ .fd = full ? -1 : transport_listener_fd(service->listener),
+			{ .fd = full || over ? -1 : transport_listener_fd(service->listener),
 			  .events = POLLIN },
 		};
 
-		if (poll(pfd, ARRAY_SIZE(pfd), 1000) > 0)
+		if (full && !over && somebody_waits(service))
+			make_room(service);
+		if (poll(pfd, ARRAY_SIZE(pfd), full ? 50 : 1000) > 0)
 			read_events(service, pfd);
 		collect_guests(service);
-		if (!full && transport_listener_fd(service->listener) < 0 && !service->n_guests)
+		if (!over && transport_listener_fd(service->listener) < 0 && !service->n_guests)
 			return; /* fd: and exec: bring one connection */
 	}
 }
@@ -211,17 +278,50 @@ static int check_args(struct tool *tool, const struct recv_args *args)
 
 static int open_signals(struct service *service, struct failure *failure)
 {
-	sigset_t set;
+	const sigset_t set = cancel_signals();
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	service->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return service->signal_fd < 0 || service->done_fd < 0
 		       ? failure_io(failure, "signals", errno)
 		       : 0;
+}
+
+static int count_sessions(void *ctx, const struct ledger_session *session)
+{
+	*(unsigned int *)ctx += session->role == TRANSPORT_DESTINATION;
+	return 0;
+}
+
+/*
+ * Nobody at the control socket: a mistake, unless this host has sessions that others may ask about, which
+ * it can answer without its VMM.
+ */
+static int check_vmm(struct service *service, struct failure *failure)
+{
+	const struct receiver *receiver = &service->receiver;
+	OWNED_CONTROL struct transport_control *control = NULL;
+	struct transport_error err;
+	unsigned int n = 0;
+	struct stat st;
+
+	if (receiver->vms) {
+		if (stat(receiver->vms, &st) < 0)
+			return failure_io(failure, receiver->vms, errno);
+		return S_ISDIR(st.st_mode) ? 0 : failure_io(failure, receiver->vms, ENOTDIR);
+	}
+	if (transport_control_open(receiver->control, receiver->mover.timeout_ms, &control, &err) ==
+	    0)
+		return 0;
+	if (ledger_each(receiver->ledger, count_sessions, &n, failure))
+		return failure->code;
+	if (n == 0)
+		return client_failure(failure, &err);
+	tool_say(service->tool,
+		 "%s: no VMM answers (%s); until one does, this only answers resolve",
+		 receiver->control, err.actual);
+	return 0;
 }
 
 static int open_service(struct service *service, struct failure *failure)
@@ -247,7 +347,7 @@ static int open_service(struct service *service, struct failure *failure)
 	options = mover_stream_options(&receiver->mover);
 	if (transport_listener_open(args->mover.uri, &options, &service->listener, &err))
 		return client_failure(failure, &err);
-	return 0;
+	return check_vmm(service, failure);
 }
 
 static bool takes_stdout(const char *uri)
@@ -258,6 +358,16 @@ static bool takes_stdout(const char *uri)
 		return false;
 	return comma ? strcmp(comma, ",1") == 0
 		     : strcmp(uri, "fd:0") == 0 || strcmp(uri, "fd:1") == 0;
+}
+
+static int say_cancelled(const struct tool *tool)
+{
+	struct failure failure;
+
+	failure_set(&failure, SDEISTATE_CANCELLED, -ECANCELED, "command", "signal", "a session",
+		    "none came");
+	failure.vm_destination = "none";
+	return tool_fail(tool, &failure);
 }
 
 static int run_recv(struct tool *tool, void *opaque)
@@ -292,7 +402,8 @@ static int run_recv(struct tool *tool, void *opaque)
 	if (ret)
 		return ret;
 	serve(&service);
-	return service.code;
+	return service.stopping && args->once && !service.ended ? say_cancelled(tool)
+								: service.code;
 }
 
 #define AT(member) offsetof(struct recv_args, member)
@@ -349,7 +460,12 @@ const struct verb verb_recv = {
 	.about = "Opens, checks, replays and proves what comes into a fresh VM, and lets it run "
 		 "when "
 		 "the other host has given it away. Answers resolve of other hosts; started again "
-		 "with the same --state it ends what it had left.",
+		 "with the same --state it ends what it had left.\n\n"
+		 "It serves 64 connections at a time. Where all are taken, the oldest of those "
+		 "that have "
+		 "not said what they want makes room. After SIGTERM or Ctrl-C it ends as soon as "
+		 "the "
+		 "sessions that have begun are over; a second one does not wait for them.",
 	.options = rows,
 	.args_size = sizeof(struct recv_args),
 	.run = run_recv,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cancel.h"
 #include "client.h"
 #include "issues.h"
 #include "ledger.h"
@@ -131,8 +132,9 @@ static int consume(struct ledger *ledger, const struct sealed *sealed, const str
 }
 
 static int move_in(struct transport_control *control, struct ledger *ledger,
-		   const struct sealed *sealed, const struct use *use, bool stay_paused,
-		   uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+		   const struct sealed *sealed, const struct use *use, const struct cancel *cancel,
+		   bool stay_paused, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+		   struct transport_error *err)
 {
 	struct transport_error ignored;
 	struct transport_id session;
@@ -144,6 +146,8 @@ static int move_in(struct transport_control *control, struct ledger *ledger,
 	if (ret)
 		return ret;
 	ret = stage(control, sealed, &session, use->generation, digest, err);
+	if (ret == 0)
+		ret = cancel_asked(cancel, err);
 	if (ret == 0)
 		ret = consume(ledger, sealed, use, err);
 	if (ret)
@@ -197,6 +201,7 @@ static int run_restore(struct tool *tool, void *opaque)
 		.key = args->key,
 		.flags = flags_of(args),
 	};
+	OWNED_CANCEL struct cancel cancel = { .open = false };
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	OWNED_CONTROL struct transport_control *control = NULL;
 	OWNED_LEDGER struct ledger *ledger = NULL;
@@ -210,7 +215,8 @@ static int run_restore(struct tool *tool, void *opaque)
 
 	if (args->override && (!args->why || !args->why[0]))
 		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
-	if (sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
+	if (cancel_open(&cancel, tool, args->control, CANCEL_DESTINATION, &failure) ||
+	    sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
 	    go_by_policy(args, &sealed, &single_use, &failure))
 		return tool_fail(tool, &failure);
 	use = use_of(args, &sealed);
@@ -230,7 +236,7 @@ static int run_restore(struct tool *tool, void *opaque)
 	if (ask_ledger(args, &use, &ledger, &err))
 		return fail(tool, control, &err);
 	if (!args->dry_run &&
-	    move_in(control, ledger, &sealed, &use, args->stay_paused, digest, &err))
+	    move_in(control, ledger, &sealed, &use, &cancel, args->stay_paused, digest, &err))
 		return fail(tool, control, &err);
 	return tool_result(tool, result(&sealed, args, digest));
 }

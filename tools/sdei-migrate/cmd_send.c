@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cancel.h"
 #include "client.h"
 #include "fault.h"
 #include "memory.h"
@@ -16,6 +17,7 @@ struct send_args {
 /* One hand-over, as the session's callbacks see it. */
 struct sender {
 	const struct send_args *args;
+	struct cancel cancel;
 	struct ledger *ledger;
 	struct mover mover;
 	struct transport_control *control;
@@ -29,6 +31,7 @@ static void close_sender(struct sender *sender)
 	transport_control_close(sender->control);
 	mover_close(&sender->mover);
 	ledger_close(sender->ledger);
+	cancel_close(&sender->cancel);
 }
 
 static const struct transport_id *id_of(const struct sender *sender)
@@ -136,8 +139,14 @@ static int op_outcome(void *ctx, enum transport_session_state state,
 static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
 {
 	struct sender *sender = ctx;
+	int ret = fault_hit(step, sender->stream, err);
 
-	return fault_hit(step, sender->stream, err);
+	/* Up to here all can be undone: without COMMIT the other host gives up and signs it. */
+	if (!ret && step <= TRANSPORT_STEP_SEND_COMMIT)
+		ret = cancel_asked(&sender->cancel, err);
+	if (step == TRANSPORT_STEP_SEND_COMMIT)
+		transport_stream_cancel_by(sender->stream, 0);
+	return ret;
 }
 
 static const struct transport_source_ops source_ops = {
@@ -193,7 +202,7 @@ static int describe(struct sender *sender, struct failure *failure)
 	return 0;
 }
 
-static int open_sender(struct sender *sender, struct failure *failure)
+static int open_sender(const struct tool *tool, struct sender *sender, struct failure *failure)
 {
 	const struct send_args *args = sender->args;
 	struct transport_stream_options options;
@@ -201,6 +210,8 @@ static int open_sender(struct sender *sender, struct failure *failure)
 	struct transport_error err;
 	int ret = fault_check(failure);
 
+	if (!ret)
+		ret = cancel_open(&sender->cancel, tool, args->control, CANCEL_SOURCE, failure);
 	if (!ret)
 		ret = mover_open(&args->mover, &sender->mover, failure);
 	if (!ret)
@@ -210,11 +221,14 @@ static int open_sender(struct sender *sender, struct failure *failure)
 	if (ret)
 		return ret;
 	options = mover_stream_options(&sender->mover);
+	options.cancel_fd = sender->cancel.fd;
 	if (transport_control_open(args->control, sender->mover.timeout_ms, &sender->control,
 				   &err) ||
 	    transport_control_status(sender->control, &status, &err) ||
-	    transport_control_info(sender->control, &sender->session.offer.vm, &err) ||
-	    transport_stream_connect(args->mover.uri, &options, &sender->stream, &err))
+	    transport_control_info(sender->control, &sender->session.offer.vm, &err))
+		return client_failure(failure, &err);
+	cancel_hold(&sender->cancel);
+	if (transport_stream_connect(args->mover.uri, &options, &sender->stream, &err))
 		return client_failure(failure, &err);
 	sender->session.offer.held = status.held;
 	return 0;
@@ -285,7 +299,7 @@ static int run_send(struct tool *tool, void *opaque)
 	struct failure failure;
 
 	memory_keep();
-	if (open_sender(&sender, &failure)) {
+	if (open_sender(tool, &sender, &failure)) {
 		failure.vm_source = vm_state_or(sender.args->control, 1000, "unknown");
 		failure.vm_destination = "none";
 		return tool_fail(tool, &failure);
@@ -321,7 +335,12 @@ const struct verb verb_send = {
 	.about = "Stops the VM, sends its sealed state, and gives the right to run it away once "
 		 "the other host has replayed and proved it. Until then a failure lets the VM run "
 		 "on here. If the last answer is lost the session is in doubt (exit code 9), "
-		 "and resolve ends it.",
+		 "and resolve ends it.\n\n"
+		 "Ctrl-C (SIGINT, SIGTERM, SIGHUP) gives it up, lets the VM run on here and ends "
+		 "with 7; "
+		 "once the right to run has been given away it goes on to its end. A second one "
+		 "ends "
+		 "the command at once, and resolve cleans up.",
 	.options = rows,
 	.args_size = sizeof(struct send_args),
 	.run = run_send,

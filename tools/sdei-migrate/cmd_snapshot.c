@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cancel.h"
 #include "client.h"
 #include "common/file.h"
 #include "policy_rows.h"
@@ -191,6 +192,7 @@ static int check_args(struct tool *tool, const struct snapshot_args *args)
 static int run_snapshot(struct tool *tool, void *opaque)
 {
 	const struct snapshot_args *args = opaque;
+	OWNED_CANCEL struct cancel cancel = { .open = false };
 	OWNED_KEY struct sdeistate_key *key = NULL;
 	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
 	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer file = { 0 };
@@ -204,7 +206,8 @@ static int run_snapshot(struct tool *tool, void *opaque)
 	if (ret)
 		return ret;
 	/* The key first: without it the VM need not be stopped. */
-	if (key_load(args->key, &key, &failure))
+	if (cancel_open(&cancel, tool, args->control, CANCEL_SOURCE, &failure) ||
+	    key_load(args->key, &key, &failure))
 		return tool_fail(tool, &failure);
 	if (capture(args->control, &info, &records, &blackout, &err))
 		return client_fail(tool, &err);
@@ -214,9 +217,14 @@ static int run_snapshot(struct tool *tool, void *opaque)
 		failure_io(&failure, "random numbers", EIO);
 		return tool_fail(tool, &failure);
 	}
-	if (seal(args, &info, &records, key, id.bytes, &file, &failure) ||
-	    file_write(args->out, file.data, file.len, 0600, &failure))
+	if (seal(args, &info, &records, key, id.bytes, &file, &failure))
 		return tool_fail(tool, &failure);
+	/* A file appears whole or not at all; a pipe may never take what it is given. */
+	if (strcmp(args->out, "-") != 0)
+		cancel_hold(&cancel);
+	if (file_write(args->out, file.data, file.len, 0600, &failure))
+		return tool_fail(tool, &failure);
+	cancel_hold(&cancel);
 	return tool_result(tool, result(args, &info, id.bytes, &file, records.len, blackout));
 }
 

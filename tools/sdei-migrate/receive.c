@@ -18,6 +18,7 @@ struct visitor {
 	struct receiver *receiver;
 	struct transport_stream *stream;
 	struct transport_control *control;
+	struct visit_result *result;
 	struct transport_progress *progress; /* while it is in the list */
 	struct ledger_session session;
 	uint64_t generation; /* the VM's here */
@@ -69,6 +70,13 @@ static bool is_live(struct receiver *receiver, const struct transport_id *id)
 	live = find_visitor(receiver, id) != NULL;
 	pthread_mutex_unlock(&receiver->lock);
 	return live;
+}
+
+/* Known, and with something to do: from here on it is not in anybody's way. */
+static void begin(const struct visitor *visitor)
+{
+	visitor->result->begun = true;
+	transport_stream_cancel_by(visitor->stream, 0);
 }
 
 /* Which VM takes it: the only one, or the one whose socket bears its UUID. */
@@ -149,6 +157,7 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	struct failure failure;
 	int ret;
 
+	begin(visitor);
 	session->role = TRANSPORT_DESTINATION;
 	session->offer = *offer;
 	session->state = TRANSPORT_SESSION_RECORDED;
@@ -336,6 +345,7 @@ static int op_resolve(void *ctx, const struct transport_id *id, const struct tra
 	struct failure failure;
 	int ret;
 
+	begin(visitor);
 	for (int waited = 0; !stop_live(receiver, id) && waited < OTHERS_WAIT_MS; waited += 5)
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	ret = ledger_find(receiver->ledger, id, &session, &failure);
@@ -376,9 +386,8 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 		 struct visit_result *result)
 {
 	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
-	struct visitor visitor = { .receiver = receiver, .stream = stream };
+	struct visitor visitor = { .receiver = receiver, .stream = stream, .result = result };
 
-	*result = (struct visit_result){ .ret = 0 };
 	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
 	if (!result->ret)
 		result->ret = transport_session_receive(stream, &receiver->mover.signer,

@@ -26,6 +26,7 @@ struct receiver {
 /* How one connection went. */
 struct visit_result {
 	struct transport_visit visit;
+	_Atomic bool begun; /* it has said, and signed, what it wants */
 	enum transport_session_state state;
 	int ret;
 	bool peers_error;

@@ -25,6 +25,8 @@
 	X(trust_rotate) \
 	X(policy_check) \
 	X(policy_sign) \
+	X(history) \
+	X(ledger_export) \
 	X(send) \
 	X(recv) \
 	X(status) \

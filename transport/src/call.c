@@ -56,7 +56,8 @@ static int broken(const struct call *call, int code, struct transport_error *err
 	}
 }
 
-static int push(struct transport_control *control, const struct call *call,
+/* @unheard: the VMM has gone before it had the whole request. */
+static int push(struct transport_control *control, const struct call *call, bool *unheard,
 		struct transport_error *err)
 {
 	int ret;
@@ -67,6 +68,7 @@ static int push(struct transport_control *control, const struct call *call,
 			return ret;
 	}
 	/* A VMM that refuses us may have closed already; what it said is still to be read. */
+	*unheard = ret == -EPIPE;
 	return ret < 0 && ret != -EPIPE ? broken(call, ret, err) : 0;
 }
 
@@ -124,6 +126,7 @@ int call_make(struct transport_control *control, struct call *call, struct trans
 	const struct transport_header header = { (uint32_t)call->body.len, call->verb->type, 0,
 						 ++control->last_id };
 	const unsigned int n_fds = call->fds.n_fds;
+	bool unheard = false;
 	int ret;
 
 	call->deadline = clock_now_ms() + control->timeout_ms;
@@ -132,9 +135,12 @@ int call_make(struct transport_control *control, struct call *call, struct trans
 	ret = channel_queue(&control->channel, &header, &call->body, call->fds.fd, n_fds);
 	if (ret)
 		return broken(call, ret, err);
-	ret = push(control, call, err);
+	ret = push(control, call, &unheard, err);
 	if (!ret)
 		ret = pull(control, call, err);
+	if (ret == -ECONNRESET && unheard)
+		return transport_error_fill(err, -EPIPE, "peer", call->verb->object, "connection",
+					    "a VMM that takes a request|it was gone before");
 	return ret ? ret : read_reply(control, call, err);
 }
 

@@ -8,11 +8,27 @@
 
 /* A run takes about 17 bytes, a plain number 8, an index 1. */
 #define RUN_COST   17u
+#define VALUE_COST 8u
 #define FIRST_RUNS 32u
+#define STRIDE     16u /* numbers compared side by side */
+
+/*
+ * Which form a column takes: runs while they cost less than an index; else a table and an index, if
+ * there are few enough values; else runs while they cost less than the numbers; else the numbers.
+ */
+static size_t count_few_runs(size_t n)
+{
+	return n > 1 ? n / RUN_COST : n;
+}
+
+static size_t count_most_runs(size_t n)
+{
+	return (VALUE_COST * n - 1) / RUN_COST;
+}
 
 static void *grow(struct scratch *scratch, const void *from, size_t n, size_t room, size_t size)
 {
-	void *to = scratch_alloc(scratch, room, size);
+	void *to = scratch_raw(scratch, room, size);
 
 	if (to && n)
 		memcpy(to, from, n * size);
@@ -36,36 +52,21 @@ static int grow_runs(struct column *column)
 
 int column_begin(struct column *column, struct scratch *scratch, size_t n)
 {
-	*column = (struct column){ .scratch = scratch, .n = n };
-	column->max_runs = n * 8 / RUN_COST + 1;
+	*column = (struct column){ .scratch = scratch, .n = n, .max_runs = count_few_runs(n) };
 	return grow_runs(column);
 }
 
-static uint64_t *expand_run(uint64_t *to, uint64_t first, uint64_t step, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		*to++ = first + i * step;
-	return to;
-}
-
-static uint64_t *expand_runs(uint64_t *to, const uint32_t *length, const uint64_t *first,
-			     const uint64_t *step, size_t n_runs)
-{
-	for (size_t i = 0; i < n_runs; i++)
-		to = expand_run(to, first[i], step[i], length[i]);
-	return to;
-}
-
-/* Give up on runs: all numbers so far in full. */
+/* Give up on runs for now: all numbers so far in full. */
 static int spread(struct column *column)
 {
-	uint64_t *to = scratch_alloc(column->scratch, column->n, sizeof(*to));
+	uint64_t *to = scratch_raw(column->scratch, column->n, sizeof(*to));
 
 	if (!to)
 		return -ENOMEM;
 	column->value = to;
-	to = expand_runs(to, column->length, column->first, column->step, column->n_runs);
-	expand_run(to, column->run_first, column->run_step, column->run_length);
+	for (size_t run = 0; run < column->n_runs; run++)
+		for (size_t i = 0; i < column->length[run]; i++)
+			*to++ = column->first[run] + i * column->step[run];
 	return 0;
 }
 
@@ -89,13 +90,33 @@ static uint64_t number_at(const unsigned char *number, size_t i)
 	return value;
 }
 
-/* Numbers from @i on that carry the run on. Return: how many, at least one */
+/* Do the next numbers carry on from @last? All at once: a branch for each would cost more. */
+static bool carry_on(const unsigned char *number, uint64_t last, uint64_t step)
+{
+	uint64_t next __attribute__((vector_size(16)));
+	uint64_t expected __attribute__((vector_size(16))) = { last + step, last + 2 * step };
+	uint64_t differs __attribute__((vector_size(16))) = { 0, 0 };
+
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < STRIDE; i += 2) {
+		memcpy(&next, number + i * sizeof(last), sizeof(next));
+		differs |= next ^ expected;
+		expected += 2 * step;
+	}
+	return !(differs[0] | differs[1]);
+}
+
+/* Numbers from @i on that carry the run on. Return: how many */
 static size_t extend_run(struct column *column, const unsigned char *number, size_t i, size_t n)
 {
 	const uint64_t step = column->run_step;
 	uint64_t last = column->run_last;
 	size_t from = i;
 
+	while (n - i >= STRIDE && carry_on(number + i * sizeof(last), last, step)) {
+		last += STRIDE * step;
+		i += STRIDE;
+	}
 	while (i < n && number_at(number, i) == last + step) {
 		last += step;
 		i++;
@@ -114,18 +135,18 @@ static int push_runs(struct column *column, const unsigned char *number, size_t 
 		uint64_t next = number_at(number, i);
 
 		if (column->run_length == 0) {
+			if (column->n_runs == column->max_runs)
+				break;
 			column->run_first = next;
 		} else if (column->run_length == 1) {
 			column->run_step = next - column->run_last;
-		} else if (next == column->run_last + column->run_step) {
-			i += extend_run(column, number, i, n);
-			continue;
-		} else if (column->n_runs + 1 < column->max_runs) {
-			if (end_run(column))
+		} else {
+			size_t more = extend_run(column, number, i, n);
+
+			i += more;
+			if (more == 0 && end_run(column))
 				return -ENOMEM;
 			continue;
-		} else {
-			break;
 		}
 		column->run_last = next;
 		column->run_length++;
@@ -138,22 +159,20 @@ static int push_runs(struct column *column, const unsigned char *number, size_t 
 int column_push(struct column *column, const void *numbers, size_t n)
 {
 	const unsigned char *number = numbers;
+	size_t taken = 0;
 
-	if (!column->plain) {
-		size_t taken;
-
+	if (!column->value) {
 		if (push_runs(column, number, n, &taken))
 			return -ENOMEM;
 		column->n_pushed += taken;
-		number += taken * sizeof(uint64_t);
-		n -= taken;
-		if (n && spread(column))
+		if (taken == n)
+			return 0;
+		if (spread(column))
 			return -ENOMEM;
-		column->plain = n > 0;
 	}
-	if (n)
-		memcpy(column->value + column->n_pushed, number, n * sizeof(uint64_t));
-	column->n_pushed += n;
+	memcpy(column->value + column->n_pushed, number + taken * sizeof(uint64_t),
+	       (n - taken) * sizeof(uint64_t));
+	column->n_pushed += n - taken;
 	return 0;
 }
 
@@ -192,17 +211,31 @@ static bool write_table(Sdeistate__Column *message, uint8_t *index, uint64_t *ta
 	return true;
 }
 
-/* Many runs: a table may be shorter. Return: 0, message maybe filled; -ENOMEM */
+/* Return: 0, message maybe filled; -ENOMEM */
 static int try_table(struct column *column, Sdeistate__Column *message)
 {
-	uint64_t *table = scratch_alloc(column->scratch, COLUMN_MAX_TABLE, sizeof(*table));
-	uint8_t *index = scratch_alloc(column->scratch, column->n, 1);
+	uint64_t *table = scratch_raw(column->scratch, COLUMN_MAX_TABLE, sizeof(*table));
+	uint8_t *index = scratch_raw(column->scratch, column->n, 1);
 
 	if (!table || !index)
 		return -ENOMEM;
-	if (!column->value && spread(column))
-		return -ENOMEM;
 	write_table(message, index, table, column->value, column->n);
+	return 0;
+}
+
+/* Neither few runs nor few values: runs all the same, while they are shorter. Return: as above */
+static int try_values(struct column *column, Sdeistate__Column *message)
+{
+	size_t taken;
+
+	column->n_runs = column->run_length = 0;
+	column->max_runs = count_most_runs(column->n);
+	if (push_runs(column, (const unsigned char *)column->value, column->n, &taken))
+		return -ENOMEM;
+	if (taken == column->n)
+		return 0;
+	message->n_value = column->n;
+	message->value = column->value;
 	return 0;
 }
 
@@ -215,19 +248,14 @@ Sdeistate__Column *column_finish(struct column *column)
 	sdeistate__column__init(message);
 	message->has_count = true;
 	message->count = (uint32_t)column->n;
-	if (!column->plain && column->run_length && end_run(column))
+	if (column->value && try_table(column, message))
 		return NULL;
-	if (column->plain || column->n_runs * RUN_COST > column->n) {
-		if (column->n > 1 && try_table(column, message))
-			return NULL;
-		if (message->has_index)
-			return message;
-	}
-	if (column->plain || (column->value && column->n_runs * RUN_COST >= column->n * 8)) {
-		message->n_value = column->n;
-		message->value = column->value;
+	if (column->value && !message->has_index && try_values(column, message))
+		return NULL;
+	if (message->has_index || message->n_value)
 		return message;
-	}
+	if (column->run_length && end_run(column))
+		return NULL;
 	message->n_run_length = message->n_run_first = message->n_run_step = column->n_runs;
 	message->run_length = column->length;
 	message->run_first = column->first;

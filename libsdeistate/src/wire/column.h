@@ -27,8 +27,7 @@ struct column {
 	size_t n_runs, room, max_runs;
 	uint64_t run_first, run_step, run_last; /* the run that grows */
 	size_t run_length;
-	bool plain; /* there were too many runs: value holds all numbers */
-	uint64_t *value;
+	uint64_t *value; /* there were too many runs: all numbers, and no runs any more */
 };
 
 /** column_begin() - @n numbers will come. Return: 0; -ENOMEM */

@@ -23,7 +23,7 @@ uint64_t *fill_fixed64(struct scratch *scratch, const void *structs, size_t n, s
 		       size_t offset)
 {
 	const char *at = structs;
-	uint64_t *out = scratch_alloc(scratch, n, sizeof(*out));
+	uint64_t *out = scratch_raw(scratch, n, sizeof(*out));
 
 	for (size_t i = 0; i < n && out; i++)
 		memcpy(&out[i], at + offset + i * size, sizeof(*out));
@@ -34,7 +34,7 @@ uint32_t *fill_uint32(struct scratch *scratch, const void *structs, size_t n, si
 		      size_t offset)
 {
 	const char *at = structs;
-	uint32_t *out = scratch_alloc(scratch, n, sizeof(*out));
+	uint32_t *out = scratch_raw(scratch, n, sizeof(*out));
 
 	for (size_t i = 0; i < n && out; i++)
 		memcpy(&out[i], at + offset + i * size, sizeof(*out));
@@ -45,11 +45,27 @@ ProtobufCBinaryData fill_bytes(struct scratch *scratch, const void *structs, siz
 			       size_t offset)
 {
 	const uint8_t *at = structs;
-	ProtobufCBinaryData bytes = { .len = n, .data = scratch_alloc(scratch, n, 1) };
+	ProtobufCBinaryData bytes = { .len = n, .data = scratch_raw(scratch, n, 1) };
 
 	for (size_t i = 0; i < n && bytes.data; i++)
 		bytes.data[i] = at[offset + i * size];
 	return bytes;
+}
+
+static void gather64(uint64_t *to, const char *from, size_t n, size_t size)
+{
+	for (; n; n--, from += size)
+		memcpy(to++, from, sizeof(*to));
+}
+
+static void gather32(uint64_t *to, const char *from, size_t n, size_t size)
+{
+	uint32_t number;
+
+	for (; n; n--, from += size) {
+		memcpy(&number, from, sizeof(number));
+		*to++ = number;
+	}
 }
 
 /* Numbers of @width bytes, a chunk at a time, so that no second array of them is needed. */
@@ -65,9 +81,10 @@ static Sdeistate__Column *fill_column(struct scratch *scratch, const void *struc
 	for (size_t done = 0; done < n;) {
 		size_t now = n - done < CHUNK ? n - done : CHUNK;
 
-		memset(chunk, 0, sizeof(chunk));
-		for (size_t i = 0; i < now; i++)
-			memcpy(&chunk[i], at + offset + (done + i) * size, width);
+		if (width == sizeof(uint64_t))
+			gather64(chunk, at + offset + done * size, now, size);
+		else
+			gather32(chunk, at + offset + done * size, now, size);
 		if (column_push(&column, chunk, now))
 			return NULL;
 		done += now;

@@ -9,7 +9,7 @@ struct scratch_block {
 	_Alignas(max_align_t) unsigned char data[];
 };
 
-void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
+static void *take(struct scratch *scratch, size_t n, size_t size, bool zeroed)
 {
 	struct scratch_block *block;
 	size_t bytes;
@@ -20,7 +20,7 @@ void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
 		scratch->over = true;
 		return NULL;
 	}
-	block = calloc(1, sizeof(*block) + bytes);
+	block = zeroed ? calloc(1, sizeof(*block) + bytes) : malloc(sizeof(*block) + bytes);
 	if (!block) {
 		scratch->failed = true;
 		return NULL;
@@ -29,6 +29,16 @@ void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
 	scratch->blocks = block;
 	scratch->used += bytes;
 	return block->data;
+}
+
+void *scratch_alloc(struct scratch *scratch, size_t n, size_t size)
+{
+	return take(scratch, n, size, true);
+}
+
+void *scratch_raw(struct scratch *scratch, size_t n, size_t size)
+{
+	return take(scratch, n, size, false);
 }
 
 void scratch_free(struct scratch *scratch)

@@ -24,6 +24,9 @@ struct scratch {
  * ceiling */
 void *scratch_alloc(struct scratch *scratch, size_t n, size_t size);
 
+/** scratch_raw() - the same, not zeroed: whoever asks fills it */
+void *scratch_raw(struct scratch *scratch, size_t n, size_t size);
+
 /** scratch_free() - release all of it; leaves an empty scratch */
 void scratch_free(struct scratch *scratch);
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cli  # noqa: E402
@@ -96,6 +97,24 @@ class Pair:
 
     def running(self):
         return "".join(side for side in "ab" if self.runs(side))
+
+
+def stopped(process):
+    """Has it stopped itself?"""
+    try:
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+    except FileNotFoundError:
+        return False
+
+
+def wait_stopped(process, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        if stopped(process):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def end(process):

@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 
-from hosts import Pair, check, cli
+from hosts import Pair, check, cli, wait_stopped
 from cli import run
 
 WHY = ["--reason", "the other host burnt down"]
@@ -68,6 +68,24 @@ def test_a_host_without_its_ledger_cannot_know(directory):
         pair.start_recv()
         code, told = pair.resolve()
         check(code == 9 and pair.running() == "", "it says unknown, not aborted", told)
+
+
+def test_a_vmm_that_died_before_it_was_asked(directory):
+    for place, step in enumerate(("recv.open", "recv.prepared", "recv.wait-commit", "recv.commit")):
+        home = os.path.join(directory, str(place))
+        os.mkdir(home)
+        with Pair(home, timeout=4000) as pair:
+            pair.start_recv(fault=f"{step}:stall")
+            pair.start_send()
+            wait_stopped(pair.receiver)
+            pair.hosts["b"].stop(signal.SIGKILL)
+            pair.receiver.send_signal(signal.SIGCONT)
+            told = json.loads(pair.sender.communicate(timeout=30)[0])
+            check(pair.sender.returncode == 5 and told["vm_state"] == {"source": "running",
+                                                                       "destination": "none"},
+                  f"{step}: a VMM that was never asked to commit did not: the VM goes on here", told)
+            check(pair.running() == "a" and pair.session("b")["state"] == "aborted" and
+                  pair.session("a")["state"] == "aborted", f"{step}: and both ledgers know")
 
 
 def test_a_host_that_lost_its_vmm_cannot_know(directory):

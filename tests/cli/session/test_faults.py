@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from hosts import Pair, check, cli, run
+from hosts import Pair, check, cli, run, wait_stopped
 
 ACTION = sys.argv[2]
 WORKERS = 4
@@ -18,24 +18,6 @@ WORKERS = 4
 VMM_STEPS = ("send.capture", "send.wait-prepared", "send.relinquish", "send.commit",
              "send.wait-done", "recv.ready", "recv.stage", "recv.prepared", "recv.wait-commit",
              "recv.commit", "recv.done")
-
-
-def stopped(process):
-    """Has it stopped itself?"""
-    try:
-        with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
-    except FileNotFoundError:
-        return False
-
-
-def wait_stopped(process, seconds=10):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if stopped(process):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def wait_end(process, seconds=20):

@@ -256,10 +256,15 @@ def test_a_destination_that_cannot(directory):
               "a VM with a life of its own is not overwritten", told)
         check(told["side"] == "destination", "and it is said which side refused", told)
         pair.stop_recv()
-        pair.hosts["b"].stop()
         pair.start_recv()
+        pair.hosts["b"].stop()
         code, told = pair.send()
         check(code == 5 and pair.runs("a"), "a VMM that is gone cannot take one", told)
+        pair.stop_recv()
+        told = fails(5, "peer", "recv", "--listen", TLS, "--control", pair.control("b"),
+                     *pair.options("b"))
+        check(told["object"] == pair.control("b"), "and recv does not start for nobody", told)
+        fails(1, "io", "recv", "--listen", TLS, "--vms", directory + "/typo", *pair.options("b"))
 
 
 def test_one_session_at_a_time(directory):

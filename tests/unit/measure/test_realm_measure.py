@@ -97,7 +97,12 @@ def test_verify_wants_something_to_compare(directory):
     fails(12, "nothing-to-verify", "verify", "--script", path)
     expect(0, "verify", "--script", path, "--rim", RIM)
     expect(0, "verify", "--script", path, "--rim", RIM + "00" * 32)
-    expect(8, "verify", "--script", path, "--rim", RIM + "00" * 31)
+    for wrong in (RIM + "00" * 31, RIM[:-2], RIM[:-1], "", "00", "zz" * 32, RIM + "00" * 33):
+        fails(2, "usage", "verify", "--script", path, "--rim", wrong)
+        fails(2, "usage", "verify", "--script", path, "--rem", "0=" + wrong)
+    expect(8, "verify", "--script", path, "--rim", RIM + "00" * 16)
+    for rpv, code in (("00", 0), ("00" * 64, 0), ("01", 8), ("", 2), ("0", 2), ("00" * 65, 2), ("x0", 2)):
+        expect(code, "verify", "--script", path, "--rpv", rpv)
     expect(8, "verify", "--script", path, "--rim", "00" * 32)
     expect(0, "verify", "--script", path, "--rem", "0=" + "00" * 32, "--hash", "sha-256")
     expect(8, "verify", "--script", path, "--rim", RIM, "--rem", "3=" + "11" * 32)
@@ -109,7 +114,8 @@ def test_verify_wants_something_to_compare(directory):
                "--challenge", bytes(range(64)).hex(), "--rpv", "5a" * 64)
     check({name: v["verdict"] for name, v in told["verdicts"].items()} ==
           {"platform signature": "ok", "realm signature": "ok", "binding": "ok", "profile": "ok",
-           "lifecycle": "ok", "hash": "match", "challenge": "match", "RPV": "match"},
+           "lifecycle": "ok", "hash": "match", "challenge": "match", "RPV": "match",
+           **{name: "not compared" for name in ("RIM", "REM0", "REM1", "REM2", "REM3")}},
           "each register has its verdict", str(told))
     told = fails(8, "differs", "verify", "--token", TOKEN, "--trust-anchor", anchor, "--rim", RIM,
                  "--hash", "sha-512")

@@ -221,7 +221,8 @@ struct transport_control;
  * Every call below waits for its reply at most the time given to transport_control_open(), and returns 0,
  * or what the VMM answered (its error object, code included), or
  *	-ETIMEDOUT "timeout"	no complete reply in time
- *	-ECONNRESET "peer"	the VMM closed the connection
+ *	-ECONNRESET "peer"	the VMM closed the connection; whether it obeyed before is not known
+ *	-EPIPE "peer"		it was gone before it had the whole request: it did not obey
  *	-EBADMSG "protocol"	the reply breaks the protocol
  *	-ENOMEM "no-memory"
  * After one of these four the connection is of no use: close it. A connection belongs to one thread.

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C at every stage: a command that can undo what it began does, says so, and ends with 7."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from hosts import PROGRAM, Pair, check, cli, wait_stopped
+from cli import environment, host, key, run
+
+PATIENT = 8000  # ms; whoever waits for a deadline instead of the signal takes longer than PROMPT
+PROMPT = 4      # s
+TOO_LATE = ("send.wait-done", "send.done", "send.outcome")
+
+
+def steps(side):
+    listed = json.loads(run("status", "--list-fault-points", "--json").stdout)["fault_points"]
+    return [step for step in listed if step.startswith(side + ".")]
+
+
+def outcome(process):
+    """Its exit code, what it said, and how long it took to."""
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    took = time.monotonic() - began
+    told = json.loads(out.splitlines()[-1]) if out else {"stderr": err}
+    return process.returncode, told, took
+
+
+def cancelled(code, told):
+    return code == 7 and told.get("reason") == "cancelled" and told.get("exit") == 7
+
+
+def test_send_before_each_step(directory):
+    for step in steps("send"):
+        home = os.path.join(directory, step)
+        os.mkdir(home)
+        with Pair(home, timeout=PATIENT) as pair:
+            pair.start_recv()
+            pair.start_send(fault=f"{step}:stall")
+            if not check(wait_stopped(pair.sender), f"{step}: it stops there"):
+                continue
+            pair.sender.send_signal(signal.SIGINT)
+            pair.sender.send_signal(signal.SIGCONT)
+            code, told, took = outcome(pair.sender)
+            check(took < PROMPT, f"{step}: it ends at once", f"{took} s")
+            if step in TOO_LATE:
+                check(code == 0 and told["reason"] == "ok" and pair.running() == "b",
+                      f"{step}: after COMMIT the hand-over goes on to its end", f"{code} {told}")
+            else:
+                check(cancelled(code, told) and pair.running() == "a", f"{step}: the VM runs on here",
+                      f"{code} {told}")
+                check(told["vm_state"] == {"source": "running", "destination": "none"},
+                      f"{step}: and that is said", told)
+                code, told = pair.send()
+                check(code == 0, f"{step}: the next attempt succeeds", told)
+
+
+def test_send_while_it_waits(directory):
+    for step in ("recv.hello", "recv.reserve", "recv.record", "recv.ready", "recv.base", "recv.open", "recv.stage",
+                 "recv.prepared"):
+        home = os.path.join(directory, step)
+        os.mkdir(home)
+        with Pair(home, timeout=PATIENT) as pair:
+            pair.start_recv(fault=f"{step}:stall")
+            pair.start_send()
+            if not check(wait_stopped(pair.receiver), f"{step}: the other side hangs"):
+                continue
+            pair.sender.send_signal(signal.SIGTERM)
+            code, told, took = outcome(pair.sender)
+            check(cancelled(code, told) and took < PROMPT, f"{step}: a wait is cancelled",
+                  f"{code} {told} {took}")
+            check(pair.running() == "a", f"{step}: the VM runs on here")
+            pair.receiver.send_signal(signal.SIGCONT)
+            time.sleep(0.2)
+            check(pair.running() == "a", f"{step}: and not there when that side wakes up")
+
+
+def test_send_to_nobody(directory):
+    with Pair(directory, timeout=PATIENT) as pair, socket.create_server(("127.0.0.1", 0)) as mute:
+        pair.uri = f"tcp:127.0.0.1:{mute.getsockname()[1]}"
+        pair.start_send()
+        mute.accept()
+        pair.sender.send_signal(signal.SIGINT)
+        code, told, took = outcome(pair.sender)
+        check(cancelled(code, told) and took < PROMPT, "a handshake is cancelled", f"{code} {told}")
+        check(told["vm_state"]["source"] == "running", "with what the VM is", told)
+        pair.uri = "exec:sleep 50"
+        pair.start_send()
+        time.sleep(0.3)
+        pair.sender.send_signal(signal.SIGINT)
+        code, told, took = outcome(pair.sender)
+        check(cancelled(code, told) and took < PROMPT, "so is a command that says nothing",
+              f"{code} {told} {took}")
+
+
+def test_a_second_signal_ends_it(directory):
+    with Pair(directory, timeout=PATIENT) as pair:
+        pair.start_recv(fault="recv.commit:stall")
+        pair.start_send()
+        check(wait_stopped(pair.receiver), "the other side hangs with COMMIT in its hands")
+        pair.sender.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        check(pair.sender.poll() is None, "that is not cancelled")
+        pair.sender.send_signal(signal.SIGINT)
+        check(pair.sender.wait(PROMPT) == -signal.SIGINT, "but whoever insists is obeyed")
+        check(pair.session()["state"] not in ("committed", "aborted"), "resolve has to end it then")
+        pair.receiver.send_signal(signal.SIGCONT)
+        time.sleep(0.3)
+        code, told = pair.resolve()
+        check(code == 0 and pair.running() == "b", "and does", told)
+
+
+def start(*args):
+    return subprocess.Popen([PROGRAM, *args, "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, env=environment())
+
+
+def test_snapshot_and_restore(directory):
+    prefix = key(directory, "k")
+    with host(directory) as vm, host(directory, "b", args=["--no-script"]) as there:
+        path = os.path.join(directory, "s")
+        line = ["--control", there.control, "--trust", prefix + ".pub"]
+        restore = start("restore", *line, "-")
+        time.sleep(0.3)
+        restore.send_signal(signal.SIGINT)
+        code, told, took = outcome(restore)
+        check(cancelled(code, told) and took < PROMPT, "a restore that waits for its file", f"{code} {told}")
+        check(told["vm_state"]["destination"] == "running", "says what the VM is", told)
+        vm.process.send_signal(signal.SIGSTOP)
+        snapshot = start("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path,
+                         "--any-destination")
+        time.sleep(0.3)
+        snapshot.send_signal(signal.SIGTERM)
+        code, told, took = outcome(snapshot)
+        vm.process.send_signal(signal.SIGCONT)
+        check(cancelled(code, told) and took < PROMPT, "a snapshot of a VMM that hangs", f"{code} {told}")
+        check(not [name for name in os.listdir(directory) if name.startswith("s")], "leaves no file")
+        time.sleep(0.3)
+        check(vm.vm("status")["may_run"], "and the VM runs on")
+
+
+def test_recv(directory):
+    with Pair(directory, timeout=PATIENT) as pair:
+        pair.start_recv()
+        pair.receiver.send_signal(signal.SIGINT)
+        check(pair.receiver.wait(PROMPT) == 0, "a service that is told to end has not failed")
+        pair.start_recv("--once")
+        pair.receiver.send_signal(signal.SIGINT)
+        code, told, _ = outcome(pair.receiver)
+        check(cancelled(code, told), "one session that never came has", f"{code} {told}")
+        pair.start_recv()
+        silent = socket.create_connection(("127.0.0.1", int(pair.uri.rsplit(":", 1)[1])))
+        time.sleep(0.2)
+        pair.receiver.send_signal(signal.SIGTERM)
+        check(pair.receiver.wait(PROMPT) == 0, "who says nothing is not waited for")
+        silent.close()
+
+
+def test_recv_ends_what_has_begun(directory):
+    with Pair(directory, timeout=PATIENT) as pair:
+        pair.start_recv()
+        pair.start_send(fault="send.commit:stall")
+        check(wait_stopped(pair.sender), "send stops before COMMIT")
+        pair.receiver.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        pair.sender.send_signal(signal.SIGCONT)
+        code, told, _ = outcome(pair.sender)
+        check(code == 0 and pair.running() == "b", "a session that had begun is brought to its end", told)
+        check(pair.receiver.wait(PROMPT) == 0, "then recv ends")
+
+
+def test_all_places_taken(directory):
+    with Pair(directory, timeout=20000) as pair:
+        pair.start_recv()
+        port = int(pair.uri.rsplit(":", 1)[1])
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(80)]
+        began = time.monotonic()
+        code, told = pair.send()
+        check(code == 0 and pair.running() == "b", "80 who say nothing hold up nobody", told)
+        check(time.monotonic() - began < 10, "for long", f"{time.monotonic() - began} s")
+        for connection in silent:
+            connection.close()
+
+
+if __name__ == "__main__":
+    cli.main(__name__)
