@@ -18,6 +18,7 @@
 	X(show) \
 	X(diff) \
 	X(check) \
+	X(report) \
 	X(trust_add) \
 	X(trust_list) \
 	X(trust_remove) \
