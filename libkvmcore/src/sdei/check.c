@@ -195,13 +195,10 @@ int check_registered(const struct kvmcore_vm *vm,
 /* One run and one trigger behind it; a handler that is not registered has no second run. */
 static bool is_sound_count(const struct vcpu *vcpu, const struct sdei_event *event, uint32_t count)
 {
-	const bool registered = bit_has(event->instance.registered, event_index(event, vcpu));
-
-	if (count < 1 || count > 2)
-		return false;
-	if (!registered || event_routes_any(event))
-		return count == 1;
-	return true;
+	if (count == 1)
+		return true;
+	return count == 2 && !event_routes_any(event) &&
+	       bit_has(event->instance.registered, event_index(event, vcpu));
 }
 
 static bool is_sound_place(const struct vcpu *vcpu, const struct sdei_event *event)
@@ -213,17 +210,14 @@ static bool is_sound_place(const struct vcpu *vcpu, const struct sdei_event *eve
 	return event->instance.route_affinity == vcpu->mpidr;
 }
 
-static int check_one_vcpu_event(const struct vcpu *vcpu,
+/* @event: what is numbered so; an event that exists has a number the profile supports */
+static int check_one_vcpu_event(const struct vcpu *vcpu, const struct sdei_event *event,
 				const struct kvm_sdei_vcpu_event_state *entry)
 {
 	const struct sdei *sdei = &vcpu->vm->sdei;
-	const struct sdei_event *event;
 
-	if (!sdei_number_is_supported(sdei->profile, entry->num))
-		return -EINVAL;
-	event = event_find(sdei, entry->num);
 	if (!event)
-		return -ENOENT;
+		return sdei_number_is_supported(sdei->profile, entry->num) ? -ENOENT : -EINVAL;
 	if (!sdei->profile->set_checked)
 		return event->has_instance || sdei->profile->unregister_keeps_pending ? 0 : -ENOENT;
 	if (!bit_has(event->instance.registered, event_index(event, vcpu)) &&
@@ -246,12 +240,11 @@ int check_vcpu_events(const struct vcpu *vcpu, const struct kvm_sdei_vcpu_event_
 	int ret;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct sdei_event *event;
+		const struct sdei_event *event = event_find(sdei, entry[i].num);
 
-		ret = check_one_vcpu_event(vcpu, &entry[i]);
+		ret = check_one_vcpu_event(vcpu, event, &entry[i]);
 		if (ret)
 			return ret;
-		event = event_find(sdei, entry[i].num);
 		if (bit_has(seen, event->slot) && sdei->profile->set_checked)
 			return -EINVAL;
 		if (!bit_has(seen, event->slot) && !queue_has(&vcpu->sdei, event))
@@ -293,13 +286,12 @@ static bool leaves_sound_queue(const struct vcpu *vcpu, const struct kvm_sdei_vc
 		for (uint16_t slot = queue_first(&vcpu->sdei, class); slot != SDEI_NO_SLOT;
 		     slot = queue_next(&vcpu->sdei, slot)) {
 			const struct sdei_event *event = sdei->event[slot];
-			const bool runs = event->exposed.num == state->critical_num ||
-					  event->exposed.num == state->normal_num;
 
-			if (runs)
+			if (queue_count(&vcpu->sdei, event) <= 1 && !event_routes_any(event) &&
+			    !check_is_announced(event, vcpu))
 				continue;
-			if (queue_count(&vcpu->sdei, event) > 1 || event_routes_any(event) ||
-			    check_is_announced(event, vcpu))
+			if (event->exposed.num != state->critical_num &&
+			    event->exposed.num != state->normal_num)
 				return false;
 		}
 	return true;

@@ -11,16 +11,6 @@ void queue_init(struct sdei_vcpu *queue)
 	queue->n_queued = 0;
 }
 
-bool queue_has(const struct sdei_vcpu *queue, const struct sdei_event *event)
-{
-	return queue->entry[event->slot].next != SDEI_NO_SLOT;
-}
-
-uint32_t queue_count(const struct sdei_vcpu *queue, const struct sdei_event *event)
-{
-	return queue_has(queue, event) ? queue->entry[event->slot].count : 0;
-}
-
 static void link_last(struct sdei_vcpu *queue, uint16_t slot, enum sdei_class class)
 {
 	const uint16_t head = queue_head(class), last = queue->entry[head].prev;

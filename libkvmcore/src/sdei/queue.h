@@ -39,11 +39,17 @@ static inline uint16_t queue_first(const struct sdei_vcpu *queue, enum sdei_clas
 	return queue_next(queue, queue_head(class));
 }
 
-/** queue_count() - the entry's count; 0 if there is none */
-uint32_t queue_count(const struct sdei_vcpu *queue, const struct sdei_event *event);
-
 /** queue_has() - is there an entry, whatever its count? */
-bool queue_has(const struct sdei_vcpu *queue, const struct sdei_event *event);
+static inline bool queue_has(const struct sdei_vcpu *queue, const struct sdei_event *event)
+{
+	return queue->entry[event->slot].next != SDEI_NO_SLOT;
+}
+
+/** queue_count() - the entry's count; 0 if there is none */
+static inline uint32_t queue_count(const struct sdei_vcpu *queue, const struct sdei_event *event)
+{
+	return queue_has(queue, event) ? queue->entry[event->slot].count : 0;
+}
 
 /** queue_put() - an entry with @count, at the end of its list if it is new */
 void queue_put(struct sdei_vcpu *queue, struct sdei_event *event, uint32_t count);

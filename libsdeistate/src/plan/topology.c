@@ -285,6 +285,8 @@ int replay_topology(struct target *target)
 	for (unsigned int i = 0; i < state->n_vcpus && !ret; i++) {
 		struct kvm_mp_state mp = { .mp_state = state->vcpu[i].mp_state };
 
+		if (!target->create && target->found->vcpu[target->map[i]].mp_state == mp.mp_state)
+			continue;
 		ret = target->port->ioctl(target->port->vm, (int)target->map[i], KVM_SET_MP_STATE,
 					  &mp);
 		if (ret < 0)

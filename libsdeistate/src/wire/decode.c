@@ -51,7 +51,7 @@ int read_no_memory(struct reader *reader)
 int read_column(struct reader *reader, const Sdeistate__Column *column, const char *field,
 		uint64_t **numbers, size_t n)
 {
-	uint64_t *out = scratch_alloc(reader->scratch, n, sizeof(*out));
+	uint64_t *out = scratch_raw(reader->scratch, n, sizeof(*out));
 	int ret;
 
 	if (!out)
@@ -104,7 +104,7 @@ static int check_canonical(struct reader *reader, const ProtobufCMessage *messag
 
 	if (len != record->len)
 		return damaged(reader, "", "canonical protobuf", "another length");
-	again = scratch_alloc(reader->scratch, len, 1);
+	again = scratch_raw(reader->scratch, len, 1);
 	if (!again)
 		return read_no_memory(reader);
 	protobuf_c_message_pack(message, again);
