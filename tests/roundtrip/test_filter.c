@@ -209,8 +209,58 @@ static void test_differences(void)
 	model_free(&m);
 }
 
+/* @n single calls, as a VMM with a list of its own would set them, straight in a state. */
+static void fill_singles(struct sdeistate *state, unsigned int n)
+{
+	free(state->filter);
+	state->filter = calloc(n, sizeof(*state->filter));
+	REQUIRE(state->filter, "memory");
+	state->n_filter = n;
+	for (unsigned int i = 0; i < n; i++)
+		state->filter[i] = (struct kvm_smccc_filter){ .base = 0xf0000000u + 2 * i,
+							      .nr_functions = 1,
+							      .action = KVM_SMCCC_FILTER_DENY };
+}
+
+static void test_as_many_as_there_may_be(void)
+{
+	for (int over = -1; over <= 1; over++) {
+		const unsigned int n = SDEISTATE_MAX_FILTER + (unsigned int)over;
+		struct model from = scene_fresh(KVMCORE_PROFILE_SPEC, 2);
+		struct model to = scene_fresh(KVMCORE_PROFILE_SPEC, 2);
+		struct sdeistate *state = take(&from), *received = NULL;
+		struct sdeistate_buffer bytes = { .len = 0 };
+		struct sdeistate_error err = { .code = 0 };
+		uint8_t digest[SDEISTATE_DIGEST_SIZE];
+
+		REQUIRE(state, "captured");
+		fill_singles(state, n);
+		CHECK(sdeistate_validate(state, &err) == (over > 0 ? -EINVAL : 0),
+		      "the limit itself is allowed, one more is not");
+		CHECK(sdeistate_encode(state, &bytes, NULL) == 0 && bytes.len < (4u << 20),
+		      "in less than 4 MiB");
+		CHECK(sdeistate_decode(bytes.data, bytes.len, &received, &err) ==
+			      (over > 0 ? -E2BIG : 0),
+		      "a reader says the same");
+		if (received) {
+			CHECK(sdeistate_replay(received, &to.port, NULL) == 0, "replayed");
+			CHECK(sdeistate_prove(received, &to.port, digest, NULL) == 0, "proved");
+			CHECK(model_filter(&to, 0xf0000001u + 2 * n, 1, 1) == 0, "and one more");
+			received = sdeistate_free(received);
+			CHECK((sdeistate_capture(&to.port, NULL, &received, &err) == -E2BIG) ==
+				      (over == 0),
+			      "which is too much for a capture at the limit");
+		}
+		sdeistate_buffer_free(&bytes);
+		sdeistate_free(state);
+		sdeistate_free(received);
+		model_free(&from);
+		model_free(&to);
+	}
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_random_filters_cross, test_each_broken_rule_is_named,
-			 test_each_obstacle, test_differences);
+			 test_each_obstacle, test_differences, test_as_many_as_there_may_be);
 }

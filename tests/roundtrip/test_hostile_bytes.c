@@ -119,16 +119,17 @@ static void test_no_flip_of_a_bit_is_a_surprise(void)
 static void test_cut_and_extended_streams(void)
 {
 	static struct bytes good, bad;
-	size_t regs, filter;
+	size_t regs, filter, fw_regs;
 
 	take(&good);
 	regs = find_record(&good, SDEISTATE_RECORD_VCPU_REGS);
 	filter = find_record(&good, SDEISTATE_RECORD_FILTER);
+	fw_regs = find_record(&good, SDEISTATE_RECORD_FW_REGS);
 	for (size_t len = 0; len < good.len; len++) {
 		bad = good;
 		bad.len = len;
-		/* A state is a state without registers or filter: the last two need not be. */
-		CHECK((decode(&bad, NULL) < 0) == (len != regs && len != filter),
+		/* A state is a state without what comes last: none of the three need be. */
+		CHECK((decode(&bad, NULL) < 0) == (len != regs && len != filter && len != fw_regs),
 		      "a stream that ends early is refused");
 	}
 	bad = good;
@@ -145,13 +146,13 @@ static void test_records_out_of_place(void)
 
 	take(&good);
 	bad = good;
-	type = SDEISTATE_RECORD_PENDING_EXITS;
-	memcpy(bad.data + find_record(&bad, SDEISTATE_RECORD_FILTER), &type, sizeof(type));
+	type = SDEISTATE_RECORD_DELTA; /* never one of a whole state */
+	memcpy(bad.data + find_record(&bad, SDEISTATE_RECORD_FW_REGS), &type, sizeof(type));
 	CHECK(decode(&bad, &err) == -EOPNOTSUPP && err.reason == SDEISTATE_UNKNOWN_RECORD,
 	      "a mandatory record nobody knows");
-	CHECK(strstr(err.object, "pending-exits"), "is called by its name");
+	CHECK(strstr(err.object, "delta"), "is called by its name");
 	type |= SDEISTATE_RECORD_OPTIONAL;
-	memcpy(bad.data + find_record(&bad, SDEISTATE_RECORD_PENDING_EXITS), &type, sizeof(type));
+	memcpy(bad.data + find_record(&bad, SDEISTATE_RECORD_DELTA), &type, sizeof(type));
 	CHECK(decode(&bad, &err) == 0, "an optional one is kept");
 	bad = good;
 	type = SDEISTATE_RECORD_SDEI_PENDING | SDEISTATE_RECORD_OPTIONAL;

@@ -17,57 +17,6 @@ static bool names(const struct sdeistate_error *err, const char *object, const c
 	       !strcmp(err->field, field) && !strcmp(err->actual, actual);
 }
 
-/* @m has what is named: it cannot leave, a base of it can be taken, and nothing can come to it. */
-static void check_refused(struct model *m, const char *object, const char *field,
-			  const char *actual)
-{
-	static const struct sdeistate_capture_options base = { .kind = SDEISTATE_BASE };
-	struct model from = model_new(&plain, 2);
-	struct sdeistate_obstacles obstacles = { .n = 0 };
-	struct sdeistate_error err = { .code = 0 };
-	struct sdeistate *state = NULL;
-
-	kvmcore_pause(m->vm);
-	CHECK(sdeistate_capture(&m->port, NULL, &state, &err) == -EOPNOTSUPP &&
-		      names(&err, object, field, actual),
-	      "a final capture names what it cannot carry");
-	CHECK(sdeistate_capture(&m->port, &base, &state, &err) == 0, "one may still look at it");
-	state = sdeistate_free(state);
-	kvmcore_pause(from.vm);
-	REQUIRE(sdeistate_capture(&from.port, NULL, &state, &err) == 0,
-		"a VM without it is captured");
-	CHECK(sdeistate_check(state, &m->port, &obstacles, &err) == -EOPNOTSUPP &&
-		      obstacles.n == 1 && names(&obstacles.list[0], object, field, actual),
-	      "at a destination it is the one obstacle");
-	sdeistate_obstacles_free(&obstacles);
-	sdeistate_free(state);
-	model_free(&from);
-	model_free(m);
-}
-
-static void test_a_bitmap(void)
-{
-	static const struct {
-		const char *name, *actual;
-		uint64_t value;
-	} bitmap[] = {
-		{ "std", "0x0", 0 },
-		{ "std_hyp", "0x0", 0 },
-		{ "vendor_hyp", "0x1", 1 },
-		{ "vendor_hyp_2", "0x3", 3 },
-	};
-	struct kvmcore_config config = plain;
-
-	config.kernel = "7.2";
-	for (unsigned int i = 0; i < ARRAY_SIZE(bitmap); i++) {
-		struct model m = model_new(&config, 2);
-
-		CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW_BMAP(i), bitmap[i].value) == 0,
-		      "a VMM can choose the bits");
-		check_refused(&m, "firmware bitmap registers", bitmap[i].name, bitmap[i].actual);
-	}
-}
-
 static void test_another_type(void)
 {
 	static const struct {
@@ -112,5 +61,5 @@ static void test_a_vm_without_the_groups(void)
 
 int main(void)
 {
-	return RUN_TESTS(test_a_bitmap, test_another_type, test_a_vm_without_the_groups);
+	return RUN_TESTS(test_another_type, test_a_vm_without_the_groups);
 }

@@ -8,7 +8,7 @@
 struct show_args {
 	const char *file, *key;
 	struct option_list trust;
-	bool events, vcpus, keys, schema;
+	bool events, vcpus, filter, guard, firmware, keys, schema;
 };
 
 static json_t *schema_json(const struct sealed *sealed)
@@ -47,6 +47,12 @@ static json_t *parts(const struct sealed *sealed, const struct show_args *args)
 		json_object_set_new(json, "events", state_events_json(sealed->state));
 	if (args->vcpus && sealed->state)
 		json_object_set_new(json, "vcpus", state_vcpus_json(sealed->state));
+	if (args->filter && sealed->state)
+		json_object_set_new(json, "filter", state_filter_json(sealed->state));
+	if (args->guard && sealed->state)
+		json_object_set_new(json, "guard", state_guard_json(sealed->state));
+	if (args->firmware && sealed->state)
+		json_object_set_new(json, "firmware", state_firmware_json(sealed->state));
 	if (args->keys)
 		json_object_set_new(json, "keys", sealed_keys_json(sealed));
 	if (args->schema)
@@ -65,7 +71,8 @@ static int run_show(struct tool *tool, void *opaque)
 			 (args->trust.n ? 0 : SDEISTATE_OPEN_ANY_SIGNER),
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
-	const bool some = args->events || args->vcpus || args->keys || args->schema;
+	const bool some = args->events || args->vcpus || args->filter || args->guard ||
+			  args->firmware || args->keys || args->schema;
 	struct failure failure;
 	json_t *json;
 
@@ -89,6 +96,9 @@ static int run_show(struct tool *tool, void *opaque)
 static const struct option_row rows[] = {
 	FLAG("--events", events, "exposed and registered events with their handlers"),
 	FLAG("--vcpus", vcpus, "vCPUs: power, mask, handlers that run, queues, saved contexts"),
+	FLAG("--filter", filter, "SMCCC filter: which calls are denied or forwarded"),
+	FLAG("--guard", guard, "MMIO guard: what the guest enrolled, guarded and shared"),
+	FLAG("--firmware", firmware, "firmware registers: PSCI version, mitigations, hypercalls"),
 	FLAG("--keys", keys, "who signed it and who may restore it"),
 	FLAG("--schema", schema, "the schema's id and the records of the file"),
 	{ .name = "--trust",

@@ -331,7 +331,7 @@ static json_t *memory_json(const struct sdeistate *state)
 	return list;
 }
 
-static json_t *filter_json(const struct sdeistate *state)
+json_t *state_filter_json(const struct sdeistate *state)
 {
 	static const char *const action[] = { "handle", "deny", "forward" };
 	json_t *list = json_array();
@@ -361,7 +361,7 @@ static json_t *ranges_json(const struct kvmcore_guard_range *range, unsigned int
 	return list;
 }
 
-static json_t *guard_json(const struct sdeistate *state)
+json_t *state_guard_json(const struct sdeistate *state)
 {
 	static const char *const abi[] = { "S", "A1", "A2", "U", "off" };
 
@@ -375,13 +375,26 @@ static json_t *guard_json(const struct sdeistate *state)
 			 ranges_json(state->shared, state->n_shared));
 }
 
+json_t *state_firmware_json(const struct sdeistate *state)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < state->n_fw_regs; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s?, s:o, s:o}", "name",
+						sdeistate_fw_reg_name(state->fw_regs[i].id), "id",
+						number_json(state->fw_regs[i].id), "value",
+						number_json(state->fw_regs[i].value)));
+	return list;
+}
+
 json_t *state_json(const struct sdeistate *state)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
 			 state_vm_json(state), "vcpus", state_vcpus_json(state), "events",
 			 state_events_json(state), "bindings", bindings_json(state),
 			 "unregistered_handlers", handlers_json(state), "pending",
 			 pending_json(state), "memory", memory_json(state), "filter",
-			 filter_json(state), "guard", guard_json(state), "s390",
-			 state_s390_json(state));
+			 state_filter_json(state), "guard", state_guard_json(state), "firmware",
+			 state_firmware_json(state), "s390", state_s390_json(state));
 }

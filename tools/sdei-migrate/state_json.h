@@ -19,6 +19,15 @@ json_t *state_vcpus_json(const struct sdeistate *state);
 /** state_events_json() - one object per event that is exposed or registered; NULL: no memory */
 json_t *state_events_json(const struct sdeistate *state);
 
+/** state_filter_json() - {ranges, reserved_set}; NULL: no memory */
+json_t *state_filter_json(const struct sdeistate *state);
+
+/** state_guard_json() - null, or {abi, enrolled, granule, ranges, shared}; NULL: no memory */
+json_t *state_guard_json(const struct sdeistate *state);
+
+/** state_firmware_json() - one object per firmware register; NULL: no memory */
+json_t *state_firmware_json(const struct sdeistate *state);
+
 /** state_s390_json() - CPU model, clock and switches of an s390 VM; null for another; NULL: no memory */
 json_t *state_s390_json(const struct sdeistate *state);
 

@@ -29,7 +29,8 @@
 #define SDEISTATE_MAX_REGIONS  16u
 #define SDEISTATE_MAX_MEMORY   (8u << 20) /* bytes of all regions together */
 #define SDEISTATE_N_REGS       41u
-#define SDEISTATE_MAX_FILTER   4096u  /* ranges */
+#define SDEISTATE_MAX_FILTER   262144u /* ranges, 24 bytes each */
+#define SDEISTATE_MAX_FW_REGS  64u
 #define SDEISTATE_MAX_GUARD    65536u /* ranges, guarded and shared each */
 
 enum sdeistate_kind {
@@ -101,6 +102,12 @@ struct sdeistate_s390 {
 	bool topology_changed;
 };
 
+/* A firmware pseudo-register; it belongs to the VM. */
+struct sdeistate_fw_reg {
+	uint64_t id; /* one-register id of class 0x14 or 0x16 */
+	uint64_t value;
+};
+
 /* A record nobody here knows, which its writer called optional. */
 struct sdeistate_unknown {
 	uint32_t type; /* with SDEISTATE_RECORD_OPTIONAL */
@@ -132,6 +139,9 @@ struct sdeistate {
 	struct kvm_sdei_vcpu_state *vcpu_state; /* n_vcpus of them */
 	/* Profile kvm-v7. */
 	struct sdeistate_v7 *v7; /* n_vcpus of them */
+	/* Every profile: firmware registers, ascending by id; none where the VMM does not say. */
+	struct sdeistate_fw_reg *fw_regs;
+	unsigned int n_fw_regs;
 	/* Every profile: SMCCC filter ranges, ascending, one per successful SET. */
 	struct kvm_smccc_filter *filter;
 	unsigned int n_filter;
@@ -333,5 +343,8 @@ SDEISTATE_API uint64_t sdeistate_reg_id(unsigned int i);
 
 /** sdeistate_reg_name() - "x0".."x30", "sp", "pc" etc.; NULL for @i >= N_REGS */
 SDEISTATE_API const char *sdeistate_reg_name(unsigned int i);
+
+/** sdeistate_fw_reg_name() - "psci_version", "workaround_1", "std" etc.; NULL for another id */
+SDEISTATE_API const char *sdeistate_fw_reg_name(uint64_t id);
 
 #endif

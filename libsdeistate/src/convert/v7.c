@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define NONE KVM_SDEI_INVALID_EVENT
+#define NONE         KVM_SDEI_INVALID_EVENT
+#define STD_BIT_SDEI UINT64_C(2)
 
 static void drop_foreign_events(struct conversion *conversion)
 {
@@ -92,10 +93,37 @@ static void clear_queue_parts(struct sdeistate *state)
 	free(TAKE(state->vcpu_state));
 }
 
+/*
+ * KVM_REG_ARM_STD_BIT_SDEI, bit 1 of STD_BMAP, is v7's alone: a guest of the others always has SDEI
+ * ("KVM SDEI v7", patch 03/22).
+ */
+static struct sdeistate_fw_reg *find_std(struct sdeistate *state)
+{
+	for (unsigned int i = 0; i < state->n_fw_regs; i++)
+		if (state->fw_regs[i].id == KVMCORE_REG_FW_BMAP(0))
+			return &state->fw_regs[i];
+	return NULL;
+}
+
+static void drop_sdei_bit(struct conversion *conversion)
+{
+	struct sdeistate_fw_reg *std = find_std(conversion->state);
+
+	if (!std)
+		return;
+	if (!(std->value & STD_BIT_SDEI))
+		conversion_lose(conversion, "firmware register std", "bit 1",
+				"the VMM hid SDEI from the guest, which kvm-v5 cannot");
+	std->value &= ~STD_BIT_SDEI;
+}
+
 int convert_v5_to_v7(struct conversion *conversion)
 {
 	struct sdeistate *state = conversion->state;
+	struct sdeistate_fw_reg *std = find_std(state);
 
+	if (std)
+		std->value |= STD_BIT_SDEI;
 	drop_foreign_events(conversion);
 	state->v7 = calloc(state->n_vcpus + 1u, sizeof(*state->v7));
 	if (!state->v7)
@@ -164,6 +192,7 @@ int convert_v7_to_v5(struct conversion *conversion)
 	state->vcpu_state = calloc(state->n_vcpus + 1u, sizeof(*state->vcpu_state));
 	if (!state->exposed || !state->registered || !state->vcpu_events || !state->vcpu_state)
 		return -ENOMEM;
+	drop_sdei_bit(conversion);
 	state->exposed[0].signaled = 1;
 	state->n_exposed = 1;
 	for (unsigned int i = 0; i < state->n_vcpus; i++) {

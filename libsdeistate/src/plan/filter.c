@@ -37,16 +37,22 @@ bool present_filter(const struct sdeistate *state)
 	return state->n_filter > 0;
 }
 
+#define MAX_NOTED 16u
+
 /* Forwarded calls end in the VMM, whose part in them no record can carry. */
 static void note_forwarded(const struct capture *capture)
 {
 	const struct sdeistate *state = capture->state;
+	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < state->n_filter; i++)
-		if (state->filter[i].action == KVM_SMCCC_FILTER_FWD_TO_USER)
+		if (state->filter[i].action == KVM_SMCCC_FILTER_FWD_TO_USER && n++ < MAX_NOTED)
 			capture_note(capture, RANGE(&state->filter[i]), "action",
 				     "forwarded: the destination's VMM must answer these calls as "
 				     "this one does");
+	if (n > MAX_NOTED)
+		capture_note(capture, "SMCCC filter", "action", "%u more ranges are forwarded",
+			     n - MAX_NOTED);
 }
 
 int capture_filter(struct capture *capture)

@@ -37,9 +37,7 @@ int capture_per_vcpu(struct capture *capture, uint32_t group, uint64_t attr, con
 int capture_group(struct capture *capture, uint64_t attr, const char *object, size_t size,
 		  unsigned int max, void **array, unsigned int *n);
 
-/* Refuse what no record carries, by name. Return: 0; -EOPNOTSUPP incompatible; a GET's errno */
-int capture_refuse(const struct capture *capture);
-/* A final capture of a VM of a type that is not carried, likewise. */
+/* A final capture of a VM of a type that is not carried, by name. */
 int capture_refuse_type(const struct capture *capture);
 int capture_topology(struct capture *capture);
 int capture_exposed(struct capture *capture);
@@ -53,6 +51,7 @@ int capture_v7(struct capture *capture);
 int capture_regs(struct capture *capture);
 int capture_memory(struct capture *capture);
 int capture_filter(struct capture *capture);
+int capture_fw_regs(struct capture *capture);
 int capture_guard(struct capture *capture);
 int capture_realm(struct capture *capture);
 int capture_s390(struct capture *capture);
@@ -71,6 +70,7 @@ int validate_vcpu_state(const struct sdeistate *state, struct sdeistate_error *e
 int validate_v7(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_regs(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_memory(const struct sdeistate *state, struct sdeistate_error *err);
+int validate_fw_regs(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_filter(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_s390(const struct sdeistate *state, struct sdeistate_error *err);
 int validate_guard(const struct sdeistate *state, struct sdeistate_error *err);
@@ -91,6 +91,9 @@ void check_v7(struct target *target);
 void check_regs(struct target *target);
 void check_memory(struct target *target);
 void check_filter(struct target *target);
+void check_fw_regs(struct target *target);
+/* What the destination holds and the state does not speak of. */
+void check_fw_regs_left(struct target *target);
 void check_guard(struct target *target);
 void check_realm(struct target *target);
 void check_s390(struct target *target);
@@ -113,11 +116,17 @@ int replay_v7(struct target *target);
 int replay_regs(struct target *target);
 int replay_memory(struct target *target);
 int replay_filter(struct target *target);
+int replay_fw_regs(struct target *target);
 int replay_guard(struct target *target);
 int replay_realm(struct target *target);
 /* The CPU model and CMMA, which have to be there before the first vCPU. */
 int replay_s390_model(struct target *target);
 int replay_s390(struct target *target);
+
+/* --- prove --- */
+/* Let @again say what @state does where the destination may differ by right. Return: 0; -ENOMEM */
+int adopt_fw_regs(struct sdeistate *again, const struct sdeistate *state,
+		  struct sdeistate_error *err);
 
 /* --- diff --- */
 void diff_topology(struct differ *differ);
@@ -132,12 +141,14 @@ void diff_v7(struct differ *differ);
 void diff_regs(struct differ *differ);
 void diff_memory(struct differ *differ);
 void diff_filter(struct differ *differ);
+void diff_fw_regs(struct differ *differ);
 void diff_guard(struct differ *differ);
 void diff_realm(struct differ *differ);
 void diff_s390(struct differ *differ);
 
 bool present_regs(const struct sdeistate *state);
 bool present_memory(const struct sdeistate *state);
+bool present_fw_regs(const struct sdeistate *state);
 bool present_filter(const struct sdeistate *state);
 bool present_guard(const struct sdeistate *state);
 bool present_realm(const struct sdeistate *state);

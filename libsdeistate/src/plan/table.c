@@ -19,6 +19,7 @@
 const struct part plan[] = {
 	PART(TOPOLOGY, ON_ALL, OF_ANY, topology),
 	PART(S390, ON_ALL, OF(S390), s390),
+	OPTIONAL_PART(FW_REGS, ON_ALL, OF_ARM, fw_regs),
 	OPTIONAL_PART(FILTER, ON_ALL, OF_ARM, filter),
 	OPTIONAL_PART(GUARD, ON_ALL, OF_ARM, guard),
 	PART(SDEI_EXPOSED, ON_QUEUE, OF_ARM, exposed),

@@ -65,8 +65,6 @@ static int capture_parts(struct capture *capture)
 	if (!ret && capture->state->vm.profile >= KVMCORE_NR_PROFILES)
 		return error_set(capture->err, SDEISTATE_INCOMPATIBLE, -EOPNOTSUPP, "vm", "profile",
 				 "below %d|%u", KVMCORE_NR_PROFILES, capture->state->vm.profile);
-	if (!ret && capture->options->kind == SDEISTATE_FINAL)
-		ret = capture_refuse(capture);
 	if (!ret)
 		ret = check_version(capture);
 	for (unsigned int i = 1; i < plan_length && !ret; i++)

@@ -175,6 +175,8 @@ int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
 	if (state->realm && again->realm)
 		ret = take_history(again->realm, state->realm, err);
 	if (!ret)
+		ret = adopt_fw_regs(again, state, err);
+	if (!ret)
 		ret = compare(state, again, err);
 	if (ret)
 		return ret;

@@ -19,6 +19,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/plan/exposed.c
 	src/plan/fields.c
 	src/plan/filter.c
+	src/plan/fw_regs.c
 	src/plan/groups.c
 	src/plan/guard.c
 	src/plan/layouts.c
@@ -55,6 +56,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/wire/encode_sdei.c
 	src/wire/encode_vm.c
 	src/wire/filter.c
+	src/wire/fw_regs.c
 	src/wire/guard.c
 	src/wire/realm.c
 	src/wire/s390.c

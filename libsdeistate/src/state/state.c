@@ -31,6 +31,7 @@ struct sdeistate *sdeistate_free(struct sdeistate *state)
 	free(state->handlers);
 	free(state->vcpu_events);
 	free(state->pending);
+	free(state->fw_regs);
 	free(state->filter);
 	free(state->guarded);
 	free(state->shared);

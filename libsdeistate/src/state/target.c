@@ -92,11 +92,8 @@ static int look(struct target *target, struct sdeistate **found)
 }
 
 /* What a destination must not hold, whether or not the state has the like. */
-static void look_further(struct target *target, struct sdeistate *found)
+static void look_further(struct target *target, const struct sdeistate *found)
 {
-	struct sdeistate_error err = { .code = 0 };
-	const struct capture capture = { .port = target->port, .state = found, .err = &err };
-
 	if (found->n_filter)
 		obstacle(target, SDEISTATE_VM_NOT_FRESH, "SMCCC filter", "ranges", "none|%u",
 			 found->n_filter);
@@ -104,9 +101,7 @@ static void look_further(struct target *target, struct sdeistate *found)
 		obstacle(target, SDEISTATE_VM_NOT_FRESH, "MMIO guard", "state",
 			 "nothing enrolled, guarded or shared|%u, %u, %u", found->guard.enrolled,
 			 found->n_guarded, found->n_shared);
-	if (capture_refuse(&capture))
-		obstacle(target, err.reason, err.object, err.field, "%s|%s", err.expected,
-			 err.actual);
+	check_fw_regs_left(target);
 }
 
 /* Everything that stands in the way, into target->obstacles. Return: 0 also with obstacles */
