@@ -191,7 +191,14 @@ def test_event_logs(directory):
     for cut in range(60, len(whole) - 110, 7):
         done = run("verify", "--log", write(directory, "cut", whole[:cut]), "--image", image, "--rim", RIM)
         check(done.returncode in (8, 14), "a log that was cut off is not accepted", str(cut))
-    expect(0, "show", write(directory, "log", whole))
+    path = write(directory, "log", log(page, event(2, 0xd, value, b"x")))
+    shown = ask("show", path)["events"]
+    check([e["register"] for e in shown] == ["RIM"] * 4 + ["REM1"], "show tells the register", str(shown))
+    check(shown[0]["REALM_CREATE"]["s2sz"] == 40 and shown[0]["type"] == "EV_EVENT_TAG" and
+          shown[1]["INIT_RIPAS"] == {"base": "0x80000000", "size": "0x1000"} and
+          shown[3]["REC_CREATE"]["x0"] == "0x83000000" and shown[2]["name"] == "KERNEL", "in words", str(shown))
+    told = ask("compute", "--log", path, "--image", write(directory, "other", b"x"), "--image", image)
+    check(told["rim"] == RIM and told["rem"][1] == rem, "a log can be computed as well", str(told))
 
 
 def test_explain_names_each_cause(directory):
