@@ -52,12 +52,14 @@ static json_t *rim_json(const struct measured *m)
 static int report(const struct tool *tool, const struct explanation *e, const struct measured *a,
 		  const struct measured *b)
 {
-	json_t *json = json_pack("{s:b, s:s, s:s, s:o, s:o}", "equal", e->cause == CAUSE_NONE,
-				 "cause", cause_name(e->cause), "advice", cause_advice(e->cause),
-				 "rim_a", rim_json(a), "rim_b", rim_json(b));
+	json_t *json =
+		json_pack("{s:b, s:s, s:s, s:o, s:o}", "equal", e->cause == SDEISTATE_CAUSE_NONE,
+			  "cause", sdeistate_realm_cause_name(e->cause), "advice",
+			  sdeistate_realm_cause_advice(e->cause), "rim_a", rim_json(a), "rim_b",
+			  rim_json(b));
 	int ret;
 
-	if (e->cause != CAUSE_NONE) {
+	if (e->cause != SDEISTATE_CAUSE_NONE) {
 		json_object_set_new(json, "step", json_integer((json_int_t)e->op));
 		json_object_set_new(json, "field", json_string(e->what));
 		json_object_set_new(json, "a", json_string(e->a));
@@ -72,7 +74,7 @@ static int report(const struct tool *tool, const struct explanation *e, const st
 	if (e->has_offset)
 		json_object_set_new(json, "offset", json_integer(e->offset));
 	ret = tool_result(tool, json);
-	return ret ? ret : e->cause == CAUSE_NONE ? EXIT_CODE_OK : EXIT_CODE_DIFFERS;
+	return ret ? ret : e->cause == SDEISTATE_CAUSE_NONE ? EXIT_CODE_OK : EXIT_CODE_DIFFERS;
 }
 
 static int load(struct tool *tool, const struct input_args *args, const char *path,

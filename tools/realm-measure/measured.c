@@ -48,7 +48,7 @@ static uint64_t count_granules(const struct steps *steps)
 			continue;
 		image.size = step->mem.blob->size;
 		image.lead = (uint32_t)(step->mem.ipa % KVMCORE_GRANULE_SIZE);
-		n += step->mem.blob->granule ? 0 : kvmcore_image_granules(&image);
+		n += step->mem.blob->digests ? 0 : kvmcore_image_granules(&image);
 	}
 	return n;
 }

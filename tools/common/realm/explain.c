@@ -9,40 +9,6 @@
 
 #define FDT_MAGIC_BYTES "\xd0\x0d\xfe\xed"
 
-static const struct {
-	const char *name, *advice;
-} causes[CAUSE_NR] = {
-	[CAUSE_NONE] = { "none", "Both lists give the same RIM." },
-	[CAUSE_RULE] = { "rule",
-			 "They are measured by different versions of the RMM specification." },
-	[CAUSE_HASH] = { "hash", "The realms use different hash algorithms." },
-	[CAUSE_HOST_LIMITS] = { "host-limits", "Breakpoints, watchpoints, SVE or PMU follow the "
-					       "host or a -c file." },
-	[CAUSE_IPA_SIZE] = { "ipa-size", "The VMM or the size of RAM asks for another IPA size." },
-	[CAUSE_RAM_RANGE] = { "ram-range", "RAM has another size or place (-m)." },
-	[CAUSE_TABLES] = { "tables", "Translation tables exist at other levels, so RIPAS counts in "
-				     "other blocks." },
-	[CAUSE_DEVICE_TREE] = { "device-tree",
-				"The VMM loads another device tree than was measured." },
-	[CAUSE_IMAGE] = { "image", "A kernel, initrd or firmware file is another one." },
-	[CAUSE_PAGE_CONTENT] = { "page-content", "A page holds other bytes." },
-	[CAUSE_PAGE_ORDER] = { "page-order", "The same pages are added in another order." },
-	[CAUSE_PLACEMENT] = { "placement", "An image lies at another address." },
-	[CAUSE_ENTRY] = { "entry", "The primary CPU starts with other registers." },
-	[CAUSE_STEP_ORDER] = { "step-order", "The VMMs take their steps in another order." },
-	[CAUSE_LENGTH] = { "length", "One list goes on where the other ends." },
-};
-
-const char *cause_name(enum cause cause)
-{
-	return causes[cause].name;
-}
-
-const char *cause_advice(enum cause cause)
-{
-	return causes[cause].advice;
-}
-
 /* Steps one by one, images page by page; what only prints or is never measured is left out. */
 struct walk {
 	const struct steps *steps;
@@ -72,7 +38,7 @@ static uint64_t pages_of(const struct step *step)
 		.lead = (uint32_t)(step->mem.ipa % KVMCORE_GRANULE_SIZE),
 	};
 
-	return blob->granule ? blob->n_granules : kvmcore_image_granules(&image);
+	return blob->digests ? blob->n_granules : kvmcore_image_granules(&image);
 }
 
 static bool next(struct walk *w, struct op *op)
@@ -107,7 +73,7 @@ static bool page_bytes(const struct op *op, uint8_t page[KVMCORE_GRANULE_SIZE])
 
 	if (step->kind != STEP_IMAGE)
 		return content_bytes(&step->mem.content, page);
-	if (step->mem.blob->granule)
+	if (step->mem.blob->digests)
 		return false;
 	memset(page, 0, KVMCORE_GRANULE_SIZE);
 	lead = step->mem.ipa % KVMCORE_GRANULE_SIZE;
@@ -129,13 +95,13 @@ static int page_digest(const struct op *op, enum kvmcore_hash hash, struct kvmco
 
 	if (page_bytes(op, page))
 		return kvmcore_digest(hash, page, sizeof(page), digest);
-	*digest = op->step->kind == STEP_IMAGE ? op->step->mem.blob->granule[op->page]
+	*digest = op->step->kind == STEP_IMAGE ? blob_digest(op->step->mem.blob, op->page)
 					       : op->step->mem.content.digest;
 	return 0;
 }
 
-static void tell(struct explanation *out, enum cause cause, const char *what, const char *a,
-		 const char *b)
+static void tell(struct explanation *out, enum sdeistate_realm_cause cause, const char *what,
+		 const char *a, const char *b)
 {
 	out->cause = cause;
 	snprintf(out->what, sizeof(out->what), "%s", what);
@@ -143,8 +109,8 @@ static void tell(struct explanation *out, enum cause cause, const char *what, co
 	snprintf(out->b, sizeof(out->b), "%s", b);
 }
 
-static bool differ(struct explanation *out, enum cause cause, const char *what, uint64_t a,
-		   uint64_t b)
+static bool differ(struct explanation *out, enum sdeistate_realm_cause cause, const char *what,
+		   uint64_t a, uint64_t b)
 {
 	char text_a[24], text_b[24];
 
@@ -161,34 +127,49 @@ static int level_of(const struct kvmcore_realm_params *p)
 	return p->level_start == LEVEL_START_LINUX ? kvmcore_level_start(p->s2sz) : p->level_start;
 }
 
+static bool take(struct explanation *out, const struct sdeistate_realm_difference *d)
+{
+	return differ(out, d->cause, d->what, d->a, d->b);
+}
+
+static struct sdeistate_realm_limits limits_of(const struct kvmcore_realm_params *p)
+{
+	return (struct sdeistate_realm_limits){
+		.hash = p->hash,
+		.flags = p->flags,
+		.s2sz = p->s2sz,
+		.sve_vl = p->sve_vl,
+		.num_bps = p->num_bps,
+		.num_wps = p->num_wps,
+		.pmu_num_ctrs = p->pmu_num_ctrs,
+		.level_start = level_of(p),
+	};
+}
+
 static bool compare_create(const struct kvmcore_realm_params *a,
 			   const struct kvmcore_realm_params *b, struct explanation *out)
 {
-	return differ(out, CAUSE_HASH, "hash_algo", a->hash, b->hash) ||
-	       differ(out, CAUSE_HOST_LIMITS, "num_bps", a->num_bps, b->num_bps) ||
-	       differ(out, CAUSE_HOST_LIMITS, "num_wps", a->num_wps, b->num_wps) ||
-	       differ(out, CAUSE_HOST_LIMITS, "sve_vl", a->sve_vl, b->sve_vl) ||
-	       differ(out, CAUSE_HOST_LIMITS, "pmu_num_ctrs", a->pmu_num_ctrs, b->pmu_num_ctrs) ||
-	       differ(out, CAUSE_HOST_LIMITS, "flags", a->flags, b->flags) ||
-	       differ(out, CAUSE_IPA_SIZE, "s2sz", a->s2sz, b->s2sz) ||
-	       differ(out, CAUSE_TABLES, "start level", (uint64_t)level_of(a),
-		      (uint64_t)level_of(b));
+	const struct sdeistate_realm_limits x = limits_of(a), y = limits_of(b);
+	struct sdeistate_realm_difference d;
+
+	return sdeistate_realm_compare_limits(&x, &y, &d) && take(out, &d);
+}
+
+static struct kvmcore_realm_step rec_of(const struct kvmcore_rec *rec)
+{
+	struct kvmcore_realm_step step = { .flags = rec->flags, .pc = rec->pc };
+
+	memcpy(step.gprs, rec->gprs, sizeof(step.gprs));
+	return step;
 }
 
 static bool compare_rec(const struct kvmcore_rec *a, const struct kvmcore_rec *b,
 			struct explanation *out)
 {
-	char name[8];
+	const struct kvmcore_realm_step x = rec_of(a), y = rec_of(b);
+	struct sdeistate_realm_difference d;
 
-	if (differ(out, CAUSE_ENTRY, "pc", a->pc, b->pc) ||
-	    differ(out, CAUSE_ENTRY, "flags", a->flags, b->flags))
-		return true;
-	for (unsigned int i = 0; i < KVMCORE_REC_GPRS; i++) {
-		snprintf(name, sizeof(name), "x%u", i);
-		if (differ(out, CAUSE_ENTRY, name, a->gprs[i], b->gprs[i]))
-			return true;
-	}
-	return false;
+	return sdeistate_realm_compare_rec(&x, &y, &d) && take(out, &d);
 }
 
 /* By its name, or by how it begins. */
@@ -249,8 +230,9 @@ static bool comes_later(struct walk w, const struct op *wanted, enum kvmcore_has
 static void explain_address(const struct op *a, const struct op *b, const struct walk *wb,
 			    enum kvmcore_hash hash, struct explanation *out)
 {
-	differ(out, comes_later(*wb, a, hash) ? CAUSE_PAGE_ORDER : CAUSE_PLACEMENT, "ipa", a->ipa,
-	       b->ipa);
+	differ(out,
+	       comes_later(*wb, a, hash) ? SDEISTATE_CAUSE_PAGE_ORDER : SDEISTATE_CAUSE_PLACEMENT,
+	       "ipa", a->ipa, b->ipa);
 	out->has_page = true;
 	out->ipa = a->ipa;
 }
@@ -266,7 +248,7 @@ static int compare_data(const struct op *a, const struct op *b, const struct wal
 		explain_address(a, b, wb, hash, out);
 		return 0;
 	}
-	if (differ(out, CAUSE_PAGE_CONTENT, "measure flag", a->step->mem.flags,
+	if (differ(out, SDEISTATE_CAUSE_PAGE_CONTENT, "measure flag", a->step->mem.flags,
 		   b->step->mem.flags) ||
 	    !a->step->mem.flags)
 		return 0;
@@ -280,9 +262,10 @@ static int compare_data(const struct op *a, const struct op *b, const struct wal
 	name_page(a, &da, hash, text_a, sizeof(text_a));
 	name_page(b, &db, hash, text_b, sizeof(text_b));
 	tell(out,
-	     is_device_tree(a) || is_device_tree(b)                       ? CAUSE_DEVICE_TREE
-	     : a->step->kind == STEP_IMAGE || b->step->kind == STEP_IMAGE ? CAUSE_IMAGE
-									  : CAUSE_PAGE_CONTENT,
+	     is_device_tree(a) || is_device_tree(b) ? SDEISTATE_CAUSE_DEVICE_TREE
+	     : a->step->kind == STEP_IMAGE || b->step->kind == STEP_IMAGE
+		     ? SDEISTATE_CAUSE_IMAGE
+		     : SDEISTATE_CAUSE_PAGE_CONTENT,
 	     "content", text_a, text_b);
 	out->has_page = true;
 	out->ipa = a->ipa;
@@ -293,11 +276,12 @@ static int compare_data(const struct op *a, const struct op *b, const struct wal
 static int compare(const struct op *a, const struct op *b, const struct walk *wb,
 		   enum kvmcore_hash hash, struct explanation *out)
 {
-	enum cause range = CAUSE_RAM_RANGE;
+	enum sdeistate_realm_cause range = SDEISTATE_CAUSE_RAM_RANGE;
 
 	if (a->kind != b->kind) {
 		tell(out,
-		     a->kind == STEP_RTT || b->kind == STEP_RTT ? CAUSE_TABLES : CAUSE_STEP_ORDER,
+		     a->kind == STEP_RTT || b->kind == STEP_RTT ? SDEISTATE_CAUSE_TABLES
+								: SDEISTATE_CAUSE_STEP_ORDER,
 		     "step", step_name(a->kind), step_name(b->kind));
 		return 0;
 	}
@@ -313,7 +297,7 @@ static int compare(const struct op *a, const struct op *b, const struct walk *wb
 	default:
 		if (!differ(out, range, "base", a->ipa, b->ipa) &&
 		    !differ(out, range, "top", a->step->mem.top, b->step->mem.top))
-			differ(out, CAUSE_TABLES, "level", (uint64_t)a->step->mem.level,
+			differ(out, SDEISTATE_CAUSE_TABLES, "level", (uint64_t)a->step->mem.level,
 			       (uint64_t)b->step->mem.level);
 		return 0;
 	}
@@ -329,7 +313,7 @@ int explain(const struct steps *a, const struct steps *b, struct explanation *ou
 	int ret = 0;
 
 	if (a->rule != b->rule)
-		tell(&e, CAUSE_RULE, "rule", kvmcore_rule_name(a->rule),
+		tell(&e, SDEISTATE_CAUSE_RULE, "rule", kvmcore_rule_name(a->rule),
 		     kvmcore_rule_name(b->rule));
 	while (!ret && !e.cause && more_a && more_b) {
 		e.op++;
@@ -343,7 +327,7 @@ int explain(const struct steps *a, const struct steps *b, struct explanation *ou
 	}
 	if (!ret && !e.cause && more_a != more_b) {
 		e.op++;
-		tell(&e, CAUSE_LENGTH, "step", more_a ? step_name(op_a.kind) : "the end",
+		tell(&e, SDEISTATE_CAUSE_LENGTH, "step", more_a ? step_name(op_a.kind) : "the end",
 		     more_b ? step_name(op_b.kind) : "the end");
 	}
 	if (!ret)

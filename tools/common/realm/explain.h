@@ -7,38 +7,20 @@
  * parameters and the bytes that were loaded). Fill both, each image as a blob with its bytes or, where
  * only they are known, with the digests of its granules; then ask:
  *
- *	if (!explain(&recorded, &done, &e) && e.cause != CAUSE_NONE)
- *		... step e.op: e.what is e.a there and e.b here; cause_name(e.cause), cause_advice(e.cause)
+ *	if (!explain(&recorded, &done, &e) && e.cause != SDEISTATE_CAUSE_NONE)
+ *		... step e.op: e.what is e.a there and e.b here; sdeistate_realm_cause_name(e.cause) ...
  *
  * Neither list is run: a step that the RMM would refuse is compared like any other.
  */
 #ifndef TOOLS_COMMON_REALM_EXPLAIN_H
 #define TOOLS_COMMON_REALM_EXPLAIN_H
 
-#include "steps.h"
+#include "common/realm/steps.h"
 
-/* Why two RIMs differ; names are stable (docs/measurements.md, "Causes"). */
-enum cause {
-	CAUSE_NONE, /* they do not */
-	CAUSE_RULE,
-	CAUSE_HASH,
-	CAUSE_HOST_LIMITS,
-	CAUSE_IPA_SIZE,
-	CAUSE_RAM_RANGE,
-	CAUSE_TABLES,
-	CAUSE_DEVICE_TREE,
-	CAUSE_IMAGE,
-	CAUSE_PAGE_CONTENT,
-	CAUSE_PAGE_ORDER,
-	CAUSE_PLACEMENT,
-	CAUSE_ENTRY,
-	CAUSE_STEP_ORDER,
-	CAUSE_LENGTH,
-	CAUSE_NR
-};
+#include <sdeistate/realm.h>
 
 struct explanation {
-	enum cause cause;
+	enum sdeistate_realm_cause cause;
 	uint64_t op; /* number of the first one that differs, from 1; a page is an op */
 	unsigned int line_a, line_b; /* where the lists say it; 0: nowhere */
 	char what[48];               /* parameter, or the kind of step */
@@ -51,16 +33,10 @@ struct explanation {
 
 /**
  * explain() - find the first step in which two lists differ
- * @out: written on success only; CAUSE_NONE if both give the same RIM
+ * @out: written on success only; SDEISTATE_CAUSE_NONE if both give the same RIM
  *
  * Return: 0; -ENOMEM, -EIO of hashing.
  */
 int explain(const struct steps *a, const struct steps *b, struct explanation *out);
-
-/** cause_name() - e.g. "device-tree" */
-const char *cause_name(enum cause cause);
-
-/** cause_advice() - what it probably comes from, in words */
-const char *cause_advice(enum cause cause);
 
 #endif

@@ -34,9 +34,14 @@ static int ripas(struct run *run, const struct step *step, struct outcome *out)
 	enum kvmcore_ripas_policy policy = run->steps->rule == KVMCORE_RULE_BET0
 						   ? KVMCORE_RIPAS_RFC_V1
 						   : KVMCORE_RIPAS_LARGEST;
+	int ret;
 
-	return kvmcore_builder_init_ripas_range(run->builder, step->mem.ipa, step->mem.top, policy,
-						&out->walk);
+	if (step->mem.has_policy)
+		policy = step->mem.policy;
+	ret = kvmcore_builder_init_ripas_range(run->builder, step->mem.ipa, step->mem.top, policy,
+					       &out->walk);
+	return ret > 0 && step->mem.stops && out->walk.end == step->mem.stop ? KVMCORE_RMI_SUCCESS
+									     : ret;
 }
 
 static int ripas_level(struct run *run, const struct step *step)
@@ -72,10 +77,13 @@ static int image_by_digests(struct run *run, const struct step *step)
 	int ret = KVMCORE_RMI_SUCCESS;
 
 	for (uint64_t i = 0; !ret && i < blob->n_granules; i++, ipa += KVMCORE_GRANULE_SIZE) {
+		const struct kvmcore_digest digest = blob_digest(blob, i);
+
 		ret = kvmcore_builder_map(run->builder, ipa, 3);
+		if (!ret && step->mem.ripas_first)
+			ret = kvmcore_builder_init_ripas_level(run->builder, ipa, 3);
 		if (!ret)
-			ret = kvmcore_builder_data(run->builder, ipa, KVMCORE_DATA_MEASURE,
-						   &blob->granule[i]);
+			ret = kvmcore_builder_data(run->builder, ipa, step->mem.flags, &digest);
 	}
 	return ret;
 }
@@ -89,7 +97,7 @@ static int image(struct run *run, const struct step *step)
 		.lead = (uint32_t)(step->mem.ipa & (KVMCORE_GRANULE_SIZE - 1)),
 	};
 
-	if (blob->granule)
+	if (blob->digests)
 		return image_by_digests(run, step);
 	return kvmcore_builder_image(run->builder, step->mem.ipa - bytes.lead, &bytes, run->threads,
 				     run->progress ? run->progress->report : NULL,

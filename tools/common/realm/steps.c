@@ -35,12 +35,18 @@ struct blob *blob_free(struct blob *blob)
 		munmap((void *)(uintptr_t)blob->bytes, blob->size);
 	else if (!blob->borrowed)
 		free((void *)(uintptr_t)blob->bytes);
-	if (!blob->borrowed)
-		free(blob->granule);
 	free(blob->name);
 	free(blob->path);
 	free(blob);
 	return NULL;
+}
+
+struct kvmcore_digest blob_digest(const struct blob *blob, uint64_t i)
+{
+	struct kvmcore_digest digest = { { 0 } };
+
+	memcpy(digest.bytes, blob->digests + i * blob->digest_size, blob->digest_size);
+	return digest;
 }
 
 void steps_free(struct steps *steps)

@@ -47,9 +47,11 @@ struct blob {
 	char *path; /* NULL: the bytes below */
 	const uint8_t *bytes;
 	uint64_t size;
-	bool mapped;                    /* bytes are a mapping, else malloc'ed */
-	bool borrowed;                  /* bytes and granule are somebody else's */
-	struct kvmcore_digest *granule; /* instead of bytes: digests of n_granules granules */
+	bool mapped;   /* bytes are a mapping, else malloc'ed */
+	bool borrowed; /* bytes and digests are somebody else's */
+	const uint8_t
+		*digests; /* instead of bytes: of n_granules granules, digest_size each; borrowed */
+	size_t digest_size;
 	uint64_t n_granules;
 };
 
@@ -63,6 +65,11 @@ struct step {
 			int level;
 			struct content content;
 			struct blob *blob;
+			bool ripas_first; /* STEP_IMAGE: each page becomes RAM before, as RFC v1 has it */
+			bool has_policy; /* STEP_RIPAS: not the one that goes with the rule */
+			enum kvmcore_ripas_policy policy;
+			bool stops; /* STEP_RIPAS: refused at @stop, which is all right */
+			uint64_t stop;
 		} mem;
 		struct kvmcore_rec rec;
 		struct {
@@ -95,6 +102,9 @@ int steps_take_blob(struct steps *steps, struct blob *blob);
 
 /** blob_free() - NULL is allowed. Return: NULL */
 struct blob *blob_free(struct blob *blob);
+
+/** blob_digest() - the digest of granule @i of a blob that has digests */
+struct kvmcore_digest blob_digest(const struct blob *blob, uint64_t i);
 
 /** step_name() - the word a script uses for it */
 const char *step_name(enum step_kind kind);
