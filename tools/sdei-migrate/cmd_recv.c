@@ -147,9 +147,9 @@ static json_t *visit_json(const struct service *service, const struct visit_resu
 	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:I, s:b}", "event", "session", "reason",
 			 "ok", "exit", 0, "session", id_json(&offer->session), "vm",
 			 id_json(&offer->vm.uuid), "state",
-			 !committed                                     ? "aborted"
-			 : service->receiver.stay_paused || offer->held ? "paused"
-									: "running",
+			 !committed           ? "aborted"
+			 : result->visit.held ? "paused"
+					      : "running",
 			 "blob_bytes", (json_int_t)result->visit.times.blob_size, "insecure",
 			 service->receiver.mover.insecure_no_tls);
 }

@@ -244,7 +244,8 @@ static json_t *times_json(const struct transport_session_times *times)
 			 "done", (json_int_t)times->done);
 }
 
-static json_t *result(const struct sender *sender, const struct transport_session_times *times)
+static json_t *result(const struct sender *sender, const struct transport_progress *progress,
+		      const struct transport_session_times *times)
 {
 	const struct transport_offer *offer = &sender->session.offer;
 
@@ -252,7 +253,7 @@ static json_t *result(const struct sender *sender, const struct transport_sessio
 			 "reason", "ok", "exit", 0, "session", id_json(&offer->session), "vm",
 			 id_json(&offer->vm.uuid), "snapshot", id_json(&offer->snapshot), "state",
 			 "committed", "vm_state", "source", "ended", "destination",
-			 offer->held ? "paused" : "running", "blackout_us",
+			 progress->held ? "paused" : "running", "blackout_us",
 			 (json_int_t)times->blackout, "phases_us", times_json(times), "blob_bytes",
 			 (json_int_t)times->blob_size, "insecure", sender->mover.insecure_no_tls);
 }
@@ -308,7 +309,7 @@ static int run_send(struct tool *tool, void *opaque)
 				   &sender.mover.deadlines, &source_ops, &sender, &progress, &times,
 				   &err))
 		return report(tool, &sender, &progress, &err);
-	return tool_result(tool, result(&sender, &times));
+	return tool_result(tool, result(&sender, &progress, &times));
 }
 
 #define AT(member) offsetof(struct send_args, member)

@@ -254,10 +254,10 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 static int op_commit(void *ctx, bool *refused, struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
-	const int ret = transport_control_commit(visitor->control, id_of(visitor),
-						 visitor->receiver->stay_paused ||
-							 visitor->session.offer.held,
-						 err);
+	const bool held = visitor->receiver->stay_paused || visitor->session.offer.held;
+	const int ret = transport_control_commit(visitor->control, id_of(visitor), held, err);
+
+	visitor->result->visit.held = held;
 
 	*refused = ret && is_refusal(ret);
 	return ret;

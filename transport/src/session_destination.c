@@ -242,6 +242,7 @@ static void tell_done(struct destination *dest)
 	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
 
 	if (fault(dest, TRANSPORT_STEP_RECV_DONE, NULL) == 0 &&
+	    transport_wire_put_u32(&body, S_TAG_HELD, dest->visit->held) == 0 &&
 	    session_link_outcome(&dest->link, TRANSPORT_OUTCOME_COMMITTED, &body, NULL) == 0)
 		session_link_send(&dest->link, MESSAGE_DONE, &body, NULL);
 	transport_buffer_free(&body);

@@ -242,8 +242,10 @@ static int wait_done(struct source *source, struct transport_error *err)
 	if (!ret)
 		ret = session_link_read_outcome(&source->link, TRANSPORT_OUTCOME_COMMITTED, &in,
 						&source->link.proof, err);
-	if (!ret)
+	if (!ret) {
+		source->progress->held = transport_fields_u32(&in.fields, S_TAG_HELD, 0) != 0;
 		ret = fault(source, TRANSPORT_STEP_SEND_DONE, err);
+	}
 	session_in_release(&in);
 	return ret ? ret : move(source, TRANSPORT_EVENT_DONE, err);
 }

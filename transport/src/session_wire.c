@@ -78,6 +78,10 @@ static const struct transport_rule aborted[] = {
 	SIGNATURE,
 	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
 };
+static const struct transport_rule done[] = {
+	SIGNATURE,
+	{ S_TAG_HELD, TRANSPORT_WIRE_U32, 0, 0, false, false, "held" },
+};
 static const struct transport_rule outcome[] = { U32(S_TAG_OUTCOME, "outcome"), SIGNATURE };
 
 #define ROW(symbol, rules)                            \
@@ -94,7 +98,7 @@ static const struct {
 	ROW(PREFLIGHT, preflight), { MESSAGE_READY, NULL, 0 },
 	ROW(BASE, blob),           ROW(BLOB, blob),
 	ROW(PREPARED, prepared),   ROW(COMMIT, commit),
-	ROW(DONE, only_signature), ROW(ABORT, abort_rules),
+	ROW(DONE, done),           ROW(ABORT, abort_rules),
 	ROW(ABORTED, aborted),     ROW(RESOLVE, only_signature),
 	ROW(OUTCOME, outcome),     { MESSAGE_HEARTBEAT, NULL, 0 },
 };

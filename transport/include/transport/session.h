@@ -103,6 +103,7 @@ struct transport_progress {
 	enum transport_role role;
 	_Atomic int state; /* enum transport_session_state */
 	bool peers_error;  /* the error that came back is the peer's own */
+	bool held;         /* source, COMMITTED: the VM stays paused at the destination */
 };
 
 /** transport_session_move() - take a transition. Return: 0; -EPERM if it is forbidden now */
@@ -316,6 +317,7 @@ struct transport_destination_ops {
 /* What a connection was about. */
 struct transport_visit {
 	bool resolve; /* a question only; no session was begun */
+	bool held;    /* commit() sets it where the VM stays paused; the source is told */
 	struct transport_offer offer;
 	enum transport_outcome answered;
 	struct transport_session_times times;
