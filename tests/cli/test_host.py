@@ -143,7 +143,15 @@ def test_wrong_descriptions(directory):
     told = fails(2, "usage", "host", "--vm",
                  model(directory, "twice.json", vcpus=[{"mpidr": 1}, {"mpidr": 1}]), "--control",
                  os.path.join(directory, "s"))
-    check(told.get("field") == "vcpus", "two vCPUs of one name are refused", json.dumps(told))
+    check(told.get("field") == "vcpus" and told["actual"] == "vCPU 1: vcpu_id 1, MPIDR 0x1: EEXIST",
+          "two vCPUs of one name are refused, by name", json.dumps(told))
+    told = fails(2, "usage", "host", "--vm",
+                 model(directory, "twice.json", vcpus=one, exposed=[{"num": "0x400001"}, {"num": 0},
+                                                                    {"num": "0x400001"}]),
+                 "--control", os.path.join(directory, "s"))
+    check(told["expected"] == "every event once" and
+          told["actual"] == "exposed[0] and exposed[2] are 0x400001", "so is an event that is exposed twice",
+          json.dumps(told))
 
 
 def test_scripts(directory):

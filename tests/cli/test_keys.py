@@ -33,6 +33,12 @@ def test_nothing_is_overwritten(directory):
     fails(1, "io", "keygen", "--out", os.path.join(directory, "no", "k"))
 
 
+def test_no_name(directory):
+    for prefix in ("", directory + "/"):
+        told = fails(2, "usage", "keygen", "--out", prefix)
+        check(told["field"] == "--out" and not os.listdir(directory), "a prefix has a last part", told)
+
+
 def test_bad_key_files(directory):
     prefix = key(directory, "k")
     with host(directory) as vm:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vm commands: what they print, for calls, deliveries, registers, attributes, memory."""
 import json
+import subprocess
 
 import cli
 from cli import check, fails, host, model
@@ -92,6 +93,26 @@ def test_paused(directory):
               json.dumps(told))
         check(vm.vm("resume")["state"] == "running", "resume lets it run")
         vm.vm("call", "--vcpu", 0, "SDEI_VERSION")
+
+
+def test_what_it_says_of_its_state(directory):
+    prefix = cli.key(directory, "k")
+    with host(directory, model=plain(directory)) as vm, host(directory, "b", model=plain(directory),
+                                                             args=["--no-script"]) as there:
+        told = fails(4, "refused", "vm", "mmio", "--control", vm.control, "--vcpu", 0, "read", "0x1000",
+                     4, "--no-syndrome")
+        check("ARM_NISV_TO_USER" in told["expected"], "what an access without a syndrome needs", told)
+        receiver = subprocess.Popen(
+            [cli.PROGRAM, "recv", "--listen", f"unix:{directory}/s", "--control", there.control, "--key",
+             prefix + ".key", "--peer", prefix + ".crt", "--once", "--state", directory + "/there"],
+            stdout=subprocess.PIPE, text=True, env=cli.environment())
+        cli.wait_for_line(receiver)
+        cli.ask("send", "--control", vm.control, "--to", f"unix:{directory}/s", "--key", prefix + ".key",
+                "--peer", prefix + ".crt")
+        check(receiver.wait(20) == 0, "the VM is handed over")
+        receiver.stdout.close()
+        told = fails(11, "busy", "vm", "run", "--control", vm.control, "--vcpu", 0)
+        check(told["actual"] == "it is ended", "the one that was says so", told)
 
 
 def test_registers(directory):

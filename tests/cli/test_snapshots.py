@@ -237,6 +237,9 @@ def test_obstacles_are_all_named(directory):
             told = fails(6, "incompatible", *line)
             check(len(told["obstacles"]) >= 3, f"{line[0]} lists every obstacle",
                   json.dumps(told["obstacles"]))
+        found = {obstacle["field"]: (obstacle["expected"], obstacle["actual"])
+                 for obstacle in told["obstacles"]}
+        check(found["profile"] == ("spec", "kvm-v5"), "profiles by name", found)
         done = expect(6, "check", "--control", there.control, path)
         check(len(done.stderr.splitlines()) > 3 and not done.stdout, "in words too", done.stderr)
         check(there.vm("status")["may_run"] is True, "nothing was changed there")

@@ -26,6 +26,8 @@ static int run_keygen(struct tool *tool, void *opaque)
 	struct sdeistate_error error;
 	struct failure failure;
 
+	if (!*name)
+		return tool_usage(tool, "--out", "the beginning of three files' names, as /etc/a");
 	if (sdeistate_key_generate(sdeistate_key_type_find(args->type), &key, &error) ||
 	    sdeistate_key_save(key, args->out, args->name ? args->name : name,
 			       (unsigned int)args->days.value, &error)) {

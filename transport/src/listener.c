@@ -109,14 +109,29 @@ static bool is_stale(const struct sockaddr_un *address)
 	return ret < 0;
 }
 
+/* Here it is this host's files that fail, and not the network. */
+static int listen_unix_error(const char *uri, const char *path, int code,
+			     struct transport_error *err)
+{
+	struct stat st;
+
+	if (code == -EADDRINUSE && lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return transport_error_fill(err, -EEXIST, "io", uri, "path",
+					    "a free name, or a socket|%s",
+					    S_ISDIR(st.st_mode) ? "a folder" : "another file");
+	return code == -EADDRINUSE
+		       ? listen_error(uri, code, err)
+		       : transport_error_fill(err, code, "io", uri, "path", "|%s", strerror(-code));
+}
+
 static int listen_unix(struct transport_listener *listener, const char *path,
 		       struct transport_error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (!path[0] || strlen(path) >= sizeof(address.sun_path))
 		return transport_error_fill(err, -ENAMETOOLONG, "usage", listener->uri, "path",
-					    "at most %zu bytes|%zu", sizeof(address.sun_path) - 1,
+					    "1 to %zu bytes|%zu", sizeof(address.sun_path) - 1,
 					    strlen(path));
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (is_stale(&address))
@@ -124,14 +139,14 @@ static int listen_unix(struct transport_listener *listener, const char *path,
 	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listener->fd < 0 ||
 	    bind(listener->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return listen_error(listener->uri, -errno, err);
+		return listen_unix_error(listener->uri, path, -errno, err);
 	listener->unix_path = strdup(path);
 	if (!listener->unix_path) {
 		unlink(path);
 		return transport_error_fill(err, -ENOMEM, "no-memory", listener->uri, "", "|");
 	}
 	if (chmod(path, 0600) < 0 || listen(listener->fd, BACKLOG) < 0)
-		return listen_error(listener->uri, -errno, err);
+		return listen_unix_error(listener->uri, path, -errno, err);
 	return 0;
 }
 

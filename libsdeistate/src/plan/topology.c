@@ -221,16 +221,45 @@ static void check_sdei_info(struct target *target)
 			 have->n_events);
 }
 
+/* Names for people; the numbers are those of kvmcore/uapi.h. */
+static const char *word(const char *const *words, unsigned int n, uint32_t number)
+{
+	return number < n ? words[number] : "unknown";
+}
+
+static const char *type_word(uint32_t type)
+{
+	static const char *const words[KVMCORE_NR_VM_TYPES] = {
+		[KVMCORE_VM_ARM64] = "arm64",
+		[KVMCORE_VM_REALM] = "realm",
+		[KVMCORE_VM_S390] = "s390",
+		[KVMCORE_VM_PROTECTED] = "protected",
+	};
+
+	return word(words, KVMCORE_NR_VM_TYPES, type);
+}
+
+static const char *profile_word(uint32_t profile)
+{
+	static const char *const words[] = {
+		[KVMCORE_PROFILE_SPEC] = "spec",
+		[KVMCORE_PROFILE_KVM_V5] = "kvm-v5",
+		[KVMCORE_PROFILE_KVM_V7] = "kvm-v7",
+	};
+
+	return word(words, sizeof(words) / sizeof(words[0]), profile);
+}
+
 void check_topology(struct target *target)
 {
 	const struct sdeistate_vm *want = &target->state->vm, *have = &target->found->vm;
 
 	if (want->type != have->type)
-		obstacle(target, SDEISTATE_INCOMPATIBLE, "vm", "type", "%u|%u", want->type,
-			 have->type);
+		obstacle(target, SDEISTATE_INCOMPATIBLE, "vm", "type", "%s|%s",
+			 type_word(want->type), type_word(have->type));
 	if (want->profile != have->profile)
-		obstacle(target, SDEISTATE_INCOMPATIBLE, "vm", "profile", "%u|%u", want->profile,
-			 have->profile);
+		obstacle(target, SDEISTATE_INCOMPATIBLE, "vm", "profile", "%s|%s",
+			 profile_word(want->profile), profile_word(have->profile));
 	if (want->ipa_bits && have->ipa_bits && want->ipa_bits > have->ipa_bits)
 		obstacle(target, SDEISTATE_INCOMPATIBLE, "vm", "ipa_bits", "at least %u|%u",
 			 want->ipa_bits, have->ipa_bits);

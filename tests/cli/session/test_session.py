@@ -301,7 +301,8 @@ def test_folder_of_vms(directory):
 def test_stay_paused(directory):
     with Pair(directory) as pair:
         pair.start_recv("--stay-paused")
-        check(pair.send()[0] == 0, "the VM goes over")
+        code, told = pair.send()
+        check(code == 0 and told["vm_state"]["destination"] == "paused", "the VM goes over", told)
         check(pair.running() == "", "and waits")
         expect(0, "vm", "resume", "--control", pair.control("b"))
         check(pair.running() == "b", "for vm resume")
@@ -322,6 +323,9 @@ def test_usage(directory):
     prefix = key(directory, "k")
     common = ["--key", prefix + ".key", "--peer", prefix + ".crt", "--state", directory + "/s"]
     fails(2, "usage", "recv", "--listen", TLS, *common)
+    told = fails(1, "io", "recv", "--listen", "unix:" + directory, "--control", "c", *common)
+    check(told["actual"] == "a folder", "a folder is no place to listen at", told)
+    fails(1, "io", "recv", "--listen", "unix:/nonexistent/s", "--control", "c", *common)
     fails(2, "usage", "recv", "--listen", "ftp:x", "--control", "c", *common)
     fails(2, "usage", "send", "--control", "c", "--to", TLS, "--key", prefix + ".key")
     fails(15, "no-key", "send", "--control", "c", "--to", TLS, "--key", "/nonexistent", "--peer", prefix + ".crt")

@@ -271,6 +271,11 @@ static int run_mmio(struct step *step, json_t **json)
 	if (!there)
 		ret = kvmcore_vcpu_mmio(step->machine->core, (int)step->request.vcpu, &access,
 					&result, &reply);
+	if (ret == -ENOSYS)
+		/* As the kernel: KVM_RUN fails then (arch/arm64/kvm/mmio.c, io_mem_abort). */
+		return transport_error_fill(step->err, ret, "refused", "access", "syndrome",
+					    "one with a syndrome, or capability ARM_NISV_TO_USER "
+					    "(vm ioctl KVM_ENABLE_CAP)|neither");
 	if (ret)
 		return step_fail(step, ret);
 	*json = json_pack("{s:o, s:o, s:o}", "exit",

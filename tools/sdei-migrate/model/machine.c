@@ -89,10 +89,48 @@ static void make_port(struct machine *machine)
 
 /* --- building ------------------------------------------------------------------------------------- */
 
+/* What the ioctl @what stands for needs; KVM's own reasons. */
+static const char *needed(int code)
+{
+	switch (code) {
+	case -EEXIST:
+		return "no two of the same";
+	case -ERANGE:
+	case -E2BIG:
+		return "not so many";
+	case -ENOENT:
+		return "only features that the VM offers";
+	default:
+		return "values that KVM takes";
+	}
+}
+
 static int refuse(struct transport_error *err, const char *what, int code)
 {
-	return transport_error_fill(err, code, "usage", "model VM", what, "the core takes it|%s",
+	return transport_error_fill(err, code, "usage", "model VM", what, "%s|%s", needed(code),
 				    strerrorname_np(-code));
+}
+
+static int refuse_vcpu(struct transport_error *err, unsigned int i, const struct model_vcpu *vcpu,
+		       int code)
+{
+	return transport_error_fill(err, code, "usage", "model VM", "vcpus",
+				    "%s|vCPU %u: vcpu_id %u, MPIDR 0x%llx: %s", needed(code), i,
+				    (unsigned int)vcpu->vcpu_id, (unsigned long long)vcpu->mpidr,
+				    strerrorname_np(-code));
+}
+
+/* Which two events bear one number, told by name: the ioctl says only that there are such. */
+static int find_twice(const struct model_description *description, struct transport_error *err)
+{
+	for (unsigned int i = 0; i < description->n_exposed; i++)
+		for (unsigned int k = 0; k < i; k++)
+			if (description->exposed[i].num == description->exposed[k].num)
+				return transport_error_fill(
+					err, -EEXIST, "usage", "model VM", "exposed",
+					"every event once|exposed[%u] and exposed[%u] are 0x%llx",
+					k, i, (unsigned long long)description->exposed[i].num);
+	return 0;
 }
 
 static int add_memory(struct machine *machine, struct transport_error *err)
@@ -134,6 +172,9 @@ static int expose(struct machine *machine, struct transport_error *err)
 
 	if (description->n_exposed == 0)
 		return 0;
+	ret = find_twice(description, err);
+	if (ret)
+		return ret;
 	ret = kvmcore_ioctl(machine->core, -1, KVM_ARM_SDEI_COMMAND, &cmd);
 	return ret < 0 ? refuse(err, "exposed", ret) : 0;
 }
@@ -147,7 +188,7 @@ static int add_vcpu(struct machine *machine, const struct model_vcpu *vcpu,
 	int ret;
 
 	if (index < 0)
-		return refuse(err, "vcpus", index);
+		return refuse_vcpu(err, kvmcore_vcpu_count(machine->core), vcpu, index);
 	if (machine->description->config.type == KVMCORE_VM_S390)
 		return 0;
 	ret = kvmcore_ioctl(machine->core, index, KVMCORE_ARM_VCPU_INIT, &init);

@@ -16,7 +16,8 @@ int step_fail(struct step *step, int code)
 	switch (code) {
 	case -EBUSY:
 		return transport_error_fill(step->err, code, "busy", "model VM", "state",
-					    "a running VM|it is paused");
+					    "a running VM|it is %s",
+					    transport_vm_state_name(step->model->status.state));
 	case -EBADF:
 		return transport_error_fill(step->err, code, "usage", object, "", "one of %u|%u",
 					    kvmcore_vcpu_count(step->machine->core),
