@@ -3,6 +3,7 @@
 """snapshot, verify, show, diff, check, restore: what they do with good files."""
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -214,6 +215,31 @@ def test_expired(directory):
             check(ledger.execute("SELECT rule FROM overrides").fetchall() == [("expired",)],
                   "an expired one needs a word, too")
         ledger.close()
+
+
+def test_detached(directory):
+    with host(directory) as vm:
+        for kind in ("ed25519", "p256", "p384"):
+            prefix = key(directory, kind, kind)
+            path = os.path.join(directory, kind + ".snap")
+            line = ["snapshot", "--control", vm.control, "--key", prefix + ".key", "--any-destination"]
+            told = ask(*line, "-o", path, "--detached", "sshsig")
+            check(told["signature"] == path + ".sig", "the signature stands beside the file", told)
+            expect(0, "verify", path, "--trust", prefix + ".pub")
+            signers = path + ".signers"
+            with open(signers, "w", encoding="utf-8") as out:
+                out.write(told["allowed_signer"] + "\n")
+            with open(path, "rb") as file:
+                data = file.read()
+            for promise, code, content in (("accepts", 0, data), ("refuses a changed", 255, data + b"x")):
+                if not shutil.which("ssh-keygen"):
+                    print("no ssh-keygen (openssh-client): its verdict was not asked for")
+                    break
+                done = subprocess.run(["ssh-keygen", "-Y", "verify", "-f", signers, "-I", "sdei-migrate",
+                                       "-n", "sdei-migrate", "-s", path + ".sig"], input=content,
+                                      capture_output=True, check=False)
+                check(done.returncode == code, f"ssh-keygen {promise} file signed with {kind}", str(done))
+            fails(2, "usage", *line, "-o", "-", "--detached", "sshsig")
 
 
 def test_another_vm(directory):

@@ -8,12 +8,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define MAX_PUBS SDEISTATE_MAX_AUDIENCE
 
 struct snapshot_args {
-	const char *control, *key, *out;
+	const char *control, *key, *out, *detached;
 	struct option_list audience, recipients;
 	struct option_number expires_in;
 	struct policy_options policy;
@@ -162,6 +163,66 @@ static int seal(const struct snapshot_args *args, const struct transport_vm_info
 	return sdeistate_seal(&request, file, &error) ? failure_from(failure, &error) : 0;
 }
 
+/* A signature beside the file, and who ssh-keygen -Y verify has to be told made it. */
+struct detached {
+	char *path;
+	struct sdeistate_buffer armour, signer;
+};
+
+static void release_detached(struct detached *detached)
+{
+	free(detached->path);
+	sdeistate_buffer_free(&detached->armour);
+	sdeistate_buffer_free(&detached->signer);
+}
+
+static int sign_detached(const struct snapshot_args *args, const struct sdeistate_key *key,
+			 const struct sdeistate_buffer *file, struct detached *detached,
+			 struct failure *failure)
+{
+	OWNED_FD int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	struct sdeistate_error error;
+
+	if (!args->detached)
+		return 0;
+	if (asprintf(&detached->path, "%s.sig", args->out) < 0) {
+		detached->path = NULL;
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, args->out, NULL, NULL,
+				   NULL);
+	}
+	if (fd < 0 || write(fd, file->data, file->len) != (ssize_t)file->len ||
+	    lseek(fd, 0, SEEK_SET) < 0)
+		return failure_io(failure, "memory file", errno);
+	if (sdeistate_sshsig(key, fd, &detached->armour, &error) ||
+	    sdeistate_ssh_signer(sdeistate_key_pub(key), SDEISTATE_SSH_NAMESPACE, &detached->signer,
+				 &error))
+		return failure_from(failure, &error);
+	return 0;
+}
+
+/* The file first: a signature without it is nothing. */
+static int write_both(const struct snapshot_args *args, const struct sdeistate_buffer *file,
+		      const struct detached *detached, struct failure *failure)
+{
+	int ret = file_write(args->out, file->data, file->len, 0600, failure);
+
+	if (ret || !detached->path)
+		return ret;
+	return file_write(detached->path, detached->armour.data, detached->armour.len, 0600,
+			  failure);
+}
+
+static void add_detached(json_t *json, const struct detached *detached)
+{
+	const size_t len = detached->signer.len; /* with a newline */
+
+	if (!json || !detached->path)
+		return;
+	json_object_set_new(json, "signature", json_string(detached->path));
+	json_object_set_new(json, "allowed_signer",
+			    json_stringn((const char *)detached->signer.data, len ? len - 1 : 0));
+}
+
 static json_t *result(const struct snapshot_args *args, const struct transport_vm_info *info,
 		      const uint8_t id[SDEISTATE_ID_SIZE], const struct sdeistate_buffer *file,
 		      size_t records, uint64_t blackout)
@@ -184,6 +245,8 @@ static int check_args(struct tool *tool, const struct snapshot_args *args)
 				  "--to-audience PUB for each destination, or --any-destination");
 	if (strcmp(args->out, "-") == 0 && isatty(STDOUT_FILENO))
 		return tool_usage(tool, "-o", "a file; a snapshot is not printed on a terminal");
+	if (strcmp(args->out, "-") == 0 && args->detached)
+		return tool_usage(tool, "-o", "a file: the signature stands beside it as FILE.sig");
 	if (strcmp(args->out, "-") == 0)
 		tool_stdout_is_data(tool);
 	return 0;
@@ -196,7 +259,9 @@ static int run_snapshot(struct tool *tool, void *opaque)
 	OWNED_KEY struct sdeistate_key *key = NULL;
 	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
 	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer file = { 0 };
+	CLEANUP(release_detached) struct detached detached = { .path = NULL };
 	struct transport_vm_info info;
+	json_t *json;
 	struct transport_error err;
 	struct transport_id id;
 	struct failure failure;
@@ -217,15 +282,18 @@ static int run_snapshot(struct tool *tool, void *opaque)
 		failure_io(&failure, "random numbers", EIO);
 		return tool_fail(tool, &failure);
 	}
-	if (seal(args, &info, &records, key, id.bytes, &file, &failure))
+	if (seal(args, &info, &records, key, id.bytes, &file, &failure) ||
+	    sign_detached(args, key, &file, &detached, &failure))
 		return tool_fail(tool, &failure);
 	/* A file appears whole or not at all; a pipe may never take what it is given. */
 	if (strcmp(args->out, "-") != 0)
 		cancel_hold(&cancel);
-	if (file_write(args->out, file.data, file.len, 0600, &failure))
+	if (write_both(args, &file, &detached, &failure))
 		return tool_fail(tool, &failure);
 	cancel_hold(&cancel);
-	return tool_result(tool, result(args, &info, id.bytes, &file, records.len, blackout));
+	json = result(args, &info, id.bytes, &file, records.len, blackout);
+	add_detached(json, &detached);
+	return tool_result(tool, json);
 }
 
 #define AT(member) offsetof(struct snapshot_args, member)
@@ -263,6 +331,12 @@ static const struct option_row rows[] = {
 	  .offset = AT(recipients),
 	  .type = OPTION_LIST,
 	  .names = OPTION_NAMES_FILE },
+	{ .name = "--detached",
+	  .argument = "FORM",
+	  .help = "also sign the whole file, into FILE.sig, for ssh-keygen -Y verify",
+	  .offset = AT(detached),
+	  .type = OPTION_CHOICE,
+	  .choices = "sshsig" },
 	{ .name = "--expires-in",
 	  .argument = "SECONDS",
 	  .help = "refuse to restore it after that time",
