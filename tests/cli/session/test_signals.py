@@ -83,11 +83,12 @@ def test_send_to_nobody(directory):
     with Pair(directory, timeout=PATIENT) as pair, socket.create_server(("127.0.0.1", 0)) as mute:
         pair.uri = f"tcp:127.0.0.1:{mute.getsockname()[1]}"
         pair.start_send()
-        mute.accept()
+        connection, _ = mute.accept()
         pair.sender.send_signal(signal.SIGINT)
         code, told, took = outcome(pair.sender)
         check(cancelled(code, told) and took < PROMPT, "a handshake is cancelled", f"{code} {told}")
         check(told["vm_state"]["source"] == "running", "with what the VM is", told)
+        connection.close()
         pair.uri = "exec:sleep 50"
         pair.start_send()
         time.sleep(0.3)
