@@ -77,7 +77,7 @@ static int op_pause(void *ctx, struct transport_error *err)
 {
 	struct sender *sender = ctx;
 
-	return transport_control_pause(sender->control, id_of(sender), err);
+	return transport_control_pause_capture(sender->control, id_of(sender), err);
 }
 
 static int op_capture(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,

@@ -216,10 +216,11 @@ static int op_base(void *ctx, const struct transport_buffer *blob,
 	return issues.issue[0].code;
 }
 
-static int wait_prepared(struct visitor *visitor, struct transport_error *err)
+static int stage(struct visitor *visitor, const struct transport_stage *stage,
+		 uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	bool prepared = false;
-	int ret = transport_control_prepared(visitor->control, id_of(visitor), &prepared, err);
+	int ret = transport_control_stage_prepared(visitor->control, stage, digest, &prepared, err);
 
 	if (!ret && !prepared)
 		ret = transport_error_fill(err, -EAGAIN, "temporary", "VM", "prepared",
@@ -234,19 +235,17 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 	struct visitor *visitor = ctx;
 	const struct transport_offer *offer = &visitor->session.offer;
 	struct sdeistate_opened *opened = NULL;
-	struct transport_stage stage = { .session = offer->session,
-					 .generation = visitor->generation };
+	struct transport_stage request = { .session = offer->session,
+					   .generation = visitor->generation };
 	int ret = mover_open_seal(&visitor->receiver->mover, offer, SDEISTATE_KIND_FINAL, nonce,
 				  blob, &opened, err);
 
 	if (ret)
 		return ret;
-	stage.records = (struct transport_state){ opened->stream.data, opened->stream.len };
+	request.records = (struct transport_state){ opened->stream.data, opened->stream.len };
 	ret = fault_hit(TRANSPORT_STEP_RECV_STAGE, visitor->stream, err);
 	if (!ret)
-		ret = transport_control_stage(visitor->control, &stage, digest, err);
-	if (!ret)
-		ret = wait_prepared(visitor, err);
+		ret = stage(visitor, &request, digest, err);
 	sdeistate_opened_free(opened);
 	return ret;
 }

@@ -56,7 +56,7 @@ static int broken(const struct call *call, int code, struct transport_error *err
 	}
 }
 
-/* @unheard: the VMM has gone before it had the whole request. */
+/* @unheard: the VMM has gone before it had the whole request, be there another behind it or not. */
 static int push(struct transport_control *control, const struct call *call, bool *unheard,
 		struct transport_error *err)
 {
@@ -68,7 +68,8 @@ static int push(struct transport_control *control, const struct call *call, bool
 			return ret;
 	}
 	/* A VMM that refuses us may have closed already; what it said is still to be read. */
-	*unheard = ret == -EPIPE;
+	*unheard = ret == -EPIPE &&
+		   control->channel.out_done < TRANSPORT_WIRE_HEADER_SIZE + call->body.len;
 	return ret < 0 && ret != -EPIPE ? broken(call, ret, err) : 0;
 }
 
@@ -77,24 +78,26 @@ static int pull(struct transport_control *control, const struct call *call,
 {
 	int ret;
 
-	while ((ret = channel_receive(&control->channel)) == 0) {
+	/* It has just been asked: there is nothing to read yet. */
+	do {
 		ret = wait_for(control, POLLIN, call, err);
 		if (ret)
 			return ret;
-	}
+		ret = channel_receive(&control->channel);
+	} while (ret == 0);
 	return ret < 0 ? broken(call, ret, err) : 0;
 }
 
-static int check_header(struct transport_control *control, const struct call *call,
+static int check_header(const struct transport_control *control, const struct call *call,
 			struct transport_error *err)
 {
 	const struct transport_header *header = &control->channel.header;
 
-	if (header->type != call->verb->type || header->id != control->last_id ||
+	if (header->type != call->verb->type || header->id != call->id ||
 	    (header->flags & ~VERB_ERROR) != VERB_REPLY)
 		return transport_error_fill(err, -EBADMSG, "protocol", call->verb->object, "reply",
 					    "the reply to request %llu|type 0x%x, flags 0x%x",
-					    (unsigned long long)control->last_id, header->type,
+					    (unsigned long long)call->id, header->type,
 					    header->flags);
 	return 0;
 }
@@ -120,28 +123,92 @@ static int read_reply(struct transport_control *control, struct call *call,
 				    call->verb->n_reply, call->verb->object, &call->reply, err);
 }
 
-/* Send, wait, understand. The reply stays valid until the next call. */
-int call_make(struct transport_control *control, struct call *call, struct transport_error *err)
+static int queue(struct transport_control *control, struct call *call)
 {
 	const struct transport_header header = { (uint32_t)call->body.len, call->verb->type, 0,
 						 ++control->last_id };
 	const unsigned int n_fds = call->fds.n_fds;
-	bool unheard = false;
+
+	call->id = header.id;
+	call->fds.n_fds = 0;
+	return channel_queue(&control->channel, &header, &call->body, call->fds.fd, n_fds);
+}
+
+/* Wait for one reply and understand it; it stays valid until the next call. */
+static int take(struct transport_control *control, struct call *call, struct transport_error *err)
+{
 	int ret;
 
-	call->deadline = clock_now_ms() + control->timeout_ms;
 	channel_next(&control->channel);
-	call->fds.n_fds = 0;
-	ret = channel_queue(&control->channel, &header, &call->body, call->fds.fd, n_fds);
+	ret = pull(control, call, err);
+	return ret ? ret : read_reply(control, call, err);
+}
+
+bool call_is_ahead(const struct transport_control *control, enum transport_verb verb)
+{
+	return control->ahead && control->ahead->type == verb;
+}
+
+int call_take(struct transport_control *control, struct call *call, struct transport_error *err)
+{
+	call->id = control->ahead_id;
+	call->deadline = clock_now_ms() + control->timeout_ms;
+	control->ahead = NULL;
+	return take(control, call, err);
+}
+
+/* Nobody wants to know any more; what the VMM said does not matter, only that it said it. */
+static int drop_ahead(struct transport_control *control, struct transport_error *err)
+{
+	OWNED_CALL struct call dropped = { .verb = control->ahead, .id = control->ahead_id };
+
+	if (!control->ahead)
+		return 0;
+	control->ahead = NULL;
+	dropped.deadline = clock_now_ms() + control->timeout_ms;
+	channel_next(&control->channel);
+	return pull(control, &dropped, err);
+}
+
+static int never_heard(const struct call *call, struct transport_error *err)
+{
+	return transport_error_fill(err, -EPIPE, "peer", call->verb->object, "connection",
+				    "a VMM that takes a request|it was gone before");
+}
+
+static int make(struct transport_control *control, struct call *call, struct call *next,
+		struct transport_error *err)
+{
+	bool unheard = false;
+	int ret = drop_ahead(control, err);
+
+	if (ret)
+		return ret == -ECONNRESET ? never_heard(call, err) : ret;
+	call->deadline = clock_now_ms() + control->timeout_ms;
+	ret = queue(control, call);
+	if (!ret && next)
+		ret = queue(control, next);
 	if (ret)
 		return broken(call, ret, err);
 	ret = push(control, call, &unheard, err);
+	if (!ret && next) {
+		control->ahead = next->verb;
+		control->ahead_id = next->id;
+	}
 	if (!ret)
-		ret = pull(control, call, err);
-	if (ret == -ECONNRESET && unheard)
-		return transport_error_fill(err, -EPIPE, "peer", call->verb->object, "connection",
-					    "a VMM that takes a request|it was gone before");
-	return ret ? ret : read_reply(control, call, err);
+		ret = take(control, call, err);
+	return ret == -ECONNRESET && unheard ? never_heard(call, err) : ret;
+}
+
+int call_make(struct transport_control *control, struct call *call, struct transport_error *err)
+{
+	return make(control, call, NULL, err);
+}
+
+int call_make_two(struct transport_control *control, struct call *call, struct call *next,
+		  struct transport_error *err)
+{
+	return make(control, call, next, err);
 }
 
 int call_unsendable(const struct call *call, int code, struct transport_error *err)

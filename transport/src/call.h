@@ -12,6 +12,9 @@ struct transport_control {
 	struct channel channel;
 	int timeout_ms;
 	uint64_t last_id;
+	/* Sent ahead, its reply not yet taken; NULL: none. */
+	const struct verb_rules *ahead;
+	uint64_t ahead_id;
 };
 
 /* What goes out, and what came back; the reply is borrowed from the channel until the next call. */
@@ -21,6 +24,7 @@ struct call {
 	struct verb_fds fds, reply_fds;
 	struct transport_fields reply;
 	int64_t deadline;
+	uint64_t id;
 };
 
 #define OWNED_CALL __attribute__((cleanup(call_release)))
@@ -36,6 +40,20 @@ int call_unsendable(const struct call *call, int code, struct transport_error *e
 
 /** call_make() - send, wait, understand. Return: as transport/control.h says of every call */
 int call_make(struct transport_control *control, struct call *call, struct transport_error *err);
+
+/**
+ * call_make_two() - as call_make(), with @next sent right behind so that the VMM goes on by itself
+ *
+ * The next call_take() takes the reply to @next; another call drops it first.
+ */
+int call_make_two(struct transport_control *control, struct call *call, struct call *next,
+		  struct transport_error *err);
+
+/** call_is_ahead() - has @verb been sent by call_make_two(), its reply not taken yet? */
+bool call_is_ahead(const struct transport_control *control, enum transport_verb verb);
+
+/** call_take() - wait for the reply to what was sent ahead. @call must be open for the same verb */
+int call_take(struct transport_control *control, struct call *call, struct transport_error *err);
 
 /** call_for_session() - open and make a call that says nothing but its session */
 int call_for_session(struct transport_control *control, enum transport_verb verb,

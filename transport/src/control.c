@@ -175,22 +175,49 @@ static int take_large(struct call *call, uint16_t tag, struct transport_buffer *
 	return ret;
 }
 
+static int ask_capture(struct call *call, const struct transport_id *session,
+		       enum transport_capture_kind kind, const struct transport_state *base,
+		       struct transport_error *err)
+{
+	int ret;
+
+	call_open(call, TRANSPORT_VERB_CAPTURE);
+	ret = transport_wire_put_id(&call->body, TAG_SESSION, session);
+	if (!ret)
+		ret = transport_wire_put_u32(&call->body, TAG_KIND, (uint32_t)kind);
+	if (!ret && base)
+		ret = verb_put_large(&call->body, TAG_BASE, base->data, base->len, &call->fds);
+	return ret ? call_unsendable(call, ret, err) : 0;
+}
+
+int transport_control_pause_capture(struct transport_control *control,
+				    const struct transport_id *session, struct transport_error *err)
+{
+	OWNED_CALL struct call call, next;
+	int ret;
+
+	call_open(&call, TRANSPORT_VERB_PAUSE);
+	ret = ask_capture(&next, session, TRANSPORT_CAPTURE_FINAL, NULL, err);
+	if (ret)
+		return ret;
+	ret = transport_wire_put_id(&call.body, TAG_SESSION, session);
+	return ret ? call_unsendable(&call, ret, err) : call_make_two(control, &call, &next, err);
+}
+
 int transport_control_capture(struct transport_control *control, const struct transport_id *session,
 			      enum transport_capture_kind kind, const struct transport_state *base,
 			      struct transport_buffer *out, struct transport_error *err)
 {
 	OWNED_CALL struct call call;
-	int ret;
+	int ret = ask_capture(&call, session, kind, base, err);
 
-	call_open(&call, TRANSPORT_VERB_CAPTURE);
-	ret = transport_wire_put_id(&call.body, TAG_SESSION, session);
-	if (!ret)
-		ret = transport_wire_put_u32(&call.body, TAG_KIND, (uint32_t)kind);
-	if (!ret && base)
-		ret = verb_put_large(&call.body, TAG_BASE, base->data, base->len, &call.fds);
 	if (ret)
-		return call_unsendable(&call, ret, err);
-	ret = call_make(control, &call, err);
+		return ret;
+	if (kind == TRANSPORT_CAPTURE_FINAL && !base &&
+	    call_is_ahead(control, TRANSPORT_VERB_CAPTURE))
+		ret = call_take(control, &call, err);
+	else
+		ret = call_make(control, &call, err);
 	return ret ? ret : take_large(&call, TAG_RECORDS, out, err);
 }
 
@@ -254,29 +281,69 @@ int transport_control_reserve(struct transport_control *control, const struct tr
 	return tell(control, TRANSPORT_VERB_RESERVE, session, err);
 }
 
+static int ask_stage(struct call *call, const struct transport_stage *stage,
+		     struct transport_error *err)
+{
+	int ret;
+
+	call_open(call, TRANSPORT_VERB_STAGE);
+	ret = transport_wire_put_id(&call->body, TAG_SESSION, &stage->session);
+	if (!ret)
+		ret = transport_wire_put_u64(&call->body, TAG_GENERATION, stage->generation);
+	if (!ret)
+		ret = verb_put_large(&call->body, TAG_RECORDS, stage->records.data,
+				     stage->records.len, &call->fds);
+	if (!ret && stage->base.len)
+		ret = verb_put_large(&call->body, TAG_BASE, stage->base.data, stage->base.len,
+				     &call->fds);
+	return ret ? call_unsendable(call, ret, err) : 0;
+}
+
+static void read_digest(const struct call *call, uint8_t digest[TRANSPORT_DIGEST_SIZE])
+{
+	memcpy(digest, transport_fields_find(&call->reply, TAG_DIGEST)->data,
+	       TRANSPORT_DIGEST_SIZE);
+}
+
 int transport_control_stage(struct transport_control *control, const struct transport_stage *stage,
 			    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	OWNED_CALL struct call call;
+	int ret = ask_stage(&call, stage, err);
+
+	if (!ret)
+		ret = call_make(control, &call, err);
+	if (!ret)
+		read_digest(&call, digest);
+	return ret;
+}
+
+int transport_control_stage_prepared(struct transport_control *control,
+				     const struct transport_stage *stage,
+				     uint8_t digest[TRANSPORT_DIGEST_SIZE], bool *prepared,
+				     struct transport_error *err)
+{
+	OWNED_CALL struct call call, next;
+	uint8_t found[TRANSPORT_DIGEST_SIZE];
 	int ret;
 
-	call_open(&call, TRANSPORT_VERB_STAGE);
-	ret = transport_wire_put_id(&call.body, TAG_SESSION, &stage->session);
-	if (!ret)
-		ret = transport_wire_put_u64(&call.body, TAG_GENERATION, stage->generation);
-	if (!ret)
-		ret = verb_put_large(&call.body, TAG_RECORDS, stage->records.data,
-				     stage->records.len, &call.fds);
-	if (!ret && stage->base.len)
-		ret = verb_put_large(&call.body, TAG_BASE, stage->base.data, stage->base.len,
-				     &call.fds);
+	call_open(&next, TRANSPORT_VERB_PREPARED);
+	ret = ask_stage(&call, stage, err);
 	if (ret)
-		return call_unsendable(&call, ret, err);
-	ret = call_make(control, &call, err);
-	if (!ret)
-		memcpy(digest, transport_fields_find(&call.reply, TAG_DIGEST)->data,
-		       TRANSPORT_DIGEST_SIZE);
-	return ret;
+		return ret;
+	ret = transport_wire_put_id(&next.body, TAG_SESSION, &stage->session);
+	if (ret)
+		return call_unsendable(&next, ret, err);
+	ret = call_make_two(control, &call, &next, err);
+	if (ret)
+		return ret;
+	read_digest(&call, found);
+	ret = call_take(control, &next, err);
+	if (ret)
+		return ret;
+	memcpy(digest, found, sizeof(found));
+	*prepared = transport_fields_u32(&next.reply, TAG_LOADED, 0) != 0;
+	return 0;
 }
 
 int transport_control_prepared(struct transport_control *control,

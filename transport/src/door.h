@@ -30,6 +30,7 @@ struct connection {
 	struct channel channel;
 	int64_t deadline; /* 0: idle, may wait for ever */
 	bool greeted;
+	bool draining; /* watched until it takes the reply */
 };
 
 /**

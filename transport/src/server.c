@@ -290,13 +290,13 @@ static int flush(struct transport_server *server, struct connection *connection)
 {
 	const int ret = channel_send(&connection->channel);
 
-	if (ret == 0)
-		watch_for(server, connection, EPOLLOUT);
+	if (connection->draining != (ret == 0))
+		watch_for(server, connection, ret == 0 ? EPOLLOUT : EPOLLIN);
+	connection->draining = ret == 0;
 	if (ret != 1)
 		return ret;
 	channel_next(&connection->channel);
 	connection->deadline = connection->greeted ? 0 : clock_now_ms() + server->hello_timeout_ms;
-	watch_for(server, connection, EPOLLIN);
 	return 1;
 }
 

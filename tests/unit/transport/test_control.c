@@ -176,6 +176,75 @@ static void test_the_destination_takes_a_vm(void)
 	fake_vmm_stop(&vmm);
 }
 
+static void test_a_capture_may_be_asked_for_with_the_pause(void)
+{
+	static const size_t sizes[] = { 100, 3u << 20 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct transport_buffer state = { .max = 4u << 20 };
+		struct transport_control *control, *other;
+		struct transport_vm_info info;
+		struct fake_vmm vmm;
+
+		REQUIRE(fake_vmm_start(&vmm, NULL) == 0, "a server starts");
+		vmm.vm.capture_size = sizes[i];
+		control = connect_to(&vmm);
+		other = connect_to(&vmm);
+		REQUIRE(control && other, "and takes two clients");
+		CHECK(transport_control_pause_capture(control, &first, NULL) == 0 &&
+			      vmm.vm.pauses == 1,
+		      "it is paused when the call returns");
+		CHECK(transport_control_pause_capture(other, &second, NULL) == -EBUSY,
+		      "another session is told busy");
+		CHECK(transport_control_capture(other, &second, TRANSPORT_CAPTURE_FINAL, NULL,
+						&state, NULL) == -EBUSY,
+		      "and has nothing to take");
+		CHECK(transport_control_capture(control, &first, TRANSPORT_CAPTURE_FINAL, NULL,
+						&state, NULL) == 0 &&
+			      state.len == sizes[i] && state.data[1] == 9,
+		      "the capture is taken with the next call");
+		CHECK(transport_control_resume(control, &first, NULL) == 0, "it resumes");
+		CHECK(transport_control_pause_capture(control, &first, NULL) == 0, "once more");
+		CHECK(transport_control_info(control, &info, NULL) == 0 && info.n_vcpus == 4,
+		      "a capture that is not taken is dropped by any other call");
+		CHECK(transport_control_resume(control, &first, NULL) == 0 && vmm.vm.resumes == 2,
+		      "and nothing is left of it");
+		transport_control_close(control);
+		transport_control_close(other);
+		transport_buffer_free(&state);
+		fake_vmm_stop(&vmm);
+	}
+}
+
+static void test_staged_and_prepared_are_asked_together(void)
+{
+	static uint8_t bytes[200u << 10] = { 3, 4 };
+	const struct transport_stage stage = { first, 4, { bytes, sizeof(bytes) }, { NULL, 0 } };
+	uint8_t digest[TRANSPORT_DIGEST_SIZE] = { 0 };
+	struct transport_control *control;
+	bool prepared = true;
+	struct fake_vmm vmm;
+
+	REQUIRE(fake_vmm_start(&vmm, NULL) == 0, "a server starts");
+	vmm.vm.not_loaded = true;
+	control = connect_to(&vmm);
+	REQUIRE(control, "and takes a client");
+	CHECK(transport_control_stage_prepared(control, &stage, digest, &prepared, NULL) ==
+			      -EPERM &&
+		      prepared && digest[0] == 0,
+	      "without a reservation neither");
+	transport_control_reserve(control, &first, NULL);
+	CHECK(transport_control_stage_prepared(control, &stage, digest, &prepared, NULL) == 0 &&
+		      !prepared && digest[0] == 7,
+	      "staged, not yet prepared");
+	vmm.vm.not_loaded = false;
+	CHECK(transport_control_prepared(control, &first, &prepared, NULL) == 0 && prepared,
+	      "then it is");
+	CHECK(transport_control_commit(control, &first, false, NULL) == 0, "and may run");
+	transport_control_close(control);
+	fake_vmm_stop(&vmm);
+}
+
 static void test_a_delta_brings_its_base(void)
 {
 	struct transport_control *control;
@@ -267,7 +336,9 @@ int main(void)
 	return RUN_TESTS(test_a_vmm_says_what_it_is, test_the_source_gives_a_vm_away,
 			 test_a_dropped_session_lets_the_vm_run,
 			 test_a_stopping_server_lets_a_paused_vm_run,
-			 test_the_destination_takes_a_vm, test_a_delta_brings_its_base,
+			 test_the_destination_takes_a_vm,
+			 test_a_capture_may_be_asked_for_with_the_pause,
+			 test_staged_and_prepared_are_asked_together, test_a_delta_brings_its_base,
 			 test_errors_and_obstacles_come_over_whole,
 			 test_model_verbs_carry_text_of_any_size, test_a_path_in_use_is_left_alone);
 }

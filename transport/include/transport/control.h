@@ -261,6 +261,15 @@ TRANSPORT_API int transport_control_status(struct transport_control *control,
 TRANSPORT_API int transport_control_pause(struct transport_control *control,
 					  const struct transport_id *session,
 					  struct transport_error *err);
+/**
+ * transport_control_pause_capture() - PAUSE, and the request for a final capture right behind it
+ *
+ * So that the VMM captures at once. transport_control_capture() for a final state without a base is next and
+ * takes the result; any other call drops it. Return: as transport_control_pause().
+ */
+TRANSPORT_API int transport_control_pause_capture(struct transport_control *control,
+						  const struct transport_id *session,
+						  struct transport_error *err);
 /** transport_control_resume() - end the pause of @session (zero: the operator's); -EPERM "refused" */
 TRANSPORT_API int transport_control_resume(struct transport_control *control,
 					   const struct transport_id *session,
@@ -304,6 +313,11 @@ TRANSPORT_API int transport_control_stage(struct transport_control *control,
 					  const struct transport_stage *stage,
 					  uint8_t digest[TRANSPORT_DIGEST_SIZE],
 					  struct transport_error *err);
+/** transport_control_stage_prepared() - STAGE, and PREPARED right behind it: both answers, or the first error */
+TRANSPORT_API int transport_control_stage_prepared(struct transport_control *control,
+						   const struct transport_stage *stage,
+						   uint8_t digest[TRANSPORT_DIGEST_SIZE],
+						   bool *prepared, struct transport_error *err);
 /** transport_control_prepared() - is everything the VM needs loaded? */
 TRANSPORT_API int transport_control_prepared(struct transport_control *control,
 					     const struct transport_id *session, bool *prepared,
