@@ -298,7 +298,11 @@ static void fill_queues(const void *from, void *out)
 {
 	const struct kvmcore_vm *vm = from;
 	struct kvmcore_sdei_pending *entry = out;
+	__u64 num[SDEI_NR_SLOTS] = { 0 }; /* an event is large, its number is not */
 
+	for (uint32_t slot = 0; slot < SDEI_NR_SLOTS; slot++)
+		if (vm->sdei.event[slot])
+			num[slot] = vm->sdei.event[slot]->exposed.num;
 	for (uint32_t i = 0; i < vm->n_vcpus; i++)
 		for (int class = SDEI_CRITICAL; class >= SDEI_NORMAL; class --) {
 			const struct sdei_vcpu *pe = &vm->vcpu[i]->sdei;
@@ -306,7 +310,7 @@ static void fill_queues(const void *from, void *out)
 			for (uint16_t slot = queue_first(pe, (enum sdei_class) class);
 			     slot != SDEI_NO_SLOT; slot = queue_next(pe, slot))
 				*entry++ = (struct kvmcore_sdei_pending){
-					.num = vm->sdei.event[slot]->exposed.num,
+					.num = num[slot],
 					.vcpu = i,
 					.count = pe->entry[slot].count,
 				};

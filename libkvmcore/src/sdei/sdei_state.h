@@ -32,11 +32,12 @@
 
 enum sdei_class { SDEI_NORMAL, SDEI_CRITICAL, SDEI_NR_CLASSES };
 
+/* The bitmaps at the end of the instance and what follows are looked at together: one page. */
 struct sdei_event {
-	struct kvm_sdei_exposed_event_state exposed; /* num, type, signaled, priority, notifier */
 	/* As GET_REGISTERED_EVENT reports it, but for unregister_pending, which is derived. */
 	struct kvm_sdei_registered_event_state instance;
-	__u64 running[SDEI_VCPU_WORDS]; /* by vCPU, also for shared events */
+	struct kvm_sdei_exposed_event_state exposed; /* num, type, signaled, priority, notifier */
+	__u64 running[SDEI_VCPU_WORDS];              /* by vCPU, also for shared events */
 	uint32_t n_running;
 	uint32_t n_registered;
 	uint32_t n_entries; /* vCPUs whose queue holds it */

@@ -43,7 +43,7 @@ int capture_commands(struct capture *capture, enum kvm_sdei_command count_comman
 		return capture_failed(capture, ret, access_command_name(count_command));
 	if (count > max)
 		return over_limit(capture, access_command_name(count_command), max, count);
-	entries = calloc(count + 1u, size);
+	entries = malloc((count + 1u) * size); /* a GET fills as many as it is asked for */
 	if (!entries)
 		return error_no_memory(capture->err, access_command_name(get));
 	ret = access_command(capture->port, ON_VM, get, count, entries);
@@ -75,7 +75,7 @@ int capture_array(struct capture *capture, uint32_t group, uint64_t attr, const 
 		return over_limit(capture, object, max, request.count);
 	if (request.count == 0)
 		return 0;
-	entries = calloc(request.count, size);
+	entries = malloc(request.count * size); /* count tells how many are filled */
 	if (!entries)
 		return error_no_memory(capture->err, object);
 	request.capacity = request.count;
@@ -88,7 +88,7 @@ int capture_array(struct capture *capture, uint32_t group, uint64_t attr, const 
 	if (ret < 0)
 		return capture_failed(capture, ret, object);
 	capture->changed |= request.count != request.capacity;
-	*n = (unsigned int)request.count;
+	*n = (unsigned int)(request.count < request.capacity ? request.count : request.capacity);
 	*array = TAKE(entries);
 	return 0;
 }
@@ -97,8 +97,9 @@ int capture_per_vcpu(struct capture *capture, uint32_t group, uint64_t attr, con
 		     size_t size, void **array)
 {
 	const unsigned int n = capture->state->n_vcpus;
-	CLEANUP(cleanup_free) void *entries = calloc(n + 1u, size);
+	CLEANUP(cleanup_free) char *entries = malloc((n + 1u) * size);
 	struct kvmcore_array request = { .capacity = n, .ptr = (uintptr_t)entries };
+	size_t n_filled;
 	int ret;
 
 	if (!entries)
@@ -108,6 +109,8 @@ int capture_per_vcpu(struct capture *capture, uint32_t group, uint64_t attr, con
 		return ret;
 	if (ret < 0 && ret != -ENOSPC)
 		return capture_failed(capture, ret, object);
+	n_filled = ret < 0 ? 0 : request.count < n ? request.count : n;
+	memset(entries + n_filled * size, 0, (n - n_filled) * size);
 	capture->changed |= request.count != n; /* more vCPUs, or fewer, than there were */
 	*array = TAKE(entries);
 	return 0;
