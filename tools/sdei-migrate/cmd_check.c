@@ -5,7 +5,7 @@
 #include "verbs.h"
 
 struct check_args {
-	const char *control, *file, *key;
+	const char *control, *file, *key, *base;
 	struct option_list trust;
 };
 
@@ -16,6 +16,7 @@ static int run_check(struct tool *tool, void *opaque)
 		.path = args->file,
 		.trust = &args->trust,
 		.key = args->key,
+		.base = args->base,
 		.flags = SDEISTATE_OPEN_ANY_AUDIENCE |
 			 (args->trust.n ? 0 : SDEISTATE_OPEN_ANY_SIGNER),
 	};
@@ -26,9 +27,11 @@ static int run_check(struct tool *tool, void *opaque)
 	struct transport_state records;
 	struct failure failure;
 
-	if (sealed_open(&options, &sealed, &failure))
+	if (sealed_open(&options, &sealed, &failure) ||
+	    sealed_has_state(&sealed, args->file, &failure))
 		return tool_fail(tool, &failure);
-	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
+	records = (struct transport_state){ sealed_records(&sealed).data,
+					    sealed_records(&sealed).len };
 	if (transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err) ||
 	    transport_control_check(control, &records, &issues, &err))
 		return client_fail(tool, &err);
@@ -48,6 +51,12 @@ static const struct option_row rows[] = {
 	  .help = "believe only what these keys signed; without it the signature is not looked at",
 	  .offset = AT(trust),
 	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--base",
+	  .argument = "FILE",
+	  .help = "sealed snapshot that FILE, a delta, applies to",
+	  .offset = AT(base),
+	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
 	{ .name = "--key",
 	  .argument = "FILE",

@@ -3,9 +3,10 @@
 #include "verbs.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct diff_args {
-	const char *a, *b, *key;
+	const char *a, *b, *key, *base;
 	struct option_list trust;
 };
 
@@ -58,13 +59,45 @@ static int open_one(const struct diff_args *args, const char *path, struct seale
 		.flags = SDEISTATE_OPEN_ANY_AUDIENCE | SDEISTATE_OPEN_ANY_TIME |
 			 (args->trust.n ? 0 : SDEISTATE_OPEN_ANY_SIGNER),
 	};
-	const int ret = sealed_open(&options, sealed, failure);
 
-	if (ret == 0 && !sealed->state)
-		return failure_set(failure, SDEISTATE_USAGE, -1, path, "kind",
-				   "a snapshot with a state",
-				   sdeistate_kind_name(sealed->opened->manifest.kind));
-	return ret;
+	return sealed_open(&options, sealed, failure);
+}
+
+/* Is @base what @delta, which has no state yet, was made from? */
+static bool is_base_of(const struct sealed *base, const struct sealed *delta)
+{
+	return base->state && !delta->state &&
+	       delta->opened->manifest.kind == SDEISTATE_KIND_DELTA &&
+	       memcmp(delta->opened->manifest.base_digest, sealed_records(base).digest,
+		      SDEISTATE_DIGEST_SIZE) == 0;
+}
+
+/* A delta gets its state from --base, or from the file it is compared with. */
+static int resolve(struct sealed *delta, const char *path, const struct sealed *named,
+		   const struct sealed *other, struct failure *failure)
+{
+	int ret = 0;
+
+	if (is_base_of(other, delta))
+		ret = sealed_apply(delta, path, other, failure);
+	else if (named->opened && delta->opened->manifest.kind == SDEISTATE_KIND_DELTA)
+		ret = sealed_apply(delta, path, named, failure);
+	return ret ? ret : sealed_has_state(delta, path, failure);
+}
+
+static int open_both(const struct diff_args *args, struct sealed *a, struct sealed *b,
+		     struct failure *failure)
+{
+	OWNED_SEALED struct sealed base = { .fd = -1 };
+	int ret = open_one(args, args->a, a, failure);
+
+	if (!ret)
+		ret = open_one(args, args->b, b, failure);
+	if (!ret && args->base)
+		ret = open_one(args, args->base, &base, failure);
+	if (!ret)
+		ret = resolve(a, args->a, &base, b, failure);
+	return ret ? ret : resolve(b, args->b, &base, a, failure);
 }
 
 static int run_diff(struct tool *tool, void *opaque)
@@ -76,7 +109,7 @@ static int run_diff(struct tool *tool, void *opaque)
 	struct failure failure;
 	int ret = 0;
 
-	if (open_one(args, args->a, &a, &failure) || open_one(args, args->b, &b, &failure))
+	if (open_both(args, &a, &b, &failure))
 		return tool_fail(tool, &failure);
 	if (tool->json)
 		listing.list = json_array();
@@ -96,6 +129,12 @@ static const struct option_row rows[] = {
 	  .help = "compare only what these keys signed",
 	  .offset = AT(trust),
 	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--base",
+	  .argument = "FILE",
+	  .help = "what a delta among A and B applies to; needless if it is the other one",
+	  .offset = AT(base),
+	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
 	{ .name = "--key",
 	  .argument = "FILE",

@@ -13,26 +13,28 @@
 #include <time.h>
 
 struct restore_args {
-	const char *control, *key, *file, *state, *override, *why;
+	const char *control, *key, *file, *base, *state, *override, *why;
 	struct option_list trust;
+	struct option_number threshold;
 	struct policy_options policy;
 	bool dry_run, stay_paused, insecure_no_signature;
 };
 
+/* A final state, whether it came whole or as a base and a delta. */
 static int check_kind(const struct sealed *sealed, const char *path, struct failure *failure)
 {
 	const enum sdeistate_file_kind kind = sealed->opened->manifest.kind;
+	const bool is_delta = kind == SDEISTATE_KIND_DELTA;
 
-	switch (kind) {
-	case SDEISTATE_KIND_FINAL:
-		return 0;
-	case SDEISTATE_KIND_BASE:
+	if (is_delta && !sealed->state)
+		return sealed_has_state(sealed, path, failure);
+	if (kind == SDEISTATE_KIND_BASE || (is_delta && sealed->state->kind != SDEISTATE_FINAL))
 		return failure_set(failure, SDEISTATE_BASE_ONLY, -EINVAL, path, "kind", "final",
-				   "base");
-	default:
-		return failure_set(failure, SDEISTATE_INCOMPATIBLE, -EINVAL, path, "kind", "final",
-				   sdeistate_kind_name(kind));
-	}
+				   is_delta ? "a delta that makes a base" : "base");
+	if (kind == SDEISTATE_KIND_FINAL || is_delta)
+		return 0;
+	return failure_set(failure, SDEISTATE_INCOMPATIBLE, -EINVAL, path, "kind", "final",
+			   sdeistate_kind_name(kind));
 }
 
 /* Everything up to the permission to run; what was staged is thrown away after a failure. */
@@ -40,11 +42,11 @@ static int stage(struct transport_control *control, const struct sealed *sealed,
 		 const struct transport_id *session, uint64_t generation,
 		 uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
-	const struct sdeistate_opened *opened = sealed->opened;
+	const struct sealed_records records = sealed_records(sealed);
 	const struct transport_stage request = {
 		.session = *session,
 		.generation = generation,
-		.records = { opened->stream.data, opened->stream.len },
+		.records = { records.data, records.len },
 	};
 	bool prepared = false;
 	int ret;
@@ -55,7 +57,7 @@ static int stage(struct transport_control *control, const struct sealed *sealed,
 	if (ret == 0 && !prepared)
 		ret = transport_error_fill(err, -EAGAIN, "temporary", "destination VM", "prepared",
 					   "everything is loaded|not yet");
-	if (ret == 0 && memcmp(digest, opened->index.digest, TRANSPORT_DIGEST_SIZE) != 0)
+	if (ret == 0 && memcmp(digest, records.digest, TRANSPORT_DIGEST_SIZE) != 0)
 		ret = transport_error_fill(err, -ESTALE, "differs", "restored state", "digest",
 					   "what was sealed|something else");
 	return ret;
@@ -199,6 +201,8 @@ static int run_restore(struct tool *tool, void *opaque)
 		.path = args->file,
 		.trust = &args->trust,
 		.key = args->key,
+		.base = args->base,
+		.threshold = (unsigned int)args->threshold.value,
 		.flags = flags_of(args),
 	};
 	OWNED_CANCEL struct cancel cancel = { .open = false };
@@ -225,8 +229,9 @@ static int run_restore(struct tool *tool, void *opaque)
 			(struct ledger_word){ "already-used", "the policy lets it be used again" };
 	use.use.word = use.word.rule ? &use.word : NULL;
 	tool_detail(tool, "%s: signed by %u trusted key(s), %zu bytes of state, consistent",
-		    args->file, sealed.opened->n_signers, sealed.opened->stream.len);
-	records = (struct transport_state){ sealed.opened->stream.data, sealed.opened->stream.len };
+		    args->file, sealed.opened->n_signers, sealed_records(&sealed).len);
+	records = (struct transport_state){ sealed_records(&sealed).data,
+					    sealed_records(&sealed).len };
 	if (transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err) ||
 	    transport_control_check(control, &records, &issues, &err))
 		return fail(tool, control, &err);
@@ -251,10 +256,23 @@ static const struct option_row rows[] = {
 	  .offset = AT(trust),
 	  .type = OPTION_LIST,
 	  .names = OPTION_NAMES_FILE },
+	{ .name = "--threshold",
+	  .argument = "N",
+	  .help = "so many different trusted keys must have signed it",
+	  .offset = AT(threshold),
+	  .type = OPTION_NUMBER,
+	  .min = 1,
+	  .max = SDEISTATE_MAX_SIGNATURES },
 	{ .name = "--key",
 	  .argument = "FILE",
 	  .help = "private key of this destination: for the audience, and to decrypt",
 	  .offset = AT(key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--base",
+	  .argument = "FILE",
+	  .help = "sealed snapshot that FILE, a delta, applies to",
+	  .offset = AT(base),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
 	{ .name = "--dry-run",

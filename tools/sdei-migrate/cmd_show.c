@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct show_args {
-	const char *file, *key;
+	const char *file, *key, *base;
 	struct option_list trust;
 	bool events, vcpus, filter, guard, firmware, keys, schema;
 };
@@ -21,12 +21,26 @@ static json_t *schema_json(const struct sealed *sealed)
 				SDEISTATE_SCHEMA_SIZE) == 0);
 }
 
+/* In words the changes are only counted. */
+static json_t *delta_json(const struct sealed *sealed, const struct tool *tool)
+{
+	json_t *json = sealed_delta_json(sealed);
+
+	if (!tool->json)
+		json_object_del(json, "changes");
+	return json;
+}
+
 /* What is shown without a part being named: a summary, and with --json everything. */
 static json_t *everything(const struct sealed *sealed, const struct tool *tool)
 {
 	json_t *json = json_pack("{s:o, s:o}", "snapshot", sealed_manifest_json(sealed), "keys",
 				 sealed_keys_json(sealed));
 
+	if (json && sealed->opened->manifest.kind == SDEISTATE_KIND_DELTA)
+		json_object_set_new(json, "delta", delta_json(sealed, tool));
+	if (json && tool->json && !sealed->state)
+		json_object_set_new(json, "schema", schema_json(sealed));
 	if (!json || !sealed->state)
 		return json;
 	if (!tool->json) {
@@ -67,6 +81,7 @@ static int run_show(struct tool *tool, void *opaque)
 		.path = args->file,
 		.trust = &args->trust,
 		.key = args->key,
+		.base = args->base,
 		.flags = SDEISTATE_OPEN_ANY_AUDIENCE | SDEISTATE_OPEN_ANY_TIME |
 			 (args->trust.n ? 0 : SDEISTATE_OPEN_ANY_SIGNER),
 	};
@@ -76,7 +91,10 @@ static int run_show(struct tool *tool, void *opaque)
 	struct failure failure;
 	json_t *json;
 
-	if (sealed_open(&options, &sealed, &failure))
+	if (sealed_open(&options, &sealed, &failure) ||
+	    ((args->events || args->vcpus) &&
+	     sealed.opened->manifest.kind == SDEISTATE_KIND_DELTA &&
+	     sealed_has_state(&sealed, args->file, &failure)))
 		return tool_fail(tool, &failure);
 	if (args->trust.n == 0)
 		tool_say(tool,
@@ -106,6 +124,12 @@ static const struct option_row rows[] = {
 	  .help = "show only what these keys signed",
 	  .offset = AT(trust),
 	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--base",
+	  .argument = "FILE",
+	  .help = "of a delta: show the state it makes of this snapshot",
+	  .offset = AT(base),
+	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
 	{ .name = "--key",
 	  .argument = "FILE",

@@ -24,6 +24,11 @@ void release_state(struct sdeistate **state)
 	*state = sdeistate_free(*state);
 }
 
+void release_base(struct sdeistate_base **base)
+{
+	*base = sdeistate_base_free(*base);
+}
+
 int key_load(const char *path, struct sdeistate_key **key, struct failure *failure)
 {
 	struct sdeistate_error error;
@@ -56,35 +61,60 @@ static int open_fd(const char *path, int *fd, struct failure *failure)
 }
 
 /* Those of --trust; where nothing is named, the folders trust.d. */
-static int load_trust(const struct sealed_options *options, struct sealed *sealed,
+static int load_trust(const struct sealed_options *options, struct sealed_keys *keys,
 		      struct failure *failure)
 {
 	OWNED_DIRS struct settings_dirs dirs = { .n = 0 };
 	int ret;
 
 	if (options->trust && options->trust->n)
-		return trust_load_all(options->trust, &sealed->trust, failure);
+		return trust_load_all(options->trust, &keys->trust, failure);
 	if (options->flags & (SDEISTATE_OPEN_ANY_SIGNER | SDEISTATE_OPEN_UNSIGNED))
 		return 0;
 	ret = settings_find("trust.d", &dirs, failure);
 	if (ret == 0 && dirs.n)
 		ret = trust_load_all(&(struct option_list){ (const char **)dirs.path, dirs.n },
-				     &sealed->trust, failure);
+				     &keys->trust, failure);
 	return ret;
 }
 
-static int load_keys(const struct sealed_options *options, struct sealed *sealed,
+/* A set of our own, with our own key. */
+static int trust_own(const struct sealed_options *options, struct sealed_keys *keys,
 		     struct failure *failure)
 {
-	int ret = load_trust(options, sealed, failure);
+	struct sdeistate_error error;
 
-	if (ret == 0 && !sealed->trust &&
+	keys->trust = sdeistate_trust_new();
+	if (!keys->trust)
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, NULL, NULL, NULL, NULL);
+	/* The set shares the key by reference; the key itself does not change. */
+	return sdeistate_trust_add(keys->trust,
+				   (struct sdeistate_pub *)(uintptr_t)sdeistate_key_pub(
+					   options->own),
+				   &error)
+		       ? failure_from(failure, &error)
+		       : 0;
+}
+
+int sealed_keys_load(const struct sealed_options *options, struct sealed_keys *keys,
+		     struct failure *failure)
+{
+	int ret = options->own ? trust_own(options, keys, failure)
+			       : load_trust(options, keys, failure);
+
+	if (ret == 0 && !keys->trust &&
 	    !(options->flags & (SDEISTATE_OPEN_ANY_SIGNER | SDEISTATE_OPEN_UNSIGNED)))
 		return failure_set(failure, SDEISTATE_NOTHING_TO_VERIFY, -ENOKEY, options->path,
 				   "--trust", "the public key of whoever signed it", "none");
 	if (ret == 0 && options->key)
-		ret = key_load(options->key, &sealed->key, failure);
+		ret = key_load(options->key, &keys->key, failure);
 	return ret;
+}
+
+void sealed_keys_release(struct sealed_keys *keys)
+{
+	keys->key = sdeistate_key_free(keys->key);
+	keys->trust = sdeistate_trust_free(keys->trust);
 }
 
 static int decode(struct sealed *sealed, struct failure *failure)
@@ -100,41 +130,76 @@ static int decode(struct sealed *sealed, struct failure *failure)
 	return 0;
 }
 
-int sealed_open(const struct sealed_options *options, struct sealed *sealed,
-		struct failure *failure)
+/* With its base it is a state; without, it is looked at as far as that goes. */
+static int decode_delta(const struct sealed_options *options, struct sealed *sealed,
+			struct failure *failure)
 {
-	struct sdeistate_open_options open_options = { .flags = options->flags };
-	const struct sdeistate_pub *self;
-	const struct sdeistate_key *secret;
+	const struct sealed_options of_base = { .path = options->base,
+						.trust = options->trust,
+						.own = options->own,
+						.key = options->key,
+						.keys = options->keys,
+						.threshold = options->threshold,
+						.flags = options->flags | SDEISTATE_OPEN_ANY_TIME |
+							 SDEISTATE_OPEN_ANY_AUDIENCE };
+	OWNED_SEALED struct sealed base = { .fd = -1 };
+	const struct sdeistate_buffer *stream = &sealed->opened->stream;
 	struct sdeistate_error error;
 	int ret;
 
+	if (!options->base)
+		return sdeistate_delta_list(stream->data, stream->len, NULL, NULL, &error)
+			       ? failure_from(failure, &error)
+			       : 0;
+	ret = sealed_open(&of_base, &base, failure);
+	return ret ? ret : sealed_apply(sealed, options->path, &base, failure);
+}
+
+int sealed_open(const struct sealed_options *options, struct sealed *sealed,
+		struct failure *failure)
+{
+	struct sdeistate_open_options open_options = { .flags = options->flags,
+						       .threshold = options->threshold };
+	const struct sealed_keys *keys = options->keys ? options->keys : &sealed->keys;
+	const struct sdeistate_pub *self;
+	const struct sdeistate_key *secret;
+	struct sdeistate_error error;
+	int ret = 0;
+
 	*sealed = (struct sealed){ .fd = -1 };
-	ret = load_keys(options, sealed, failure);
+	if (!options->keys)
+		ret = sealed_keys_load(options, &sealed->keys, failure);
 	if (ret == 0)
 		ret = open_fd(options->path, &sealed->fd, failure);
 	if (ret)
 		return ret;
-	if (sealed->key) {
-		secret = sealed->key;
+	if (keys->key) {
+		secret = keys->key;
 		self = sdeistate_key_pub(secret);
 		open_options.self = &self;
 		open_options.n_self = 1;
 		open_options.secret = &secret;
 		open_options.n_secrets = 1;
 	}
-	open_options.trust = sealed->trust;
+	open_options.trust = keys->trust;
 	if (sdeistate_open_fd(sealed->fd, &open_options, &sealed->opened, &error))
 		return failure_from(failure, &error);
-	return options->manifest_only ? 0 : decode(sealed, failure);
+	if (options->manifest_only)
+		return 0;
+	if (sealed->opened->manifest.kind == SDEISTATE_KIND_DELTA)
+		return decode_delta(options, sealed, failure);
+	if (options->base)
+		return failure_set(failure, SDEISTATE_USAGE, -EINVAL, options->path, "--base",
+				   "a delta", sdeistate_kind_name(sealed->opened->manifest.kind));
+	return decode(sealed, failure);
 }
 
 void sealed_close(struct sealed *sealed)
 {
 	sdeistate_free(sealed->state);
+	sdeistate_buffer_free(&sealed->result);
 	sdeistate_opened_free(sealed->opened);
-	sdeistate_key_free(sealed->key);
-	sdeistate_trust_free(sealed->trust);
+	sealed_keys_release(&sealed->keys);
 	if (sealed->fd >= 0)
 		close(sealed->fd);
 	*sealed = (struct sealed){ .fd = -1 };

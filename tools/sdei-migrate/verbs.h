@@ -18,6 +18,8 @@
 	X(show) \
 	X(diff) \
 	X(check) \
+	X(rebase) \
+	X(sign) \
 	X(report) \
 	X(trust_add) \
 	X(trust_list) \

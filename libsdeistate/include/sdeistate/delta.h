@@ -116,6 +116,7 @@ typedef int (*sdeistate_delta_fn)(void *user, const struct sdeistate_delta_chang
 
 /**
  * sdeistate_delta_list() - what a delta would change, without its base
+ * @fn: NULL: only check that it is right in itself
  *
  * Return: 0; what @fn returned, if that was not 0; -EBADMSG damaged; -E2BIG over-limit; -ENOMEM.
  */

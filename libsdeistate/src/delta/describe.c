@@ -78,7 +78,8 @@ int sdeistate_delta_list(const uint8_t *delta, size_t len, sdeistate_delta_fn fn
 	CLEANUP(delta_message_free) struct delta_message message = { .n_gone = 0 };
 	int ret = delta_message_read(delta, len, NULL, &message, err);
 
-	if (!ret)
-		ret = list_records(&message, fn, user);
+	if (ret || !fn)
+		return ret;
+	ret = list_records(&message, fn, user);
 	return ret ? ret : list_runs(&message.runs, fn, user);
 }

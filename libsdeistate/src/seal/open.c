@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sdeistate/delta.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -192,6 +193,25 @@ static struct frame_from from_rest(struct sdeistate_opened *opened)
 				    .watch = &rest->watch };
 }
 
+/* A delta says twice what it is for; whoever believes one of them must be right (docs/format.md, 4.8). */
+static int check_delta(const struct sdeistate_opened *opened, struct sdeistate_error *err)
+{
+	const struct sdeistate_manifest *manifest = &opened->manifest;
+	struct sdeistate_delta_ends ends;
+	int ret = sdeistate_delta_peek(opened->stream.data, opened->stream.len, &ends, err);
+
+	if (ret)
+		return ret;
+	if (memcmp(ends.base, manifest->base_digest, sizeof(ends.base)) ||
+	    memcmp(ends.result, manifest->result_digest, sizeof(ends.result)))
+		return error_set(err, SDEISTATE_INCONSISTENT, -EBADMSG, "manifest",
+				 memcmp(ends.base, manifest->base_digest, sizeof(ends.base))
+					 ? "base_digest"
+					 : "result_digest",
+				 "the one of the delta's record|another");
+	return 0;
+}
+
 static int open_stream(struct sdeistate_opened *opened, struct sdeistate_error *err)
 {
 	const struct frame_from from = from_rest(opened);
@@ -208,6 +228,8 @@ static int open_stream(struct sdeistate_opened *opened, struct sdeistate_error *
 	    memcmp(opened->index.digest, opened->manifest.index_digest, SDEISTATE_DIGEST_SIZE))
 		ret = error_set(err, SDEISTATE_BAD_DIGEST, -EBADMSG, "records", "index digest",
 				"the one that was signed|another");
+	if (!ret && opened->manifest.kind == SDEISTATE_KIND_DELTA)
+		ret = check_delta(opened, err);
 	opened->rest->next = 1;
 	return ret;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
+#include <sdeistate/delta.h>
 #include <sdeistate/seal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,20 @@ static int check_counts(const struct sdeistate_seal_request *request, struct sde
 	return 0;
 }
 
+/* The digests of the manifest are those of the record. */
+static int check_delta(const struct sdeistate_seal_request *request, struct sdeistate_error *err)
+{
+	struct sdeistate_delta_ends ends;
+	int ret = sdeistate_delta_peek(request->stream, request->stream_len, &ends, err);
+
+	if (ret)
+		return ret;
+	if (memcmp(ends.base, request->base_digest, sizeof(ends.base)) ||
+	    memcmp(ends.result, request->result_digest, sizeof(ends.result)))
+		return usage(err, "base_digest", "base and result of the delta's record");
+	return 0;
+}
+
 static int check_request(const struct sdeistate_seal_request *request, struct sdeistate_error *err)
 {
 	bool delta = request->kind == SDEISTATE_KIND_DELTA;
@@ -82,6 +97,12 @@ static int check_request(const struct sdeistate_seal_request *request, struct sd
 		return error_set(err, SDEISTATE_INCOMPATIBLE, -ENOTSUP, "seal request", "revision",
 				 "%u for %s|%u", needed, delta ? "a delta" : "encryption",
 				 request->revision);
+	if (delta) {
+		int ret = check_delta(request, err);
+
+		if (ret)
+			return ret;
+	}
 	return check_counts(request, err);
 }
 

@@ -39,6 +39,21 @@ static inline uint8_t *sealed_stream(unsigned int n, size_t body, size_t *len)
 	return stream;
 }
 
+#define SEALED_DELTA 88u /* bytes: header, two digests, padding */
+
+/* The shortest record that says what a delta is for; @base and @result are repeated in the digests. */
+static inline void sealed_delta(uint8_t stream[SEALED_DELTA], uint8_t base, uint8_t result)
+{
+	memset(stream, 0, SEALED_DELTA);
+	stream[0] = SDEISTATE_RECORD_DELTA;
+	stream[8] = 68;
+	stream[16] = 0x0a;
+	stream[50] = 0x12;
+	stream[17] = stream[51] = SDEISTATE_DIGEST_SIZE;
+	memset(stream + 18, base, SDEISTATE_DIGEST_SIZE);
+	memset(stream + 52, result, SDEISTATE_DIGEST_SIZE);
+}
+
 static inline int sealed_setup(struct sealed *s, enum sdeistate_key_type type)
 {
 	memset(s, 0, sizeof(*s));

@@ -138,6 +138,11 @@ CHANGE(both_destinations, r->audience = s->self; r->n_audience = 1)
 CHANGE(unknown_kind, r->kind = 9)
 CHANGE(delta_without_base, r->kind = SDEISTATE_KIND_DELTA)
 CHANGE(base_without_delta, r->base_digest = r->result_digest = s->stream)
+CHANGE(delta_of_another, static uint8_t delta[SEALED_DELTA]; sealed_delta(delta, 1, 2);
+       r->kind = SDEISTATE_KIND_DELTA; r->base_digest = delta + 52;
+       r->result_digest = delta + 52; r->stream = delta; r->stream_len = SEALED_DELTA)
+CHANGE(delta_of_a_state, r->kind = SDEISTATE_KIND_DELTA;
+       r->base_digest = r->result_digest = s->stream)
 CHANGE(expired_at_birth, r->expires = r->created)
 CHANGE(newer_revision, r->revision = 3)
 CHANGE(encryption_in_1, r->revision = 1; r->recipient = s->self; r->n_recipients = 1)
@@ -166,6 +171,8 @@ static void test_seal_refuses(void)
 		{ "an unknown kind", unknown_kind, -EINVAL, SDEISTATE_USAGE },
 		{ "a delta without its base", delta_without_base, -EINVAL, SDEISTATE_USAGE },
 		{ "a base without a delta", base_without_delta, -EINVAL, SDEISTATE_USAGE },
+		{ "a delta of another base", delta_of_another, -EINVAL, SDEISTATE_USAGE },
+		{ "a state called a delta", delta_of_a_state, -EBADMSG, SDEISTATE_DAMAGED },
 		{ "an expiry before the start", expired_at_birth, -EBADMSG,
 		  SDEISTATE_INCONSISTENT },
 		{ "a revision of the future", newer_revision, -EPROTONOSUPPORT, SDEISTATE_NEWER },

@@ -104,7 +104,7 @@ static const struct mutant mutants[] = {
 	{ "kind 0", kind_0, SDEISTATE_INCONSISTENT },
 	{ "kind 6", kind_6, SDEISTATE_INCONSISTENT },
 	{ "a delta in revision 1", delta_in_1, SDEISTATE_INCONSISTENT },
-	{ "a delta in revision 2", delta_in_2, SDEISTATE_OK },
+	{ "a delta without its record", delta_in_2, SDEISTATE_DAMAGED },
 	{ "a base digest of what is no delta", base_of_a_final, SDEISTATE_INCONSISTENT },
 	{ "a delta without a base digest", delta_alone, SDEISTATE_INCONSISTENT },
 	{ "encryption in revision 1", encrypted_in_1, SDEISTATE_INCONSISTENT },
@@ -199,7 +199,42 @@ static void test_every_rule_of_the_manifest_is_enforced(void)
 	sealed_teardown(&s);
 }
 
+/* clang-format off */
+CHANGE(other_base, m->base_digest[0] ^= 1)
+CHANGE(other_result, m->result_digest[31] ^= 1)
+CHANGE(delta_as_final, m->kind = SDEISTATE_KIND_FINAL; m->has_base = false)
+/* clang-format on */
+
+static const struct mutant delta_mutants[] = {
+	{ "a delta", nothing, SDEISTATE_OK },
+	{ "a manifest that names another base than the delta", other_base, SDEISTATE_INCONSISTENT },
+	{ "a manifest that names another result", other_result, SDEISTATE_INCONSISTENT },
+	{ "a delta called final: it opens, and is no state", delta_as_final, SDEISTATE_OK },
+};
+
+static void test_a_delta_says_twice_what_it_is_for(void)
+{
+	struct sdeistate_buffer good = { NULL, 0 };
+	uint8_t delta[SEALED_DELTA];
+	struct sealed s;
+
+	sealed_delta(delta, 1, 2);
+	REQUIRE(sealed_setup(&s, SDEISTATE_KEY_ED25519) == 0 && sealed_trust(&s, s.key) == 0,
+		"set up");
+	s.request.kind = SDEISTATE_KIND_DELTA;
+	s.request.stream = delta;
+	s.request.stream_len = sizeof(delta);
+	s.request.base_digest = delta + 18;
+	s.request.result_digest = delta + 52;
+	REQUIRE(sdeistate_seal(&s.request, &good, NULL) == 0, "sealed");
+	for (size_t i = 0; i < ARRAY_SIZE(delta_mutants); i++)
+		check_mutant(&delta_mutants[i], &s, &good);
+	sdeistate_buffer_free(&good);
+	sealed_teardown(&s);
+}
+
 int main(void)
 {
-	return RUN_TESTS(test_every_rule_of_the_manifest_is_enforced);
+	return RUN_TESTS(test_every_rule_of_the_manifest_is_enforced,
+			 test_a_delta_says_twice_what_it_is_for);
 }
