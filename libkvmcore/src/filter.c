@@ -9,12 +9,12 @@
 /*
  * Two levels of sorted arrays: a table of chunks, found by its low ends, and inside a chunk the ranges
  * by their first id. A look-up is a binary search that ends in short runs which are simply counted;
- * an insert moves at most one chunk's worth of words.
+ * an insert moves at most one chunk's worth of words. filter_index.h is what becomes of it once no range can come.
  */
 #define CHUNK_RANGES 256u
-#define RUN          16u /* keys counted at once */
+#define RUN          FILTER_INDEX_RUN /* keys counted at once */
 #define N_RUNS       (CHUNK_RANGES / RUN)
-#define FREE_KEY     UINT32_MAX
+#define FREE_KEY     FILTER_FREE_KEY
 
 struct filter_chunk {
 	uint32_t n;
@@ -27,16 +27,6 @@ struct filter_chunk {
 };
 
 _Static_assert(N_RUNS == RUN, "a chunk's heads are one run themselves");
-
-/* How many of 16 sorted keys are <= @key; no branch depends on the data. */
-static uint32_t count_run(const uint32_t *key_of, uint32_t key)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < RUN; i++)
-		n += key_of[i] <= key;
-	return n;
-}
 
 /* Index of the last chunk that begins at @id or below, or -1. */
 static ptrdiff_t find_chunk(const struct filter *f, uint32_t id)
@@ -58,15 +48,18 @@ static ptrdiff_t find_chunk(const struct filter *f, uint32_t id)
 /* Index of the last range of @chunk that begins at @id or below, or -1. */
 static ptrdiff_t find_range(const struct filter_chunk *chunk, uint32_t id)
 {
-	const uint32_t runs = chunk->n > RUN ? count_run(chunk->head, id) : chunk->head[0] <= id;
+	const uint32_t runs =
+		chunk->n > RUN ? filter_count_run(chunk->head, id) : chunk->head[0] <= id;
 	uint32_t count;
 
 	if (runs == 0)
 		return -1;
-	count = (runs - 1) * RUN + count_run(&chunk->first[(runs - 1) * RUN], id);
+	count = (runs - 1) * RUN + filter_count_run(&chunk->first[(runs - 1) * RUN], id);
 	/* only the id FREE_KEY itself meets free keys */
 	return (ptrdiff_t)(count < chunk->n ? count : chunk->n) - 1;
 }
+
+_Static_assert(KVM_SMCCC_FILTER_HANDLE == 0, "what the index says of an id in no range");
 
 uint8_t filter_lookup(const struct filter *f, uint32_t id)
 {
@@ -75,12 +68,32 @@ uint8_t filter_lookup(const struct filter *f, uint32_t id)
 
 	if (f->n_chunks == 0)
 		return KVM_SMCCC_FILTER_HANDLE;
+	if (f->index.n && id != FREE_KEY)
+		return filter_index_look_up(&f->index, id);
 	c = find_chunk(f, id);
 	if (c < 0)
 		return KVM_SMCCC_FILTER_HANDLE;
 	chunk = f->chunk[c];
 	i = find_range(chunk, id);
 	return id <= chunk->rest[i].last ? (uint8_t)chunk->rest[i].action : KVM_SMCCC_FILTER_HANDLE;
+}
+
+void filter_freeze(struct filter *f)
+{
+	uint32_t at = 0;
+
+	if (f->index.n || !f->n_ranges || filter_index_new(&f->index, f->n_ranges))
+		return;
+	for (size_t c = 0; c < f->n_chunks; c++) {
+		const struct filter_chunk *chunk = f->chunk[c];
+
+		for (uint32_t i = 0; i < chunk->n; i++, at++) {
+			f->index.first[at] = chunk->first[i];
+			f->index.last[at] = chunk->rest[i].last;
+			f->index.action[at] = (uint8_t)chunk->rest[i].action;
+		}
+	}
+	filter_index_finish(&f->index);
 }
 
 static bool is_reserved(const struct reserved_set *reserved, uint32_t first, uint32_t last)
@@ -191,6 +204,7 @@ int filter_add(struct filter *f, const struct kvm_smccc_filter *range,
 
 	if (is_reserved(reserved, first, last))
 		return -EEXIST;
+	filter_index_free(&f->index);
 	if (f->n_chunks == 0) {
 		ret = insert_chunk(f, 0);
 		if (ret)
@@ -243,5 +257,6 @@ void filter_exit(struct filter *f)
 		free(f->chunk[c]);
 	free(f->chunk);
 	free(f->low);
+	filter_index_free(&f->index);
 	*f = (struct filter){ 0 };
 }

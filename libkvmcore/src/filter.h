@@ -9,12 +9,15 @@
 #ifndef KVMCORE_FILTER_H
 #define KVMCORE_FILTER_H
 
+#include "filter_index.h"
+
 #include <kvmcore/uapi.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILTER_MAX_RANGES (1u << 20) /* more give -ENOMEM; 12 to 24 bytes each */
+#define FILTER_MAX_RANGES \
+	(1u << 20) /* more give -ENOMEM; 12 to 24 bytes each, 9 more when frozen */
 
 struct kvmcore_vm;
 struct reserved_set;
@@ -26,6 +29,7 @@ struct filter {
 	struct filter_chunk **chunk; /* sorted; each holds at least one range */
 	size_t n_chunks, room;
 	uint32_t n_ranges;
+	struct filter_index index; /* of a frozen filter */
 };
 
 /**
@@ -38,6 +42,13 @@ struct filter {
  */
 int filter_add(struct filter *f, const struct kvm_smccc_filter *range,
 	       const struct reserved_set *reserved);
+
+/**
+ * filter_freeze() - no range comes any more: lay them out for looking up
+ *
+ * Without memory for it look-ups go the longer way. A filter_add() afterwards undoes it.
+ */
+void filter_freeze(struct filter *f);
 
 /** filter_lookup() - the fate of @id: KVM_SMCCC_FILTER_HANDLE when nothing was said. O(log n) */
 uint8_t filter_lookup(const struct filter *f, uint32_t id);

@@ -52,7 +52,7 @@ static int run(struct vcpu *vcpu, bool immediate_exit, struct kvmcore_reply *rep
 		return -EBUSY;
 	reply_start(reply);
 	vm_changed(vm);
-	vm->has_run_once = true;
+	vm_runs(vm);
 	exits_finish(vcpu);
 	if (immediate_exit) {
 		reply->exit = KVMCORE_EXIT_INTR;

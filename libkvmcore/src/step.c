@@ -31,7 +31,7 @@ int kvmcore_call(struct kvmcore_vm *vm, int index, const struct kvmcore_trap *tr
 	ret = find_caller(vm, index, &call.vcpu);
 	if (!ret) {
 		reply_start(reply);
-		vm->has_run_once = true;
+		vm_runs(vm);
 		dispatch_call(&call);
 		vm_changed(vm);
 	}
@@ -50,7 +50,7 @@ int kvmcore_enter(struct kvmcore_vm *vm, int index, struct kvmcore_regs *regs,
 	ret = find_running(vm, index, &vcpu);
 	if (!ret) {
 		reply_start(reply);
-		vm->has_run_once = true;
+		vm_runs(vm);
 		if (vcpu->power == POWER_SUSPENDED) {
 			vcpu->power = POWER_ON;
 			sdei_power_changed(vcpu);
@@ -124,7 +124,7 @@ int kvmcore_vcpu_call(struct kvmcore_vm *vm, int index, const struct kvmcore_tra
 	if (!ret) {
 		reply_start(reply);
 		exits_finish(vcpu);
-		vm->has_run_once = true;
+		vm_runs(vm);
 		call_from_model(vcpu, trap, reply);
 		vm_changed(vm);
 	}

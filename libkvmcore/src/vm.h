@@ -108,6 +108,14 @@ struct vcpu *vm_vcpu_by_mpidr(const struct kvmcore_vm *vm, uint64_t mpidr);
 /** vm_vcpu_create() - one more vCPU. Return: its creation index; errors as kvmcore_vcpu_create() */
 int vm_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr);
 
+/** vm_runs() - from now on the VM has run: what is decided before the first run is */
+static inline void vm_runs(struct kvmcore_vm *vm)
+{
+	if (!vm->has_run_once)
+		filter_freeze(&vm->filter);
+	vm->has_run_once = true;
+}
+
 /** vm_changed() - some state that a capture reads is different now */
 static inline void vm_changed(struct kvmcore_vm *vm)
 {

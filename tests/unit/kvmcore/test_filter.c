@@ -112,6 +112,52 @@ static void test_random_sets_equal_a_naive_reference(void)
 		CHECK(disagreements == 0, "a range is taken exactly if the reference takes it");
 		CHECK(f.n_ranges == n, "each success is one range");
 		check_same(&f, fate);
+		filter_freeze(&f);
+		CHECK(f.index.n == n, "laid out for looking up");
+		check_same(&f, fate);
+		filter_exit(&f);
+	}
+}
+
+/* Both ends of each range, the ids beside them, and the ends of the space, frozen and not. */
+static void check_both_ways(struct filter *f, uint32_t n)
+{
+	unsigned int wrong = 0;
+
+	for (unsigned int way = 0; way < 2; way++) {
+		for (uint32_t i = 0; i < n; i++) {
+			const uint32_t first = BASE + 4 * i;
+
+			wrong += filter_lookup(f, first - 1) != HANDLE;
+			wrong += filter_lookup(f, first) != FWD ||
+				 filter_lookup(f, first + 1) != FWD;
+			wrong += filter_lookup(f, first + 2) != HANDLE;
+		}
+		wrong += filter_lookup(f, 0) != DENY || filter_lookup(f, UINT32_MAX) != DENY;
+		wrong +=
+			filter_lookup(f, 1) != HANDLE || filter_lookup(f, UINT32_MAX - 1) != HANDLE;
+		filter_freeze(f);
+	}
+	CHECK(wrong == 0, "every id is found where it is");
+}
+
+static void test_frozen_look_ups_at_every_number_of_levels(void)
+{
+	static const uint32_t sizes[] = { 0,    1,    13,   14,    15,    16,    17,
+					  239,  253,  254,  255,   256,   257,   4093,
+					  4094, 4095, 4096, 65533, 65534, 65535, 131072 };
+
+	for (size_t k = 0; k < ARRAY_SIZE(sizes); k++) {
+		struct filter f = { 0 };
+
+		for (uint32_t i = 0; i < sizes[k]; i++)
+			add(&f, BASE + 4 * i, 2, FWD);
+		add(&f, 0, 1, DENY);
+		add(&f, UINT32_MAX, 1, DENY);
+		check_both_ways(&f, sizes[k]);
+		CHECK(add(&f, 100, 1, DENY) == 0 && filter_lookup(&f, 100) == DENY &&
+			      filter_lookup(&f, 0) == DENY,
+		      "a range that comes late is found all the same");
 		filter_exit(&f);
 	}
 }
@@ -165,6 +211,7 @@ static void test_the_number_of_ranges_is_bounded(void)
 int main(void)
 {
 	return RUN_TESTS(test_filter_add_keeps_its_promises,
-			 test_random_sets_equal_a_naive_reference, test_reading_back_is_exact,
+			 test_random_sets_equal_a_naive_reference,
+			 test_frozen_look_ups_at_every_number_of_levels, test_reading_back_is_exact,
 			 test_many_ranges_fit, test_the_number_of_ranges_is_bounded);
 }
