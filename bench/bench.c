@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,12 @@ struct bench_time bench_time_with(bench_fn *before, bench_fn *step, void *ctx, u
 static int wants_json(void)
 {
 	return getenv("BENCH_JSON") != NULL;
+}
+
+void bench_keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 void bench_title(const char *title)

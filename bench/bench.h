@@ -28,6 +28,9 @@ struct bench_time bench_time_with(bench_fn *before, bench_fn *step, void *ctx,
 /** bench_summary() - of @n samples that were taken elsewhere, at least one; sorts them */
 struct bench_time bench_summary(double *sample, unsigned int n);
 
+/** bench_keep_memory() - what is freed stays in the process, as sdei-migrate has it for a hand-over */
+void bench_keep_memory(void);
+
 /** bench_title() - begin a table */
 void bench_title(const char *title);
 

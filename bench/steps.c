@@ -13,7 +13,7 @@
 #include <string.h>
 #include <zstd.h>
 
-#define SAMPLES      200u
+#define SAMPLES      1000u
 #define MAX_RATIO    3.0
 #define MAX_DELTA    512.0 /* bytes */
 #define MAX_DELTA_MS 0.5
@@ -345,6 +345,7 @@ int main(void)
 	static struct run run;
 	int ret = 0;
 
+	bench_keep_memory();
 	for (unsigned int i = 0; i < BENCH_N_STATES && !ret; i++) {
 		ret = setup(&run, &bench_states[i]);
 		if (ret)

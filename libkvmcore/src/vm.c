@@ -177,8 +177,17 @@ struct vcpu *vm_vcpu_by_mpidr(const struct kvmcore_vm *vm, uint64_t mpidr)
 	return NULL;
 }
 
+static bool is_above_all(const struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
+{
+	const struct kvm_port_vcpu *last = vm->n_vcpus ? &vm->port_vcpu[vm->n_vcpus - 1] : NULL;
+
+	return !last || (vm->ascending && vcpu_id > last->vcpu_id && mpidr > last->mpidr);
+}
+
 static bool is_taken(const struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
 {
+	if (is_above_all(vm, vcpu_id, mpidr))
+		return false;
 	for (unsigned int i = 0; i < vm->n_vcpus; i++)
 		if (vm->port_vcpu[i].vcpu_id == vcpu_id || vm->port_vcpu[i].mpidr == mpidr)
 			return true;
@@ -220,6 +229,7 @@ int vm_vcpu_create(struct kvmcore_vm *vm, uint32_t vcpu_id, uint64_t mpidr)
 		ret = vcpu_create(vm, vcpu_id, mpidr, &vcpu);
 	if (ret)
 		return ret;
+	vm->ascending = is_above_all(vm, vcpu_id, mpidr);
 	vm->vcpu[vm->n_vcpus] = vcpu;
 	vm->port_vcpu[vm->n_vcpus] = (struct kvm_port_vcpu){ vcpu_id, mpidr };
 	if (vm->s390)

@@ -75,7 +75,8 @@ struct kvmcore_vm {
 	struct vcpu **vcpu;
 	struct kvm_port_vcpu *port_vcpu;
 	unsigned int n_vcpus;
-	char *runs; /* RUNS_SIZE bytes, the vCPUs' pages; NULL before the first */
+	bool ascending; /* ids and MPIDRs so far, as VMMs count: what is above the last is new */
+	char *runs;     /* RUNS_SIZE bytes, the vCPUs' pages; NULL before the first */
 	struct filter filter;
 	struct fwreg fwreg;
 	struct memslots memslots;

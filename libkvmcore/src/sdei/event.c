@@ -26,13 +26,11 @@ static struct sdei_event *find_bound(const struct sdei *sdei, uint64_t num)
 
 struct sdei_event *event_find(const struct sdei *sdei, uint64_t num)
 {
-	uint16_t slot;
-
 	if (num == 0)
 		return sdei->event[0];
-	for (uint32_t i = hash_of(num); (slot = sdei->hash[i]) != 0; i = (i + 1) % SDEI_HASH_SIZE)
-		if (sdei->event[slot]->exposed.num == num)
-			return sdei->event[slot];
+	for (uint32_t i = hash_of(num); sdei->hash[i].slot; i = (i + 1) % SDEI_HASH_SIZE)
+		if (sdei->hash[i].num == num)
+			return sdei->event[sdei->hash[i].slot];
 	return find_bound(sdei, num);
 }
 
@@ -40,9 +38,10 @@ static void hash_add(struct sdei *sdei, uint64_t num, uint16_t slot)
 {
 	uint32_t i = hash_of(num);
 
-	while (sdei->hash[i])
+	while (sdei->hash[i].slot)
 		i = (i + 1) % SDEI_HASH_SIZE;
-	sdei->hash[i] = slot;
+	sdei->hash[i].num = num;
+	sdei->hash[i].slot = slot;
 }
 
 struct sdei_event *event_create(struct sdei *sdei, uint16_t slot,

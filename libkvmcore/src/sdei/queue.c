@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue.h"
 
+#include <string.h>
+
 void queue_init(struct sdei_vcpu *queue)
 {
-	for (uint16_t i = 0; i < SDEI_NR_SLOTS; i++)
-		queue->entry[i] = (struct sdei_entry){ 0, SDEI_NO_SLOT, SDEI_NO_SLOT };
+	static const struct sdei_entry none[SDEI_NR_SLOTS] = {
+		[0 ... SDEI_NR_SLOTS - 1] = { 0, SDEI_NO_SLOT, SDEI_NO_SLOT },
+	};
+
+	memcpy(queue->entry, none, sizeof(none));
 	for (unsigned int class = 0; class < SDEI_NR_CLASSES; class ++)
 		queue->entry[queue_head(class)] =
 			(struct sdei_entry){ 0, queue_head(class), queue_head(class) };

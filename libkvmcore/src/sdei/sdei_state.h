@@ -68,7 +68,10 @@ struct sdei_vcpu {
 struct sdei {
 	const struct sdei_profile *profile;
 	struct sdei_event *event[SDEI_NR_SLOTS];
-	uint16_t hash[SDEI_HASH_SIZE]; /* number -> slot of exposed events, linear probing */
+	struct {
+		uint64_t num;
+		uint16_t slot;  /* 0: free */
+	} hash[SDEI_HASH_SIZE]; /* number -> slot of exposed events, linear probing */
 	uint16_t exposed[KVM_SDEI_MAX_EVENTS];    /* slots in the order of exposure */
 	uint16_t registered[KVM_SDEI_MAX_EVENTS]; /* slots in the order of registration */
 	uint32_t n_exposed, n_registered;
