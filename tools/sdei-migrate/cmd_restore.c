@@ -5,6 +5,7 @@
 #include "ledger.h"
 #include "mover.h"
 #include "policy_rows.h"
+#include "realm_bulk.h"
 #include "state_json.h"
 #include "verbs.h"
 
@@ -17,7 +18,8 @@ struct restore_args {
 	struct option_list trust;
 	struct option_number threshold;
 	struct policy_options policy;
-	bool dry_run, stay_paused, insecure_no_signature;
+	const char *realm_contents;
+	bool dry_run, stay_paused, insecure_no_signature, cold;
 };
 
 /* A final state, whether it came whole or as a base and a delta. */
@@ -37,8 +39,25 @@ static int check_kind(const struct sealed *sealed, const char *path, struct fail
 			   sdeistate_kind_name(kind));
 }
 
+static bool is_cold(const struct sealed *sealed)
+{
+	return sealed->state && sealed->state->realm &&
+	       sealed->state->realm->state == SDEISTATE_REALM_ACTIVE;
+}
+
+/* What an active realm held is gone; whoever starts it again has to say that he knows. */
+static int check_cold(const struct sealed *sealed, const struct restore_args *args,
+		      struct failure *failure)
+{
+	if (!is_cold(sealed) || args->cold)
+		return 0;
+	return failure_set(failure, SDEISTATE_POLICY, -EPERM, args->file, "realm",
+			   "--cold: it was active, and starts again from its beginning",
+			   "no such option");
+}
+
 /* Everything up to the permission to run; what was staged is thrown away after a failure. */
-static int stage(struct transport_control *control, const struct sealed *sealed,
+static int stage(struct transport_control *control, const struct sealed *sealed, const char *folder,
 		 const struct transport_id *session, uint64_t generation,
 		 uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
@@ -51,7 +70,9 @@ static int stage(struct transport_control *control, const struct sealed *sealed,
 	bool prepared = false;
 	int ret;
 
-	ret = transport_control_stage(control, &request, digest, err);
+	ret = realm_bulk_give(sealed->opened, control, session, folder, err);
+	if (ret == 0)
+		ret = transport_control_stage(control, &request, digest, err);
 	if (ret == 0)
 		ret = transport_control_prepared(control, session, &prepared, err);
 	if (ret == 0 && !prepared)
@@ -73,6 +94,8 @@ static json_t *result(const struct sealed *sealed, const struct restore_args *ar
 						     : "running",
 				 "snapshot", sealed_manifest_json(sealed));
 
+	if (json && sealed->state && sealed->state->realm)
+		json_object_set_new(json, "realm", realm_result_json(sealed->state->realm));
 	if (json && !args->dry_run)
 		json_object_set_new(json, "digest", hex_json(digest, TRANSPORT_DIGEST_SIZE));
 	return json;
@@ -135,7 +158,7 @@ static int consume(struct ledger *ledger, const struct sealed *sealed, const str
 
 static int move_in(struct transport_control *control, struct ledger *ledger,
 		   const struct sealed *sealed, const struct use *use, const struct cancel *cancel,
-		   bool stay_paused, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+		   const struct restore_args *args, uint8_t digest[TRANSPORT_DIGEST_SIZE],
 		   struct transport_error *err)
 {
 	struct transport_error ignored;
@@ -147,7 +170,7 @@ static int move_in(struct transport_control *control, struct ledger *ledger,
 	ret = transport_control_reserve(control, &session, err);
 	if (ret)
 		return ret;
-	ret = stage(control, sealed, &session, use->generation, digest, err);
+	ret = stage(control, sealed, args->realm_contents, &session, use->generation, digest, err);
 	if (ret == 0)
 		ret = cancel_asked(cancel, err);
 	if (ret == 0)
@@ -155,7 +178,7 @@ static int move_in(struct transport_control *control, struct ledger *ledger,
 	if (ret)
 		transport_control_abort(control, &session, &ignored);
 	else
-		ret = transport_control_commit(control, &session, stay_paused, err);
+		ret = transport_control_commit(control, &session, args->stay_paused, err);
 	return ret;
 }
 
@@ -167,6 +190,7 @@ static int fail(const struct tool *tool, struct transport_control *control,
 	struct failure failure;
 
 	client_failure(&failure, err);
+	failure.advice = realm_advice(err);
 	failure.vm_destination = "unknown";
 	if (control && transport_control_status(control, &status, NULL) == 0)
 		failure.vm_destination = transport_vm_state_name(status.state);
@@ -221,6 +245,7 @@ static int run_restore(struct tool *tool, void *opaque)
 		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
 	if (cancel_open(&cancel, tool, args->control, CANCEL_DESTINATION, &failure) ||
 	    sealed_open(&options, &sealed, &failure) || check_kind(&sealed, args->file, &failure) ||
+	    check_cold(&sealed, args, &failure) ||
 	    go_by_policy(args, &sealed, &single_use, &failure))
 		return tool_fail(tool, &failure);
 	use = use_of(args, &sealed);
@@ -241,7 +266,7 @@ static int run_restore(struct tool *tool, void *opaque)
 	if (ask_ledger(args, &use, &ledger, &err))
 		return fail(tool, control, &err);
 	if (!args->dry_run &&
-	    move_in(control, ledger, &sealed, &use, &cancel, args->stay_paused, digest, &err))
+	    move_in(control, ledger, &sealed, &use, &cancel, args, digest, &err))
 		return fail(tool, control, &err);
 	return tool_result(tool, result(&sealed, args, digest));
 }
@@ -301,6 +326,8 @@ static const struct option_row rows[] = {
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_DIRECTORY },
 	POLICY_ROWS(struct restore_args),
+	REALM_FOLDER_ROW(struct restore_args),
+	REALM_COLD_ROW(struct restore_args),
 	{ .name = "--insecure-no-signature",
 	  .help = "believe a snapshot that nobody signed",
 	  .offset = AT(insecure_no_signature),

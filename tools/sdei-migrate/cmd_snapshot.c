@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cancel.h"
 #include "client.h"
+#include "realm_bulk.h"
 #include "sealing.h"
 #include "state_json.h"
 #include "verbs.h"
@@ -14,13 +15,15 @@ struct snapshot_args {
 	struct option_list trust;
 	struct sealing_args sealing;
 	struct policy_options policy;
-	bool running;
+	const char *realm_contents;
+	bool running, cold;
 };
 
 /* What was taken, and what becomes the file. */
 struct taken {
 	struct transport_vm_info info;
 	struct transport_buffer records;
+	struct realm_bulk bulk;
 	struct sdeistate_buffer delta; /* with --base */
 	struct sdeistate_delta_ends ends;
 	uint64_t blackout; /* microseconds */
@@ -30,6 +33,7 @@ static void release_taken(struct taken *taken)
 {
 	client_free_buffer(&taken->records);
 	sdeistate_buffer_free(&taken->delta);
+	realm_bulk_release(&taken->bulk);
 }
 
 /* Stops the VM, takes its state, lets it go on; with --running it is not stopped. */
@@ -54,8 +58,13 @@ static int capture(const struct snapshot_args *args, struct taken *taken,
 		ret = transport_control_pause(control, &session, err);
 	if (ret)
 		return ret;
-	ret = transport_control_capture(control, &session, TRANSPORT_CAPTURE_FINAL, NULL,
-					&taken->records, err);
+	ret = transport_control_capture(control, &session,
+					args->cold ? TRANSPORT_CAPTURE_COLD
+						   : TRANSPORT_CAPTURE_FINAL,
+					NULL, &taken->records, err);
+	if (ret == 0)
+		ret = realm_bulk_take(control, &session, &taken->records, args->realm_contents,
+				      &taken->bulk, err);
 	/* If this fails, closing the connection lets it go on all the same. */
 	if (ret == 0)
 		ret = transport_control_resume(control, &session, err);
@@ -115,6 +124,8 @@ static int seal(const struct snapshot_args *args, const struct sealing_keys *key
 		.stream = taken->records.data,
 		.stream_len = taken->records.len,
 		.id = id,
+		.bulk = taken->bulk.bulk,
+		.n_bulk = taken->bulk.n,
 	};
 
 	if (args->base) {
@@ -170,7 +181,8 @@ static int run_snapshot(struct tool *tool, void *opaque)
 	if (args->base && args->running)
 		return tool_usage(tool, "--running", "--running or --base, not both");
 	/* Keys and base first: without them the VM need not be stopped. */
-	if (cancel_open(&cancel, tool, args->control, CANCEL_SOURCE, &failure) ||
+	if (realm_bulk_check(args->realm_contents, &failure) ||
+	    cancel_open(&cancel, tool, args->control, CANCEL_SOURCE, &failure) ||
 	    sealing_load(&args->sealing, &keys, &failure) ||
 	    (args->base && open_base(args, &keys, &base, &failure)))
 		return tool_fail(tool, &failure);
@@ -216,6 +228,8 @@ static const struct option_row rows[] = {
 	  .offset = AT(trust),
 	  .type = OPTION_LIST,
 	  .names = OPTION_NAMES_FILE },
+	REALM_CONTENTS_ROW(struct snapshot_args),
+	REALM_COLD_ROW(struct snapshot_args),
 	POLICY_ROWS(struct snapshot_args),
 	OPTION_END,
 };

@@ -119,7 +119,7 @@ static int go_by_policy(const struct policy_options *rules,
 
 void sealing_file_release(struct sealing_file *file)
 {
-	sdeistate_buffer_free(&file->bytes);
+	sealed_bytes_release(&file->bytes);
 	free(file->signature);
 	sdeistate_buffer_free(&file->armour);
 	sdeistate_buffer_free(&file->signer);
@@ -173,7 +173,7 @@ int sealing_make(const struct sealing_args *args, const struct policy_options *r
 	ret = go_by_policy(rules, request, failure);
 	if (ret)
 		return ret;
-	if (sdeistate_seal(request, &file->bytes, &error))
+	if (realm_bulk_seal(request, &file->bytes, &error))
 		return failure_from(failure, &error);
 	return args->detached ? sign_detached(args, keys->key[0], file, failure) : 0;
 }

@@ -6,6 +6,7 @@
 #define SDEI_MIGRATE_SEALING_H
 
 #include "policy_rows.h"
+#include "realm_bulk.h"
 
 #include <sdeistate/key.h>
 #include <sdeistate/seal.h>
@@ -91,7 +92,7 @@ void sealing_release(struct sealing_keys *keys);
 
 /* A sealed file on its way out. All zero is empty. */
 struct sealing_file {
-	struct sdeistate_buffer bytes;
+	struct sealed_bytes bytes;
 	char *signature; /* path of the one beside it; NULL: none was asked for */
 	struct sdeistate_buffer armour,
 		signer; /* what it is, and who ssh-keygen -Y verify is told made it */

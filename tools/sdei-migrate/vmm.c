@@ -74,11 +74,13 @@ int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
 }
 
 int vmm_stage(const struct kvm_port *port, const struct sdeistate *state,
-	      uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+	      const struct sdeistate_realm_source *contents, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	      struct transport_error *err)
 {
 	struct sdeistate_error error;
 
-	if (sdeistate_replay(state, port, &error) || sdeistate_prove(state, port, digest, &error))
+	if (sdeistate_replay_realm(state, port, contents, &error) ||
+	    sdeistate_prove(state, port, digest, &error))
 		return vmm_error(err, &error);
 	return 0;
 }

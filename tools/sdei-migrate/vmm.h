@@ -39,11 +39,13 @@ int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
 
 /**
  * vmm_stage() - give a state to the fresh VM behind @port and prove that it arrived
+ * @contents: as sdeistate_replay_realm(); may be NULL
  *
  * After a failure the VM holds a part and must be destroyed.
  * Return: 0 with @digest of what was captured again; the errors of replay and prove.
  */
 int vmm_stage(const struct kvm_port *port, const struct sdeistate *state,
-	      uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+	      const struct sdeistate_realm_source *contents, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	      struct transport_error *err);
 
 #endif

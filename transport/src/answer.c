@@ -13,13 +13,13 @@ void answer_tell(struct door *door)
 		door->ops->changed(door->vm, &status);
 }
 
-static int lacks(struct request *request, const char *callback)
+int answer_lacks(struct request *request, const char *callback)
 {
 	return transport_error_fill(&request->error, -EOPNOTSUPP, "port-lacks", "VMM", callback,
 				    "a callback|none");
 }
 
-static int cannot_reply(struct request *request, int code)
+int answer_unsendable(struct request *request, int code)
 {
 	if (!code)
 		return 0;
@@ -29,7 +29,7 @@ static int cannot_reply(struct request *request, int code)
 }
 
 /* A callback that fails without a word still gets a reason. */
-static int vmm_said(struct request *request, int code)
+int answer_said(struct request *request, int code)
 {
 	if (code < 0 && !request->error.reason[0])
 		transport_error_fill(&request->error, code, "internal", request->verb->object, "",
@@ -66,7 +66,7 @@ static bool lets_run(const struct owner *owner, const struct owner_asker *who)
 }
 
 /* Ask the matrix; 1 means go on and let the VMM act. */
-static int may(struct request *request, enum owner_event event)
+int answer_may(struct request *request, enum owner_event event)
 {
 	const enum owner_answer answer = owner_may(&request->door->owner, event, &request->who);
 
@@ -85,8 +85,8 @@ static int answer_hello(struct request *request)
 					    request->verb->object, "version", "%u|%u to %u",
 					    TRANSPORT_CONTROL_VERSION, min, max);
 	request->connection->greeted = true;
-	return cannot_reply(request, transport_wire_put_u32(&request->reply, TAG_VERSION,
-							    TRANSPORT_CONTROL_VERSION));
+	return answer_unsendable(request, transport_wire_put_u32(&request->reply, TAG_VERSION,
+								 TRANSPORT_CONTROL_VERSION));
 }
 
 static int answer_info(struct request *request)
@@ -96,9 +96,9 @@ static int answer_info(struct request *request)
 	int ret;
 
 	if (!request->door->ops->info)
-		return lacks(request, "info");
-	ret = vmm_said(request,
-		       request->door->ops->info(request->door->vm, &info, &request->error));
+		return answer_lacks(request, "info");
+	ret = answer_said(request,
+			  request->door->ops->info(request->door->vm, &info, &request->error));
 	if (ret < 0)
 		return ret;
 	if (transport_wire_put_id(reply, TAG_UUID, &info.uuid) ||
@@ -108,7 +108,7 @@ static int answer_info(struct request *request)
 	    transport_wire_put_u32(reply, TAG_VCPUS, info.n_vcpus) ||
 	    transport_wire_put_u64(reply, TAG_GENERATION, info.generation) ||
 	    transport_wire_put_u32(reply, TAG_MODEL, info.model))
-		return cannot_reply(request, -ENOMEM);
+		return answer_unsendable(request, -ENOMEM);
 	return 0;
 }
 
@@ -121,20 +121,20 @@ static int answer_status(struct request *request)
 	    transport_wire_put_u32(reply, TAG_HELD, status.held) ||
 	    transport_wire_put_id(reply, TAG_SESSION, &status.session) ||
 	    transport_wire_put_id(reply, TAG_COMMITTED, &status.committed))
-		return cannot_reply(request, -ENOMEM);
+		return answer_unsendable(request, -ENOMEM);
 	return 0;
 }
 
 static int answer_pause(struct request *request)
 {
 	const struct door *door = request->door;
-	int ret = may(request, OWNER_PAUSE);
+	int ret = answer_may(request, OWNER_PAUSE);
 
 	if (ret != 1)
 		return ret;
 	if (!door->ops->pause)
-		return lacks(request, "pause");
-	ret = vmm_said(request, door->ops->pause(door->vm, &request->error));
+		return answer_lacks(request, "pause");
+	ret = answer_said(request, door->ops->pause(door->vm, &request->error));
 	if (ret < 0)
 		return ret;
 	did(request, OWNER_PAUSE, false);
@@ -144,14 +144,14 @@ static int answer_pause(struct request *request)
 static int answer_resume(struct request *request)
 {
 	const struct door *door = request->door;
-	int ret = may(request, OWNER_RESUME);
+	int ret = answer_may(request, OWNER_RESUME);
 
 	if (ret != 1)
 		return ret;
 	if (lets_run(&door->owner, &request->who)) {
 		if (!door->ops->resume)
-			return lacks(request, "resume");
-		ret = vmm_said(request, door->ops->resume(door->vm, &request->error));
+			return answer_lacks(request, "resume");
+		ret = answer_said(request, door->ops->resume(door->vm, &request->error));
 		if (ret < 0)
 			return ret;
 	}
@@ -167,13 +167,23 @@ static int capture(struct request *request, enum transport_capture_kind kind,
 	int ret;
 
 	if (!door->ops->capture)
-		return lacks(request, "capture");
-	ret = vmm_said(request, door->ops->capture(door->vm, kind, base, &out, &request->error));
+		return answer_lacks(request, "capture");
+	ret = answer_said(request, door->ops->capture(door->vm, kind, base, &out, &request->error));
 	if (ret >= 0)
-		ret = cannot_reply(request, verb_put_large(&request->reply, TAG_RECORDS, out.data,
-							   out.len, &request->out_fds));
+		ret = answer_unsendable(request,
+					verb_put_large(&request->reply, TAG_RECORDS, out.data,
+						       out.len, &request->out_fds));
 	transport_buffer_free(&out);
 	return ret;
+}
+
+int answer_is_paused(struct request *request)
+{
+	if (owner_may(&request->door->owner, OWNER_CAPTURE, &request->who) == OWNER_GO)
+		return 0;
+	return transport_error_fill(&request->error, -EBUSY, "vm-running", "VM", "state",
+				    "paused by this session|%s",
+				    transport_vm_state_name(request->door->owner.state));
 }
 
 static int answer_capture(struct request *request)
@@ -182,14 +192,12 @@ static int answer_capture(struct request *request)
 	struct verb_large base = { .mapped = false };
 	int ret;
 
-	if (kind != TRANSPORT_CAPTURE_BASE && kind != TRANSPORT_CAPTURE_FINAL)
+	if (kind < TRANSPORT_CAPTURE_BASE || kind > TRANSPORT_CAPTURE_COLD)
 		return transport_error_fill(&request->error, -EINVAL, "protocol",
-					    request->verb->object, "kind", "1 or 2|%u", kind);
-	if (kind == TRANSPORT_CAPTURE_FINAL &&
-	    owner_may(&request->door->owner, OWNER_CAPTURE, &request->who) != OWNER_GO)
-		return transport_error_fill(&request->error, -EBUSY, "vm-running", "VM", "state",
-					    "paused by this session|%s",
-					    transport_vm_state_name(request->door->owner.state));
+					    request->verb->object, "kind", "1 to 3|%u", kind);
+	ret = kind == TRANSPORT_CAPTURE_BASE ? 0 : answer_is_paused(request);
+	if (ret)
+		return ret;
 	ret = verb_get_large(&request->fields, TAG_BASE, &request->in_fds, request->verb->object,
 			     &base, &request->error);
 	if (!ret)
@@ -198,26 +206,26 @@ static int answer_capture(struct request *request)
 	return ret;
 }
 
-static int answer_relinquish(struct request *request)
+/* Where only the right to run changes hands. */
+static int hand(struct request *request, enum owner_event event)
 {
-	int ret = may(request, OWNER_RELINQUISH);
+	int ret = answer_may(request, event);
 
 	if (ret == 1) {
-		did(request, OWNER_RELINQUISH, false);
+		did(request, event, false);
 		ret = 0;
 	}
 	return ret;
 }
 
+static int answer_relinquish(struct request *request)
+{
+	return hand(request, OWNER_RELINQUISH);
+}
+
 static int answer_reclaim(struct request *request)
 {
-	int ret = may(request, OWNER_RECLAIM);
-
-	if (ret == 1) {
-		did(request, OWNER_RECLAIM, false);
-		ret = 0;
-	}
-	return ret;
+	return hand(request, OWNER_RECLAIM);
 }
 
 static int put_issues(struct request *request, const struct transport_issues *issues)
@@ -232,7 +240,7 @@ static int put_issues(struct request *request, const struct transport_issues *is
 			ret = transport_wire_put(&request->reply, TAG_ISSUE, one.data, one.len);
 	}
 	transport_buffer_free(&one);
-	return cannot_reply(request, ret);
+	return answer_unsendable(request, ret);
 }
 
 static int answer_check(struct request *request)
@@ -243,12 +251,12 @@ static int answer_check(struct request *request)
 	int ret;
 
 	if (!door->ops->check)
-		return lacks(request, "check");
+		return answer_lacks(request, "check");
 	ret = verb_get_large(&request->fields, TAG_RECORDS, &request->in_fds, request->verb->object,
 			     &records, &request->error);
 	if (!ret)
-		ret = vmm_said(request, door->ops->check(door->vm, &records.state, &issues,
-							 &request->error));
+		ret = answer_said(request, door->ops->check(door->vm, &records.state, &issues,
+							    &request->error));
 	if (ret >= 0)
 		ret = put_issues(request, &issues);
 	verb_large_release(&records);
@@ -258,13 +266,13 @@ static int answer_check(struct request *request)
 static int answer_reserve(struct request *request)
 {
 	const struct door *door = request->door;
-	int ret = may(request, OWNER_RESERVE);
+	int ret = answer_may(request, OWNER_RESERVE);
 
 	if (ret != 1)
 		return ret;
 	if (door->ops->reserve) {
-		ret = vmm_said(request, door->ops->reserve(door->vm, &request->who.session,
-							   &request->error));
+		ret = answer_said(request, door->ops->reserve(door->vm, &request->who.session,
+							      &request->error));
 		if (ret < 0)
 			return ret;
 	}
@@ -276,12 +284,12 @@ static int stage(struct request *request, const struct transport_stage *stage)
 {
 	uint8_t digest[TRANSPORT_DIGEST_SIZE] = { 0 };
 	const struct door *door = request->door;
-	int ret = vmm_said(request, door->ops->stage(door->vm, stage, digest, &request->error));
+	int ret = answer_said(request, door->ops->stage(door->vm, stage, digest, &request->error));
 
 	if (ret < 0)
 		return ret;
-	ret = cannot_reply(request,
-			   transport_wire_put(&request->reply, TAG_DIGEST, digest, sizeof(digest)));
+	ret = answer_unsendable(request, transport_wire_put(&request->reply, TAG_DIGEST, digest,
+							    sizeof(digest)));
 	if (!ret)
 		did(request, OWNER_STAGE, false);
 	return ret;
@@ -290,12 +298,12 @@ static int stage(struct request *request, const struct transport_stage *stage)
 static int answer_stage(struct request *request)
 {
 	struct verb_large records = { .mapped = false }, base = { .mapped = false };
-	int ret = may(request, OWNER_STAGE);
+	int ret = answer_may(request, OWNER_STAGE);
 
 	if (ret != 1)
 		return ret;
 	if (!request->door->ops->stage)
-		return lacks(request, "stage");
+		return answer_lacks(request, "stage");
 	ret = verb_get_large(&request->fields, TAG_RECORDS, &request->in_fds, request->verb->object,
 			     &records, &request->error);
 	if (!ret)
@@ -316,33 +324,34 @@ static int answer_prepared(struct request *request)
 {
 	const struct door *door = request->door;
 	bool loaded = true;
-	int ret = may(request, OWNER_PREPARED);
+	int ret = answer_may(request, OWNER_PREPARED);
 
 	if (ret < 0)
 		return ret;
 	if (ret == 1) {
 		if (door->ops->prepared)
-			ret = vmm_said(request,
-				       door->ops->prepared(door->vm, &loaded, &request->error));
+			ret = answer_said(request,
+					  door->ops->prepared(door->vm, &loaded, &request->error));
 		if (ret < 0)
 			return ret;
 		if (loaded)
 			did(request, OWNER_PREPARED, false);
 	}
-	return cannot_reply(request, transport_wire_put_u32(&request->reply, TAG_LOADED, loaded));
+	return answer_unsendable(request,
+				 transport_wire_put_u32(&request->reply, TAG_LOADED, loaded));
 }
 
 static int answer_commit(struct request *request)
 {
 	const bool stay = transport_fields_u32(&request->fields, TAG_STAY_PAUSED, 0) != 0;
 	const struct door *door = request->door;
-	int ret = may(request, OWNER_COMMIT);
+	int ret = answer_may(request, OWNER_COMMIT);
 
 	if (ret != 1)
 		return ret;
 	if (!door->ops->commit)
-		return lacks(request, "commit");
-	ret = vmm_said(request, door->ops->commit(door->vm, stay, &request->error));
+		return answer_lacks(request, "commit");
+	ret = answer_said(request, door->ops->commit(door->vm, stay, &request->error));
 	if (ret < 0)
 		return ret;
 	did(request, OWNER_COMMIT, stay);
@@ -352,7 +361,7 @@ static int answer_commit(struct request *request)
 static int answer_abort(struct request *request)
 {
 	const struct door *door = request->door;
-	int ret = may(request, OWNER_ABORT);
+	int ret = answer_may(request, OWNER_ABORT);
 
 	if (ret != 1)
 		return ret;
@@ -365,7 +374,7 @@ static int answer_abort(struct request *request)
 static int answer_end(struct request *request)
 {
 	const struct door *door = request->door;
-	int ret = may(request, OWNER_END);
+	int ret = answer_may(request, OWNER_END);
 
 	if (ret != 1)
 		return ret;
@@ -383,15 +392,15 @@ static int answer_model(struct request *request)
 	int ret;
 
 	if (!door->ops->model)
-		return lacks(request, "model");
+		return answer_lacks(request, "model");
 	ret = verb_get_large(&request->fields, TAG_JSON, &request->in_fds, request->verb->object,
 			     &text, &request->error);
 	if (!ret)
-		ret = vmm_said(request, door->ops->model(door->vm, (const char *)text.state.data,
-							 text.state.len, &out, &request->error));
+		ret = answer_said(request, door->ops->model(door->vm, (const char *)text.state.data,
+							    text.state.len, &out, &request->error));
 	if (ret >= 0)
-		ret = cannot_reply(request, verb_put_large(&request->reply, TAG_JSON, out.data,
-							   out.len, &request->out_fds));
+		ret = answer_unsendable(request, verb_put_large(&request->reply, TAG_JSON, out.data,
+								out.len, &request->out_fds));
 	verb_large_release(&text);
 	transport_buffer_free(&out);
 	return ret;
@@ -418,6 +427,9 @@ answer_fn answer_find(uint16_t type)
 		{ TRANSPORT_VERB_COMMIT, answer_commit },
 		{ TRANSPORT_VERB_ABORT, answer_abort },
 		{ TRANSPORT_VERB_END, answer_end },
+		{ TRANSPORT_VERB_READ, answer_read },
+		{ TRANSPORT_VERB_LOAD, answer_load },
+		{ TRANSPORT_VERB_TOKEN, answer_token },
 		{ TRANSPORT_VERB_MODEL, answer_model },
 	};
 

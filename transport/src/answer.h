@@ -25,6 +25,27 @@ typedef int (*answer_fn)(struct request *request);
 /** answer_find() - the function for a message type; NULL for an unknown one */
 answer_fn answer_find(uint16_t type);
 
+int answer_read(struct request *request);
+int answer_load(struct request *request);
+int answer_token(struct request *request);
+
+/* What answers share. */
+
+/** answer_lacks() - the VMM has no such callback. Return: -EOPNOTSUPP */
+int answer_lacks(struct request *request, const char *callback);
+
+/** answer_unsendable() - a reply could not be built; 0 is fine. Return: @code */
+int answer_unsendable(struct request *request, int code);
+
+/** answer_said() - what a callback returned; one that fails without a word still gets a reason. Return: @code */
+int answer_said(struct request *request, int code);
+
+/** answer_may() - ask the matrix. Return: 1 to go on, 0 if nothing is left to do; -EBUSY; -EPERM */
+int answer_may(struct request *request, enum owner_event event);
+
+/** answer_is_paused() - by this very session and connection? Return: 0; -EBUSY */
+int answer_is_paused(struct request *request);
+
 /** answer_tell() - let the VMM know what the protocol knows of its VM now */
 void answer_tell(struct door *door);
 

@@ -383,6 +383,71 @@ int transport_control_end(struct transport_control *control, const struct transp
 	return tell(control, TRANSPORT_VERB_END, session, err);
 }
 
+int transport_control_read(struct transport_control *control, const struct transport_id *session,
+			   uint32_t part, uint64_t offset, size_t len, struct transport_buffer *out,
+			   struct transport_error *err)
+{
+	OWNED_CALL struct call call;
+	int ret;
+
+	call_open(&call, TRANSPORT_VERB_READ);
+	ret = transport_wire_put_id(&call.body, TAG_SESSION, session);
+	if (!ret)
+		ret = transport_wire_put_u32(&call.body, TAG_PART, part);
+	if (!ret)
+		ret = transport_wire_put_u64(&call.body, TAG_OFFSET, offset);
+	if (!ret)
+		ret = transport_wire_put_u64(&call.body, TAG_LENGTH, len);
+	if (ret)
+		return call_unsendable(&call, ret, err);
+	ret = call_make(control, &call, err);
+	return ret ? ret : take_large(&call, TAG_BYTES, out, err);
+}
+
+int transport_control_load(struct transport_control *control, const struct transport_id *session,
+			   uint32_t part, uint64_t offset, const struct transport_state *bytes,
+			   struct transport_error *err)
+{
+	OWNED_CALL struct call call;
+	int ret;
+
+	call_open(&call, TRANSPORT_VERB_LOAD);
+	ret = transport_wire_put_id(&call.body, TAG_SESSION, session);
+	if (!ret)
+		ret = transport_wire_put_u32(&call.body, TAG_PART, part);
+	if (!ret)
+		ret = transport_wire_put_u64(&call.body, TAG_OFFSET, offset);
+	if (!ret)
+		ret = verb_put_large(&call.body, TAG_BYTES, bytes->data, bytes->len, &call.fds);
+	return ret ? call_unsendable(&call, ret, err) : call_make(control, &call, err);
+}
+
+int transport_control_token(struct transport_control *control, const struct transport_id *session,
+			    const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+			    struct transport_buffer *out, struct transport_error *err)
+{
+	const struct transport_field *token;
+	OWNED_CALL struct call call;
+	int ret;
+
+	call_open(&call, TRANSPORT_VERB_TOKEN);
+	ret = transport_wire_put_id(&call.body, TAG_SESSION, session);
+	if (!ret)
+		ret = transport_wire_put(&call.body, TAG_CHALLENGE, challenge,
+					 TRANSPORT_CHALLENGE_SIZE);
+	if (ret)
+		return call_unsendable(&call, ret, err);
+	ret = call_make(control, &call, err);
+	if (ret)
+		return ret;
+	token = transport_fields_find(&call.reply, TAG_TOKEN);
+	ret = transport_buffer_append(out, token->data, token->len);
+	return ret ? transport_error_fill(err, ret, "over-limit", call.verb->object, "token",
+					  "at most %zu bytes|%u bytes", out->max,
+					  (unsigned int)token->len)
+		   : 0;
+}
+
 int transport_control_model(struct transport_control *control, const char *request, size_t len,
 			    struct transport_buffer *out, struct transport_error *err)
 {

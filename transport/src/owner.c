@@ -19,14 +19,14 @@ enum cell {
 /* docs/control.md, "Ownership"; a test compares the two. */
 /* clang-format off */
 static const uint8_t matrix[TRANSPORT_VM_NR_STATES][OWNER_NR_EVENTS] = {
-/*			 pause	    capture resume relinquish	    reclaim    reserve	    stage      prepared	    commit abort     end       drop */
-[TRANSPORT_VM_RUNNING]	    = { TO_PAUSED, NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  SAME },
-[TRANSPORT_VM_PAUSED]	    = { TO_PAUSED, SAME, REST, TO_RELINQUISHED, NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  REST },
-[TRANSPORT_VM_RELINQUISHED] = { NO,	   NO,	 NO,   SAME,		TO_PAUSED, NO,		NO,	   NO,		NO,   NO,	TO_ENDED, SAME },
-[TRANSPORT_VM_RESERVED]	    = { NO,	   NO,	 NO,   NO,		NO,	   SAME,	TO_STAGED, NO,		NO,   TO_ENDED, NO,	  SAME },
-[TRANSPORT_VM_STAGED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   TO_PREPARED, NO,   TO_ENDED, NO,	  SAME },
-[TRANSPORT_VM_PREPARED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   SAME,	REST, TO_ENDED, NO,	  SAME },
-[TRANSPORT_VM_ENDED]	    = { NO,	   NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   SAME,	SAME,	  SAME },
+/*			 pause	    capture resume relinquish	    reclaim    reserve	    stage      prepared	    commit abort     end       load  token drop */
+[TRANSPORT_VM_RUNNING]	    = { TO_PAUSED, NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  NO,   NO,   SAME },
+[TRANSPORT_VM_PAUSED]	    = { TO_PAUSED, SAME, REST, TO_RELINQUISHED, NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  NO,   NO,   REST },
+[TRANSPORT_VM_RELINQUISHED] = { NO,	   NO,	 NO,   SAME,		TO_PAUSED, NO,		NO,	   NO,		NO,   NO,	TO_ENDED,	  NO,   NO,   SAME },
+[TRANSPORT_VM_RESERVED]	    = { NO,	   NO,	 NO,   NO,		NO,	   SAME,	TO_STAGED, NO,		NO,   TO_ENDED, NO,	  SAME, NO,   SAME },
+[TRANSPORT_VM_STAGED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   TO_PREPARED, NO,   TO_ENDED, NO,	  NO,   SAME, SAME },
+[TRANSPORT_VM_PREPARED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   SAME,	REST, TO_ENDED, NO,	  NO,   SAME, SAME },
+[TRANSPORT_VM_ENDED]	    = { NO,	   NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   SAME,	SAME,	  NO,   NO,   SAME },
 };
 /* clang-format on */
 
@@ -44,6 +44,12 @@ static bool is_owner(const struct owner *owner, const struct owner_asker *who)
 static bool takes_ownership(enum owner_event event)
 {
 	return event == OWNER_PAUSE || event == OWNER_RESERVE;
+}
+
+/* Work for the VMM that leaves the state as it is. */
+static bool changes_nothing_here(enum owner_event event)
+{
+	return event == OWNER_CAPTURE || event == OWNER_LOAD || event == OWNER_TOKEN;
 }
 
 /* A repetition after a lost reply, of what does not show in the state. */
@@ -76,7 +82,7 @@ enum owner_answer owner_may(const struct owner *owner, enum owner_event event,
 		return OWNER_REFUSED;
 	if (!takes_ownership(event) && !is_owner(owner, who))
 		return is_owned(owner) ? OWNER_BUSY : OWNER_REFUSED;
-	if (cell == SAME && event != OWNER_CAPTURE)
+	if (cell == SAME && !changes_nothing_here(event))
 		return OWNER_NOTHING;
 	return OWNER_GO;
 }

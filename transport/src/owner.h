@@ -22,7 +22,9 @@ enum owner_event {
 	OWNER_COMMIT,
 	OWNER_ABORT,
 	OWNER_END,
-	OWNER_DROP, /* the connection is gone */
+	OWNER_LOAD,  /* bytes for what will be staged */
+	OWNER_TOKEN, /* of what is staged */
+	OWNER_DROP,  /* the connection is gone */
 	OWNER_NR_EVENTS
 };
 

@@ -84,6 +84,26 @@ static const struct transport_rule commit[] = {
 	ID(TAG_SESSION, "session"),
 	U32_IF(TAG_STAY_PAUSED, "stay paused"),
 };
+static const struct transport_rule read_rules[] = {
+	ID(TAG_SESSION, "session"),
+	U32(TAG_PART, "part"),
+	U64(TAG_OFFSET, "offset"),
+	U64(TAG_LENGTH, "length"),
+};
+static const struct transport_rule bytes[] = { LARGE(TAG_BYTES, "bytes") };
+static const struct transport_rule load[] = {
+	ID(TAG_SESSION, "session"),
+	U32(TAG_PART, "part"),
+	U64(TAG_OFFSET, "offset"),
+	LARGE(TAG_BYTES, "bytes"),
+};
+static const struct transport_rule token[] = {
+	ID(TAG_SESSION, "session"),
+	BYTES(TAG_CHALLENGE, TRANSPORT_CHALLENGE_SIZE, TRANSPORT_CHALLENGE_SIZE, "challenge"),
+};
+static const struct transport_rule token_reply[] = {
+	BYTES(TAG_TOKEN, 1, TRANSPORT_CONTROL_MAX_TOKEN, "token"),
+};
 static const struct transport_rule json[] = { LARGE(TAG_JSON, "json") };
 static const struct transport_rule error_object[] = {
 	TEXT(TAG_REASON, 31, "reason"),  TEXT(TAG_OBJECT, 95, "object"),
@@ -117,6 +137,9 @@ static const struct verb_rules verb[] = {
 	ASKS(COMMIT, commit, "COMMIT"),
 	ASKS(ABORT, session, "ABORT"),
 	ASKS(END, session, "END"),
+	BOTH(READ, read_rules, bytes, "READ"),
+	ASKS(LOAD, load, "LOAD"),
+	BOTH(TOKEN, token, token_reply, "TOKEN"),
 	BOTH(MODEL, json, json, "MODEL"),
 };
 

@@ -44,6 +44,12 @@ enum verb_tag {
 	TAG_EXPECTED = 35,
 	TAG_ACTUAL = 36,
 	TAG_CODE = 37,
+	TAG_PART = 38,
+	TAG_OFFSET = 39,
+	TAG_LENGTH = 40,
+	TAG_BYTES = 41, /* and 42 */
+	TAG_CHALLENGE = 43,
+	TAG_TOKEN = 44,
 };
 
 struct verb_rules {

@@ -44,7 +44,9 @@ enum sdeistate_file_kind {
 enum sdeistate_frame_type {
 	SDEISTATE_FRAME_RECORDS = 1,
 	SDEISTATE_FRAME_REALM_CONTENTS = 2, /* pages of a realm's build log */
-	SDEISTATE_FRAME_GRANULE_HASHES = 3, /* their measurements instead of them */
+	SDEISTATE_FRAME_GRANULE_HASHES = 3, /* their measurements */
+	SDEISTATE_FRAME_REALM_REFERENCE =
+		4, /* where the pages are, instead of them: a path or URL */
 };
 
 struct sdeistate_frame {

@@ -251,6 +251,8 @@ static int load(const struct target *target, const struct kvmcore_realm_step *st
 		const size_t n = left < CHUNK ? (size_t)left : CHUNK;
 
 		ret = source->read(source->user, SDEISTATE_REALM_CONTENTS, offset + done, chunk, n);
+		if (ret == -ENODATA)
+			return 0; /* in memory already; if not, the RIM will tell */
 		if (ret)
 			return error_set(target->err, SDEISTATE_REPLAY_FAILED, ret, NAME(step, i),
 					 "contents", "%" PRIu64 " bytes|%s", (uint64_t)step->done,

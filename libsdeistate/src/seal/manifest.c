@@ -26,6 +26,7 @@ static const char *const frame_names[] = {
 	[SDEISTATE_FRAME_RECORDS] = "records",
 	[SDEISTATE_FRAME_REALM_CONTENTS] = "realm-contents",
 	[SDEISTATE_FRAME_GRANULE_HASHES] = "granule-hashes",
+	[SDEISTATE_FRAME_REALM_REFERENCE] = "realm-reference",
 };
 
 const char *sdeistate_kind_name(enum sdeistate_file_kind kind)

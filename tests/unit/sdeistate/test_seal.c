@@ -240,7 +240,7 @@ static void test_kinds_and_frames_have_names(void)
 		      !sdeistate_kind_name(0) && !sdeistate_kind_name(6),
 	      "kinds");
 	CHECK(!strcmp(sdeistate_frame_name(SDEISTATE_RECORD_OPTIONAL | 2), "realm-contents") &&
-		      !sdeistate_frame_name(0) && !sdeistate_frame_name(4),
+		      !sdeistate_frame_name(0) && !sdeistate_frame_name(5),
 	      "frames, optional or not");
 }
 

@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include "common/cleanup.h"
+#include "realm.h"
 
 #include <errno.h>
 #include <string.h>
@@ -293,7 +294,8 @@ static bool is_written(const uint8_t *bytes, uint64_t size, uint64_t at, unsigne
 
 /* Runs of written pages of memory @i. Return: how many; more than @room if they do not fit */
 static unsigned int find_runs(const struct machine *machine, unsigned int i,
-			      struct sdeistate_region *region, unsigned int room)
+			      const struct realm_pages *realm, struct sdeistate_region *region,
+			      unsigned int room)
 {
 	const struct model_memory *memory = &machine->description->memory[i];
 	const uint8_t *bytes = machine->memory[i];
@@ -302,7 +304,8 @@ static unsigned int find_runs(const struct machine *machine, unsigned int i,
 	unsigned int n = 0;
 
 	for (uint64_t at = 0; at < memory->size; at += PAGE) {
-		const bool written = is_written(bytes, memory->size, at, resident);
+		const bool written = is_written(bytes, memory->size, at, resident) &&
+				     !realm_pages_has(realm, memory->base + at);
 
 		if (written && inside)
 			region[n - 1].size += PAGE;
@@ -318,13 +321,16 @@ static unsigned int find_runs(const struct machine *machine, unsigned int i,
 unsigned int machine_written(const struct machine *machine,
 			     struct sdeistate_region region[SDEISTATE_MAX_REGIONS])
 {
+	CLEANUP(realm_pages_release) struct realm_pages realm;
 	unsigned int n = 0;
 
+	if (realm_pages_read(machine, &realm))
+		return 0;
 	for (unsigned int i = 0; i < machine->description->n_memory; i++) {
 		/* One place is kept for each memory that still follows. */
 		const unsigned int room =
 			SDEISTATE_MAX_REGIONS - n - (machine->description->n_memory - 1 - i);
-		const unsigned int found = find_runs(machine, i, region + n, room);
+		const unsigned int found = find_runs(machine, i, &realm, region + n, room);
 
 		if (found <= room) {
 			n += found;

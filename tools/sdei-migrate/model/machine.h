@@ -54,7 +54,7 @@ int machine_ioctl(struct machine *machine, int vcpu, unsigned long cmd, void *ar
 int machine_info(struct machine *machine, struct kvmcore_vm_info *info);
 
 /**
- * machine_written() - the parts of memory that are not zero, in whole pages
+ * machine_written() - the parts of memory that are not zero, in whole pages, and no realm's own
  *
  * At most SDEISTATE_MAX_REGIONS: beyond that whole memory regions are named.
  * Return: how many were written to @region.

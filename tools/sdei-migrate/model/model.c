@@ -68,7 +68,8 @@ static int op_capture(void *vm, enum transport_capture_kind kind,
 	struct sdeistate_region region[SDEISTATE_MAX_REGIONS];
 	const struct sdeistate_capture_options options = {
 		.kind = kind == TRANSPORT_CAPTURE_BASE ? SDEISTATE_BASE : SDEISTATE_FINAL,
-		.flags = SDEISTATE_CAPTURE_REGS,
+		.flags = SDEISTATE_CAPTURE_REGS |
+			 (kind == TRANSPORT_CAPTURE_COLD ? SDEISTATE_CAPTURE_COLD : 0),
 		.regions = region,
 		.n_regions = machine_written(model->machine, region),
 	};
@@ -104,7 +105,7 @@ static void try_out(const struct machine *fresh, struct sdeistate *state,
 	state->kind = SDEISTATE_FINAL;
 	state->torn = false;
 	if (vmm_check(&fresh->port, state, issues, &ignored) == 0 && issues->n_issues == 0)
-		vmm_stage(&fresh->port, state, digest, &ignored);
+		vmm_stage(&fresh->port, state, NULL, digest, &ignored);
 }
 
 /* The VM that a session will want is built ahead of time, too. */
@@ -179,6 +180,7 @@ static int op_stage(void *vm, const struct transport_stage *stage,
 {
 	struct model *model = vm;
 	CLEANUP(free_state) struct sdeistate *state = NULL;
+	struct sdeistate_realm_source source;
 	struct machine_identity identity;
 	struct machine *fresh;
 	int ret;
@@ -193,14 +195,43 @@ static int op_stage(void *vm, const struct transport_stage *stage,
 	ret = take_spare(model, &identity, &fresh, err);
 	if (ret)
 		return ret;
-	ret = vmm_stage(&fresh->port, state, digest, err);
+	source = realm_spool_source(&model->spool);
+	ret = vmm_stage(&fresh->port, state, &source, digest, err);
 	if (ret) {
 		machine_free(fresh);
 		return ret;
 	}
 	machine_free(model->staged);
 	model->staged = fresh;
+	realm_spool_clear(&model->spool);
 	return 0;
+}
+
+static int op_read(void *vm, uint32_t part, uint64_t offset, size_t len,
+		   struct transport_buffer *out, struct transport_error *err)
+{
+	struct model *model = vm;
+
+	return realm_read(model->machine, part, offset, len, out, err);
+}
+
+static int op_load(void *vm, uint32_t part, uint64_t offset, const struct transport_state *bytes,
+		   struct transport_error *err)
+{
+	struct model *model = vm;
+
+	return realm_spool_add(&model->spool, part, offset, bytes, err);
+}
+
+static int op_token(void *vm, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+		    struct transport_buffer *out, struct transport_error *err)
+{
+	struct model *model = vm;
+
+	if (!model->staged)
+		return transport_error_fill(err, -EINVAL, "internal", "model VM", "token",
+					    "a staged state|none");
+	return realm_token(model->staged, challenge, out, err);
 }
 
 static int op_commit(void *vm, bool stay_paused, struct transport_error *err)
@@ -228,6 +259,7 @@ static void op_discard(void *vm)
 
 	model->staged = machine_free(model->staged);
 	model->spare = machine_free(model->spare);
+	realm_spool_clear(&model->spool);
 }
 
 /* The state stays readable for a look back; the VM is stopped and can never be resumed. */
@@ -283,6 +315,9 @@ const struct transport_control_ops *model_ops(void)
 		.commit = op_commit,
 		.discard = op_discard,
 		.end = op_end,
+		.read = op_read,
+		.load = op_load,
+		.token = op_token,
 		.model = op_model,
 		.changed = op_changed,
 	};
@@ -317,6 +352,7 @@ struct model *model_free(struct model *model)
 		return NULL;
 	machine_free(model->machine);
 	machine_free(model->staged);
+	realm_spool_clear(&model->spool);
 	machine_free(model->spare);
 	description_free(model->description);
 	free(model);

@@ -6,6 +6,7 @@
 #define SDEI_MIGRATE_MODEL_MODEL_H
 
 #include "machine.h"
+#include "realm.h"
 
 #include <transport/control.h>
 
@@ -15,6 +16,7 @@ struct model {
 	struct machine *staged;                /* built by STAGE, becomes the VM at COMMIT */
 	struct machine *spare; /* fresh, for the session that reserved; may be NULL */
 	struct machine_identity spare_identity;
+	struct realm_spool spool;          /* what LOAD brought for STAGE */
 	struct transport_vm_status status; /* what the protocol last said */
 	bool touched;                      /* a guest or VMM action changed it since it was made */
 };

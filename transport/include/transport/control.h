@@ -19,6 +19,9 @@
 #define TRANSPORT_CONTROL_MAX_PROOF   4096u       /* bytes */
 #define TRANSPORT_CONTROL_MAX_ISSUES  64u
 #define TRANSPORT_DIGEST_SIZE         32u
+#define TRANSPORT_CHALLENGE_SIZE      64u
+#define TRANSPORT_CONTROL_MAX_PART    (4u << 20)  /* bytes of bulk in one READ or LOAD */
+#define TRANSPORT_CONTROL_MAX_TOKEN   (64u << 10) /* bytes of an attestation token */
 
 /* X(symbol, number, name): message types; requests and replies share a number. Appended to, never changed. */
 #define TRANSPORT_CONTROL_VERBS(X)     \
@@ -37,6 +40,9 @@
 	X(COMMIT, 13, "commit")        \
 	X(ABORT, 14, "abort")          \
 	X(END, 15, "end")              \
+	X(READ, 16, "read")            \
+	X(LOAD, 17, "load")            \
+	X(TOKEN, 18, "token")          \
 	X(MODEL, 0x100, "model")
 
 enum transport_verb {
@@ -65,6 +71,7 @@ enum transport_vm_state {
 enum transport_capture_kind {
 	TRANSPORT_CAPTURE_BASE = 1,  /* the VM may be running; the result may be torn and says so */
 	TRANSPORT_CAPTURE_FINAL = 2, /* the VM is paused by this session */
+	TRANSPORT_CAPTURE_COLD = 3,  /* the same; an active realm as it was when it was activated */
 };
 
 /* What a VM is; does not change while it lives. */
@@ -138,6 +145,17 @@ struct transport_control_ops {
 	void (*discard)(void *vm);
 	/* The VM was handed over, its process may end; cannot fail. */
 	void (*end)(void *vm);
+	/*
+	 * Bulk that stands beside the records, by the number of its payload frame (docs/format.md): append exactly
+	 * @len bytes to @out; take bytes for what will be staged. A VMM whose states have none leaves both out.
+	 */
+	int (*read)(void *vm, uint32_t part, uint64_t offset, size_t len,
+		    struct transport_buffer *out, struct transport_error *err);
+	int (*load)(void *vm, uint32_t part, uint64_t offset, const struct transport_state *bytes,
+		    struct transport_error *err);
+	/* Append an attestation token of the staged realm to @out. NULL: this VMM cannot. */
+	int (*token)(void *vm, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+		     struct transport_buffer *out, struct transport_error *err);
 	/* Model-only: UTF-8 JSON in, UTF-8 JSON appended to @out. May be NULL. */
 	int (*model)(void *vm, const char *request, size_t len, struct transport_buffer *out,
 		     struct transport_error *err);
@@ -334,6 +352,32 @@ TRANSPORT_API int transport_control_abort(struct transport_control *control,
 TRANSPORT_API int transport_control_end(struct transport_control *control,
 					const struct transport_id *session,
 					struct transport_error *err);
+/**
+ * transport_control_read() - append bytes of bulk of the VM this connection has paused to @out
+ * @part: the number of its payload frame
+ * @len: at most TRANSPORT_CONTROL_MAX_PART
+ *
+ * Return: as above; -EBUSY "vm-running" as of a final capture.
+ */
+TRANSPORT_API int transport_control_read(struct transport_control *control,
+					 const struct transport_id *session, uint32_t part,
+					 uint64_t offset, size_t len, struct transport_buffer *out,
+					 struct transport_error *err);
+/** transport_control_load() - give bulk to the VM reserved by @session, before STAGE. Return: as above */
+TRANSPORT_API int transport_control_load(struct transport_control *control,
+					 const struct transport_id *session, uint32_t part,
+					 uint64_t offset, const struct transport_state *bytes,
+					 struct transport_error *err);
+/**
+ * transport_control_token() - append an attestation token of the staged realm to @out
+ *
+ * Return: as above; -EOPNOTSUPP "port-lacks" if the VMM cannot issue one.
+ */
+TRANSPORT_API int transport_control_token(struct transport_control *control,
+					  const struct transport_id *session,
+					  const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+					  struct transport_buffer *out,
+					  struct transport_error *err);
 /**
  * transport_control_model() - a model-only verb: JSON in, JSON appended to @out
  *
