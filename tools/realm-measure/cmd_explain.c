@@ -12,7 +12,7 @@ struct explain_args {
 
 static const struct option_row options[] = {
 	{ .name = "A",
-	  .help = "a script, a JSON description or an event log",
+	  .help = "a script, a JSON description, an event log or a snapshot",
 	  .offset = offsetof(struct explain_args, a),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE,
@@ -35,6 +35,12 @@ static const struct option_row options[] = {
 	  .offset = offsetof(struct explain_args, rule_b),
 	  .type = OPTION_CHOICE,
 	  .choices = "1.0|bet0|2.0" },
+	{ .name = "--key",
+	  .argument = "FILE",
+	  .help = "private key to decrypt a snapshot with",
+	  .offset = offsetof(struct explain_args, input.key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
 	{ .name = "--image",
 	  .argument = "FILE",
 	  .help = "an image that a log may name by its digest; may be given again",

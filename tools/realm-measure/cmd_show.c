@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "common/file.h"
 #include "eventlog.h"
-#include "input.h"
+#include "payload.h"
+#include "snapshot.h"
 #include "token_file.h"
 #include "verbs.h"
 
@@ -10,16 +10,22 @@
 #define MAX_LOG (16u << 20)
 
 struct show_args {
-	const char *file;
+	const char *file, *key;
 };
 
 static const struct option_row options[] = {
 	{ .name = "FILE",
-	  .help = "a token or an event log",
+	  .help = "a token, an event log or a sealed snapshot of a realm",
 	  .offset = offsetof(struct show_args, file),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE,
 	  .required = true },
+	{ .name = "--key",
+	  .argument = "FILE",
+	  .help = "private key to decrypt a snapshot with",
+	  .offset = offsetof(struct show_args, key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
 	OPTION_END,
 };
 
@@ -44,22 +50,54 @@ static int show_token(const struct tool *tool, const char *path, const uint8_t *
 	return tool_result(tool, token_json(token));
 }
 
+static int show_snapshot(const struct tool *tool, const struct show_args *args,
+			 const struct blob *blob)
+{
+	const struct snapshot_options how = {
+		.only_show = true, .key = args->key, .bytes = blob->bytes, .len = blob->size
+	};
+	snapshot_cleanup struct snapshot snapshot = { 0 };
+	struct failure failure = { 0 };
+
+	if (snapshot_open(args->file, &how, &snapshot, &failure))
+		return tool_fail(tool, &failure);
+	tool_say(tool, "nothing was verified");
+	return tool_result(tool, snapshot_json(&snapshot));
+}
+
+static int show(const struct tool *tool, const struct show_args *args, const struct blob *blob)
+{
+	struct failure failure = { 0 };
+
+	if (snapshot_is_bytes(blob->bytes, blob->size))
+		return show_snapshot(tool, args, blob);
+	if (blob->size > MAX_LOG) {
+		failure_set(&failure, SDEISTATE_OVER_LIMIT, -E2BIG, args->file, "size",
+			    "at most 16 MiB", "more");
+		return tool_fail(tool, &failure);
+	}
+	return eventlog_is(blob->bytes, blob->size)
+		       ? show_log(tool, args->file, blob->bytes, blob->size)
+		       : show_token(tool, args->file, blob->bytes, blob->size);
+}
+
 static int run(struct tool *tool, void *arguments)
 {
 	const struct show_args *args = arguments;
-	OWNED_MEMORY uint8_t *data = NULL;
 	struct failure failure = { 0 };
-	size_t len;
+	struct blob *blob = NULL;
+	int ret;
 
-	if (file_read(args->file, MAX_LOG, &data, &len, &failure))
+	if (payload_open(args->file, "input", &blob, &failure))
 		return tool_fail(tool, &failure);
-	return eventlog_is(data, len) ? show_log(tool, args->file, data, len)
-				      : show_token(tool, args->file, data, len);
+	ret = show(tool, args, blob);
+	blob_free(blob);
+	return ret;
 }
 
 const struct verb verb_show = {
 	.name = "show",
-	.summary = "Show what a token or an event log says",
+	.summary = "Show what a token, an event log or a snapshot says",
 	.about = "Nothing is verified. With --json the claims have the names ccatoken gives them.",
 	.options = options,
 	.args_size = sizeof(struct show_args),

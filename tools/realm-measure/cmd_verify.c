@@ -7,12 +7,13 @@
 #include "verbs.h"
 
 #include <errno.h>
+#include <sdeistate/realm.h>
 #include <string.h>
 
 struct verify_args {
 	struct input_args input;
 	const char *token, *rim, *rpv, *hash, *challenge, *reference, *lifecycle;
-	struct option_list anchor, rem;
+	struct option_list rem;
 };
 
 static const struct option_row options[] = {
@@ -24,9 +25,22 @@ static const struct option_row options[] = {
 	  .names = OPTION_NAMES_FILE },
 	{ .name = "--trust-anchor",
 	  .argument = "FILE",
-	  .help = "a platform's key: PEM, JWK or ta.json; may be given again",
-	  .offset = offsetof(struct verify_args, anchor),
+	  .help = "a platform's key: PEM, JWK or ta.json; of a snapshot its signer's; may be given "
+		  "again",
+	  .offset = offsetof(struct verify_args, input.anchor),
 	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--snapshot",
+	  .argument = "FILE",
+	  .help = "a sealed snapshot of a realm",
+	  .offset = offsetof(struct verify_args, input.snapshot),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--key",
+	  .argument = "FILE",
+	  .help = "private key to decrypt the snapshot with",
+	  .offset = offsetof(struct verify_args, input.key),
+	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
 	INPUT_FILE_ROWS(struct verify_args, input),
 	INPUT_LOG_ROWS(struct verify_args, input),
@@ -112,8 +126,8 @@ static int load_anchors(const struct verify_args *args, struct anchors *anchors,
 {
 	int ret = 0;
 
-	for (size_t i = 0; !ret && i < args->anchor.n; i++)
-		ret = anchors_load(args->anchor.item[i], anchors, failure);
+	for (size_t i = 0; !ret && i < args->input.anchor.n; i++)
+		ret = anchors_load(args->input.anchor.item[i], anchors, failure);
 	return ret;
 }
 
@@ -135,7 +149,7 @@ static int check_token(const struct verify_args *args, const struct kvmcore_toke
 	policy.n_anchors = anchors.n;
 	ret = kvmcore_token_verify(token, &policy, &verdict, &err);
 	record_checks(a, &verdict);
-	if (!args->anchor.n)
+	if (!args->input.anchor.n)
 		failure_set(a->failure, SDEISTATE_NOTHING_TO_VERIFY, -ENOKEY, args->token, NULL,
 			    "a trust anchor", "none");
 	else if (ret)
@@ -164,6 +178,19 @@ static void facts_of_realm(const struct measured *m, struct realm_facts *facts)
 	for (unsigned int i = 0; i < KVMCORE_NR_REMS; i++)
 		facts->rem[i] = (struct kvmcore_span){ m->value[i + 1].bytes, n };
 	facts->rpv = (struct kvmcore_span){ m->rpv, sizeof(m->rpv) };
+	facts->hash = (struct kvmcore_span){ (const uint8_t *)hash, strlen(hash) };
+}
+
+/* What a snapshot says; its steps gave that RIM, if their pages are there. */
+static void facts_of_snapshot(const struct sdeistate_realm *r, struct realm_facts *facts)
+{
+	const char *hash = sdeistate_realm_hash_name(r->hash);
+	size_t n = sdeistate_realm_hash_size(r->hash);
+
+	facts->rim = (struct kvmcore_span){ r->rim, n };
+	for (unsigned int i = 0; i < KVMCORE_NR_REMS; i++)
+		facts->rem[i] = (struct kvmcore_span){ r->rem[i], n };
+	facts->rpv = (struct kvmcore_span){ r->rpv, sizeof(r->rpv) };
 	facts->hash = (struct kvmcore_span){ (const uint8_t *)hash, strlen(hash) };
 }
 
@@ -278,25 +305,39 @@ static int verify_token(const struct tool *tool, const struct verify_args *args,
 	return report(tool, a);
 }
 
+static int compute(const struct tool *tool, const struct input_args *args,
+		   const struct input *input, struct measured *m, struct failure *failure)
+{
+	struct tool silent = *tool;
+	int ret;
+
+	silent.json = true; /* what a script prints is no verdict */
+	ret = measured_run(&silent, args, input, false, m, failure);
+	return ret || m->exists ? ret
+				: failure_set(failure, SDEISTATE_INCONSISTENT, -EINVAL, "steps",
+					      "realm_create", "a realm", "none");
+}
+
 static int verify_realm(const struct tool *tool, const struct verify_args *args,
 			struct appraisal *a)
 {
 	input_cleanup struct input input = { 0 };
 	measured_cleanup struct measured m = { 0 };
 	struct realm_facts facts = { 0 };
-	struct tool silent = *tool;
 	int ret = input_load(&args->input, &input, a->failure);
 
-	silent.json = true; /* what a script prints is no verdict */
-	if (!ret)
-		ret = measured_run(&silent, &args->input, &input, false, &m, a->failure);
-	if (!ret && !m.exists)
-		ret = failure_set(a->failure, SDEISTATE_INCONSISTENT, -EINVAL, "steps",
-				  "realm_create", "a realm", "none");
+	if (!ret && !input.stated)
+		ret = compute(tool, &args->input, &input, &m, a->failure);
 	if (ret)
 		return tool_fail(tool, a->failure);
 	*a->failure = (struct failure){ 0 };
-	facts_of_realm(&m, &facts);
+	if (input.snapshot.realm) {
+		appraise_verdict(a, "signature", "ok");
+		appraise_verdict(a, "build log", input.stated ? "not checked" : "ok");
+		facts_of_snapshot(input.snapshot.realm, &facts);
+	} else {
+		facts_of_realm(&m, &facts);
+	}
 	if (appraise(a, args, &facts, NULL))
 		return tool_fail(tool, a->failure);
 	return report(tool, a);
@@ -312,16 +353,17 @@ static int run(struct tool *tool, void *arguments)
 	if (!verdicts)
 		return tool_no_memory(tool);
 	if (input_given(&args->input) + (args->token != NULL) != 1)
-		return tool_usage(tool, "input", "one of --token, --log, --script, --json-input");
+		return tool_usage(tool, "input",
+				  "one of --token, --snapshot, --log, --script, --json-input");
 	return args->token ? verify_token(tool, args, &a) : verify_realm(tool, args, &a);
 }
 
 const struct verb verb_verify = {
 	.name = "verify",
-	.summary = "Compare a token, a log or a description with what is expected",
-	.about = "Every expectation that is given has to hold. With none, or for a token without a "
-		 "trust "
-		 "anchor, there is nothing to verify against, and that is never success.",
+	.summary = "Compare a token, a snapshot, a log or a description with what is expected",
+	.about = "Every expectation that is given has to hold. With none, or for a token or a "
+		 "snapshot without a trust anchor, there is nothing to verify against, and that is "
+		 "never success.",
 	.options = options,
 	.args_size = sizeof(struct verify_args),
 	.run = run,

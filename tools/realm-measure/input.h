@@ -7,14 +7,16 @@
 
 #include "common/option.h"
 #include "common/tool.h"
+#include "snapshot.h"
 #include "vmm.h"
 
 #define INPUT_MAX_FILE (256u << 20)
 
 /* The options that say it; embedded in the arguments of a verb. */
 struct input_args {
-	const char *script, *json_input, *log, *rule;
-	struct option_list image; /* files that digests of a log may stand for */
+	const char *script, *json_input, *log, *snapshot, *key, *rule;
+	struct option_list anchor; /* whom to believe a snapshot, or a token */
+	struct option_list image;  /* files that digests of a log may stand for */
 	const char *kernel, *initrd, *firmware, *dtb, *dtb_template, *output_dtb, *hash_algo, *pmu,
 		*lpa2;
 	struct option_list config;
@@ -24,6 +26,8 @@ struct input_args {
 
 struct input {
 	struct steps steps;
+	struct snapshot snapshot; /* empty but for --snapshot */
+	bool stated; /* of a snapshot without pages: nothing can be computed, it only says */
 	struct vmm_report report;
 	bool is_script;
 };

@@ -25,7 +25,7 @@ static uint64_t get_le(const uint8_t *at, unsigned int size)
 	return value;
 }
 
-static int open_unnamed(void)
+int payload_unnamed(void)
 {
 	const char *dir = getenv("TMPDIR");
 	int fd = open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -52,7 +52,7 @@ static int write_all(int fd, const uint8_t *data, size_t len)
 static int spool(int from)
 {
 	OWNED_MEMORY uint8_t *buf = malloc(COPY_SIZE);
-	int to = buf ? open_unnamed() : -ENOMEM;
+	int to = buf ? payload_unnamed() : -ENOMEM;
 
 	while (to >= 0) {
 		ssize_t got = read(from, buf, COPY_SIZE);
@@ -162,7 +162,7 @@ static int inflate_to(int fd, const struct blob *packed)
 
 static int unpack(struct blob **blob, struct failure *failure)
 {
-	int fd = open_unnamed();
+	int fd = payload_unnamed();
 	struct blob *unpacked = NULL;
 	int ret = fd < 0 ? fd : inflate_to(fd, *blob);
 

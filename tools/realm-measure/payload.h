@@ -33,6 +33,9 @@ int payload_open_kernel(const char *path, struct blob **blob, struct failure *fa
 /** payload_from_bytes() - a blob that takes @bytes (malloc'ed), also on failure */
 int payload_from_bytes(const char *name, uint8_t *bytes, size_t size, struct blob **blob);
 
+/** payload_unnamed() - an empty file without a name, for what memory shall not hold. Return: fd; -errno */
+int payload_unnamed(void);
+
 /** payload_image_header() - read the Image header. Return: 0; -EINVAL if there is none */
 int payload_image_header(const struct blob *blob, struct image_header *header);
 
