@@ -193,7 +193,8 @@ static bool is_refusal(int code)
  * matter, except what it would refuse later, too.
  */
 static int op_base(void *ctx, const struct transport_buffer *blob,
-		   const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err)
+		   const uint8_t nonce[TRANSPORT_NONCE_SIZE], bool again,
+		   struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
 	struct sdeistate_opened *opened = NULL;
@@ -205,7 +206,8 @@ static int op_base(void *ctx, const struct transport_buffer *blob,
 	if (ret)
 		return ret;
 	records = (struct transport_state){ opened->stream.data, opened->stream.len };
-	ret = transport_control_check(visitor->control, &records, &issues, err);
+	if (!again)
+		ret = transport_control_check(visitor->control, &records, &issues, err);
 	sdeistate_opened_free(opened);
 	if (ret)
 		return is_refusal(ret) ? 0 : ret;

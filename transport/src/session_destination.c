@@ -154,8 +154,13 @@ static int try_out(struct destination *dest, const struct session_in *in,
 	int ret = fault(dest, TRANSPORT_STEP_RECV_BASE, err);
 
 	if (!ret)
-		ret = dest->ops->base(dest->ctx, &blob, dest->link.nonce, err);
-	return ret ? ret : send_empty(dest, MESSAGE_READY, err);
+		ret = dest->ops->base(dest->ctx, &blob, dest->link.nonce, false, err);
+	if (!ret)
+		ret = send_empty(dest, MESSAGE_READY, err);
+	/* While the source stops its VM: what BLOB will need first stays warm. */
+	if (!ret)
+		dest->ops->base(dest->ctx, &blob, dest->link.nonce, true, NULL);
+	return ret;
 }
 
 /* BLOB, or first the BASE that a source may send if it was told that it can be tried out here. */

@@ -155,6 +155,10 @@ static int try_out(struct source *source, struct transport_error *err)
 		if (!ret)
 			ret = expect(source, MESSAGE_READY, source->link.wait.prepared_ms, &in,
 				     err);
+		/* Once more for its own sake: the peer's trial may have had our caches meanwhile. */
+		blob.len = 0;
+		if (!ret)
+			ret = source->ops->base(source->ctx, &source->link.peer, &blob, err);
 	}
 	session_in_release(&in);
 	transport_buffer_free(&blob);

@@ -105,6 +105,12 @@ static int move(struct transport_stream *stream, enum stream_way way, void *data
 
 	for (;;) {
 		wait_for = way;
+		/* Of TLS one reads what was asked for: it is not there yet. */
+		if (stream->ssl && way == STREAM_READ && !SSL_has_pending(stream->ssl)) {
+			ret = stream_wait(stream, way, deadline, err);
+			if (ret)
+				return ret;
+		}
 		ret = stream->ssl ? tls_move(stream, &wait_for, data, len, moved, err)
 				  : plain_move(stream, &wait_for, data, len, moved, err);
 		if (ret == 0)

@@ -68,8 +68,8 @@ static void test_a_base_is_tried_out_once(void)
 	struct world world = new_world();
 
 	play(&world);
-	CHECK(world.source.bases == 1 && world.destination.bases == 1,
-	      "before the pause a base goes over, once");
+	CHECK(world.source.bases == 2 && world.destination.bases == 1,
+	      "before the pause a base is made twice and tried there once");
 
 	world = new_world();
 	world.destination.no_base = true;

@@ -216,14 +216,14 @@ static int destination_record(void *ctx, const struct transport_offer *offer,
 }
 
 static int destination_base(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
-			    struct transport_error *err)
+			    bool again, struct transport_error *err)
 {
 	struct host *host = ctx;
 
 	(void)nonce;
 	CHECK(blob->len == sizeof(base) && !memcmp(blob->data, base, sizeof(base)),
 	      "a base comes as it was sent");
-	host->bases++;
+	host->bases += !again;
 	return host->refuses_base
 		       ? transport_error_fill(err, -EOPNOTSUPP, "incompatible", "VM", "", "|")
 		       : 0;

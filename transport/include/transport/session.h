@@ -222,8 +222,8 @@ struct transport_source_ops {
 	/* Write durably: from here on ask the peer before the VM runs again. */
 	int (*record)(void *ctx, const struct transport_peer *peer, struct transport_error *err);
 	/*
-	 * Capture the VM while it runs and seal that for this peer, to try the way out; NULL, or nothing
-	 * in @blob: there is no trial.
+	 * Capture the VM while it runs and seal that for this peer, to try the way out; done twice, and
+	 * the first is sent. NULL, or nothing in @blob: there is no trial.
 	 */
 	int (*base)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
 		    struct transport_error *err);
@@ -293,9 +293,13 @@ struct transport_destination_ops {
 	int (*record)(void *ctx, const struct transport_offer *offer,
 		      const struct transport_peer *peer, struct transport_progress *progress,
 		      struct transport_error *err);
-	/* Open what base() made, and try it out where it leaves no trace. May be NULL. */
+	/*
+	 * Open what base() made, and try it out where it leaves no trace. May be NULL. @again: it was tried
+	 * out; open it once more, and be quick, because BLOB is on its way. An error does not matter then.
+	 */
 	int (*base)(void *ctx, const struct transport_buffer *blob,
-		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err);
+		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], bool again,
+		    struct transport_error *err);
 	/* Open and stage; 0 only when all is loaded. The blob's nonce must be @nonce, ours. */
 	int (*stage)(void *ctx, const struct transport_buffer *blob,
 		     const uint8_t nonce[TRANSPORT_NONCE_SIZE],
