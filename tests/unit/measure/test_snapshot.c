@@ -222,8 +222,8 @@ static void test_what_is_not_believed(void)
 	};
 	char prefix[64];
 
-	snprintf(prefix, sizeof(prefix), "%s/key", dir);
-	REQUIRE(!sdeistate_key_load(strcat(strcpy(prefix, dir), "/key.key"), &key, NULL), "a key");
+	snprintf(prefix, sizeof(prefix), "%s/key.key", dir);
+	REQUIRE(!sdeistate_key_load(prefix, &key, NULL), "a key");
 	snprintf(prefix, sizeof(prefix), "%s/other", dir);
 	REQUIRE(!sdeistate_key_generate(SDEISTATE_KEY_P256, &stranger, NULL) &&
 			!sdeistate_key_save(stranger, prefix, "other", 9, NULL),
