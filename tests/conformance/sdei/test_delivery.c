@@ -434,6 +434,34 @@ static void test_an_off_pe_passes_on_what_it_was_asked_to_take(void)
 	rig_close(&rig);
 }
 
+/* DEN0054 §5.1.18, §5.1.19: each reset takes what is its own, SHARED_RESET the bindings, too. */
+static void test_resets_take_what_is_theirs(void)
+{
+	int64_t spi, ppi;
+	struct rig rig;
+
+	rig_open(&rig, KVMCORE_PROFILE_SPEC, 2);
+	rig_expose(&rig, 0x1001, PRIVATE, NORMAL);
+	rig_expose(&rig, 0x1002, SHARED, NORMAL);
+	spi = call(&rig, 0, INTERRUPT_BIND, 40);
+	ppi = call(&rig, 0, INTERRUPT_BIND, 23);
+	for (unsigned int v = 0; v < 2; v++)
+		rig_arm(&rig, v, 0x1001);
+	rig_arm(&rig, 0, 0x1002);
+	CHECK(call(&rig, 0, PRIVATE_RESET) == 0, "PRIVATE_RESET");
+	CHECK(call(&rig, 0, EVENT_STATUS, 0x1001) == 0, "takes the caller's private handlers");
+	CHECK(call(&rig, 1, EVENT_STATUS, 0x1001) == 3, "not another PE's");
+	CHECK(call(&rig, 0, EVENT_STATUS, 0x1002) == 3, "not shared ones");
+	CHECK(call(&rig, 0, INTERRUPT_BIND, 40) == spi, "and no binding");
+	CHECK(call(&rig, 1, SHARED_RESET) == 0, "SHARED_RESET");
+	CHECK(call(&rig, 0, EVENT_STATUS, 0x1002) == 0, "takes shared handlers, from any PE");
+	CHECK(call(&rig, 1, EVENT_STATUS, 0x1001) == 3, "not private ones");
+	CHECK(call(&rig, 0, INTERRUPT_RELEASE, (uint64_t)spi) == INV &&
+		      call(&rig, 0, INTERRUPT_RELEASE, (uint64_t)ppi) == INV,
+	      "and every binding is released");
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const int first = RUN_TESTS(test_masked_triggers_wait_for_unmask,
@@ -453,7 +481,8 @@ int main(void)
 				     test_cpu_on_starts_without_private_handlers,
 				     test_power_down_suspend_keeps_registrations,
 				     test_cpu_off_completes_the_handlers_first,
-				     test_an_off_pe_passes_on_what_it_was_asked_to_take);
+				     test_an_off_pe_passes_on_what_it_was_asked_to_take,
+				     test_resets_take_what_is_theirs);
 
 	return first | second;
 }

@@ -133,6 +133,25 @@ static void test_system_suspend_and_resume(void)
 	rig_close(&rig);
 }
 
+/* sdei_pm_notifier(): mask on the way down, unmask on the way up, or where the way down failed. */
+static void test_cpuidle(void)
+{
+	struct rig rig;
+
+	boot(&rig);
+	register_events(&rig);
+	CHECK(call(&rig, 1, PE_MASK) == 1, "a CPU masks and powers down");
+	call(&rig, 1, PSCI_CPU_SUSPEND, 1u << 16, 0x2000, 0);
+	CHECK(rig_inject(&rig, 1, PRIV) == 0 && !enter(&rig, 1), "what comes then waits");
+	CHECK(!is_error(call(&rig, 1, PE_UNMASK)) && enter(&rig, 1),
+	      "awake, it unmasks and is served: the registration has survived");
+	call(&rig, 1, EVENT_COMPLETE, 0);
+	CHECK(call(&rig, 2, PE_MASK) == 1 && call(&rig, 2, PE_UNMASK) == 0,
+	      "a CPU that could not power down unmasks again");
+	CHECK(rig_inject(&rig, 2, PRIV) == 0 && enter(&rig, 2), "and is served");
+	rig_close(&rig);
+}
+
 static void freeze(struct rig *rig)
 {
 	for (unsigned int v = 0; v < N; v++)
@@ -340,6 +359,7 @@ int main(void)
 {
 	return RUN_TESTS(test_boot_and_register, test_unregister_while_pending, test_cpu_hotplug,
 			 test_cpu_that_died_without_a_word, test_system_suspend_and_resume,
-			 test_hibernate, test_kexec, test_crash_inside_nested_handlers,
-			 test_nmi_watchdog_binds_on_every_cpu, test_the_calls_of_a_recorded_guest);
+			 test_cpuidle, test_hibernate, test_kexec,
+			 test_crash_inside_nested_handlers, test_nmi_watchdog_binds_on_every_cpu,
+			 test_the_calls_of_a_recorded_guest);
 }

@@ -129,6 +129,32 @@ static void test_t1d_a_handler_unregisters_itself(void)
 	rig_close(&rig);
 }
 
+static void test_t1e_registered_and_enabled(void)
+{
+	struct rig rig;
+
+	open_spec(&rig);
+	for (unsigned int v = 0; v < N; v++) {
+		const uint64_t num = (uint64_t)call(&rig, v, INTERRUPT_BIND, SPI);
+
+		rig_register(&rig, v, num, RM_PE, RIG_MPIDR(v));
+		CHECK(call(&rig, v, EVENT_ENABLE, num) == 0 &&
+			      call(&rig, v, EVENT_STATUS, num) == 3,
+		      "enabled and idle, its status is 3");
+		CHECK(rig_register(&rig, v, num, RM_PE, RIG_MPIDR(v)) == DEN &&
+			      call(&rig, v, INTERRUPT_RELEASE, num) == DEN &&
+			      call(&rig, v, EVENT_ROUTING_SET, num, RM_ANY) == DEN &&
+			      call(&rig, v, EVENT_CONTEXT, 0) == DEN &&
+			      call(&rig, v, EVENT_COMPLETE, 0) == DEN &&
+			      call(&rig, v, EVENT_COMPLETE_AND_RESUME, 0) == DEN,
+		      "six calls are denied");
+		CHECK(call(&rig, v, EVENT_UNREGISTER, num) == 0 &&
+			      call(&rig, v, INTERRUPT_RELEASE, num) == 0,
+		      "it can be unregistered and released");
+	}
+	rig_close(&rig);
+}
+
 static void test_t2_a_shared_event_on_each_cpu_in_turn(void)
 {
 	struct rig rig;
@@ -229,6 +255,7 @@ static void test_t9_slots_run_out(void)
 static void selftest_on(struct rig *rig, unsigned int v)
 {
 	const uint64_t pointer = 0x7fff12345678; /* what that test passes as the target PE */
+	const uint64_t pc = rig->regs[v].pc, pstate = rig->regs[v].pstate;
 
 	CHECK(call(rig, v, VERSION) == 0x00010001004b564d, "VERSION 1.1, vendor KVM");
 	CHECK(call(rig, v, FEATURES, 0) == 0 && call(rig, v, FEATURES, 1) == 0,
@@ -243,6 +270,8 @@ static void selftest_on(struct rig *rig, unsigned int v)
 	      "REGISTER and ENABLE");
 	CHECK(call(rig, v, EVENT_SIGNAL, 0, pointer) == 0 && enter(rig, v),
 	      "SIGNAL: the handler runs at once");
+	CHECK(rig->regs[v].x[2] == pc && rig->regs[v].x[3] == pstate,
+	      "x2 and x3 are what was interrupted");
 	CHECK(call(rig, v, EVENT_STATUS, 0) == 7, "STATUS 7 inside it");
 	for (unsigned int i = 0; i < 4; i++)
 		CHECK(call(rig, v, EVENT_CONTEXT, i) >= 0, "CONTEXT 0 to 3");
@@ -271,6 +300,7 @@ int main(void)
 {
 	return RUN_TESTS(test_t1a_bound_and_never_registered, test_t1b_registered,
 			 test_t1c_in_its_handler, test_t1d_a_handler_unregisters_itself,
+			 test_t1e_registered_and_enabled,
 			 test_t2_a_shared_event_on_each_cpu_in_turn,
 			 test_t3_a_private_event_on_all_cpus, test_t4_signal_self,
 			 test_t5_t6_signals_to_self_and_to_all, test_t9_slots_run_out,
