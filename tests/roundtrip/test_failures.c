@@ -3,63 +3,12 @@
  * Whatever fails on the way fails by name, leaks nothing and leaves no half state: each allocation
  * once, each ioctl once, and what a port lacks. The program is linked with malloc() and its kin wrapped.
  */
+#include "failing_heap.h"
 #include "hooked.h"
 #include "scene.h"
 
 #include <sdeistate/sdeistate.h>
 #include <stdlib.h>
-
-static struct {
-	unsigned int until_failure; /* 1: the next allocation fails; 0: none does */
-	long live;
-} heap;
-
-/* Visible, so that a sanitizer's own library links against them too. */
-#pragma GCC visibility push(default)
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *at, size_t size);
-void __real_free(void *at);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *at, size_t size);
-void __wrap_free(void *at);
-#pragma GCC visibility pop
-
-static bool fails(void)
-{
-	return heap.until_failure && --heap.until_failure == 0;
-}
-
-static void *count(void *at)
-{
-	heap.live += at != NULL;
-	return at;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : count(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : count(__real_calloc(n, size));
-}
-
-void *__wrap_realloc(void *at, size_t size)
-{
-	void *grown = fails() ? NULL : __real_realloc(at, size);
-
-	heap.live += grown && !at;
-	return grown;
-}
-
-void __wrap_free(void *at)
-{
-	heap.live -= at != NULL;
-	__real_free(at);
-}
 
 /* One operation on what the others need; freed again. Return: its result */
 struct stage {
