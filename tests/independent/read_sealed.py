@@ -220,7 +220,7 @@ def decode_manifest(data, prefix):
     return {"kind": KINDS[found[1]], "vm": found[2], "generation": found[3], "sequence": found[4],
             "source": found[5], "audience": audience, "any": 7 in found, "created": found[8],
             "expires": found.get(9), "profile": name_of(found, 10), "kernel": name_of(found, 11),
-            "schema": found[12], "index": found[13], "encrypted": 17 in found, "frames": frames}
+            "schema": found[12], "index": found[13], "base": found.get(14), "result": found.get(15), "encrypted": 17 in found, "frames": frames}
 
 
 def check_frames(frames, payload, encrypted):
@@ -298,7 +298,7 @@ def read_frame(reader, frame, encrypted, secret):
     return plain
 
 
-def read_records(stream, index_digest):
+def split_records(stream):
     records, at, index = [], 0, b""
     while at < len(stream):                                                           # [6.5]
         require(len(stream) - at >= 16, "damaged", "record")
@@ -315,8 +315,82 @@ def read_records(stream, index_digest):
                         "digest": digest(body).hex()})
         at += 16 + padded
     require(len(records) <= 64, "over-limit", "records")
+    return records, index
+
+
+def read_records(stream, index_digest):
+    records, index = split_records(stream)
     require(digest(index) == index_digest, "bad-digest", "index")
     return records
+
+
+# docs/records.md, chapter 9 -----------------------------------------------------------------------------
+
+NONE, NUMBER, EVENT = "", "[{}]", "[{:#x}]"         # how an entry is named
+CONTEXT = ("regs", "pc", "pstate")
+# [9.5]: list: (name, name of an entry, fields)
+LISTS = {
+    16: ("vm", NONE, ["kind", "torn"] + ["vm." + name for name in (
+        "uuid generation type kernel ipa_bits has_sdei_info sdei_version private_slots shared_slots n_events").split()]),
+    17: ("vcpu", NUMBER, ["vcpu_id", "mpidr", "mp_state"]),
+    32: ("exposed", EVENT, ["type", "signaled", "priority"]),
+    48: ("registered", EVENT, "route_mode route_affinity ep_address ep_arg registered enabled unregister_pending".split()),
+    64: ("bindings", EVENT, ["intid", "shared", "slot", "active"]),
+    96: ("queue", NUMBER, ["length", "word"]),
+    112: ("pending", EVENT, ["vcpu", "count"]),
+    128: ("vcpu_state", NUMBER, ["masked", "critical_num", "normal_num"] +
+          [f"{kind}_regs.{name}" for kind in ("critical", "normal") for name in CONTEXT]),
+    160: ("regs", NUMBER, ["value"]),
+    176: ("memory", NUMBER, ["word"]),
+    192: ("filter", NONE, ["filter_reserved_set"]),
+    193: ("filter.range", EVENT, ["nr_functions", "action"]),
+    224: ("guard", NONE, ["guard.abi", "guard.enrolled", "guard.granule"]),
+    225: ("guard.range", EVENT, ["size"]),
+    226: ("guard.shared", EVENT, ["size"]),
+}
+
+
+def packed(data):
+    numbers, at = [], 0
+    while at < len(data):
+        number, at = varint(data, at)
+        numbers.append(number)
+    return numbers
+
+
+def path_of(number, key, field):
+    name, entry, names = LISTS[number]
+    if field < 2:                                                                     # [9.4]
+        return name + entry.format(key)
+    return names[field - 2] if entry == NONE else f"{name}{entry.format(key)}.{names[field - 2]}"
+
+
+def read_delta(stream, records, manifest):
+    """Which base it needs and what it changes [4.8], as `show --json` tells it."""
+    require([record["number"] for record in records] == [18], "damaged", "a delta is one record")
+    body = stream[16:16 + records[0]["size"]]
+    found = fields(body, set(), set(range(1, 11)), set())
+    sized(found, (1, 2), 32)                                                          # [9.2]
+    require((found[1], found[2]) == (manifest["base"], manifest["result"]), "inconsistent", "digests of a delta")
+    changes = [{"what": "gone", "number": number & ~OPTIONAL} for number in packed(found.get(3, b""))]
+    changes += [{"what": "whole", "number": record["number"], "size": record["size"]}
+                for record in split_records(found.get(4, b""))[0]]
+    columns = [packed(found.get(number, b"")) for number in range(5, 10)]
+    require(len({len(column) for column in columns}) == 1, "damaged", "columns")
+    values = [value for value, in struct.iter_unpack("<Q", found.get(10, b""))]
+    require(sum(columns[4]) == len(values), "damaged", "values")
+    runs = list(zip(*columns))
+    require([run[:4] for run in runs] == sorted({run[:4] for run in runs}), "damaged", "order of runs")
+    for number, key, field, first, count in runs:
+        change = {"what": ("goes", "comes", "set")[min(field, 2)], "number": number // 16,
+                  "path": path_of(number, key, field)}
+        if field >= 2:
+            change.update(first=first, values=[hex(value) for value in values[:count]])
+        values = values[count:]
+        changes.append(change)
+    for change in changes:
+        change["record"] = RECORD_NAMES[change["number"] - 1]
+    return {"base": found[1].hex(), "result": found[2].hex(), "n_changes": len(changes), "changes": changes}
 
 
 def read_end(reader):
@@ -344,6 +418,7 @@ def read(stream, trust, secret=None):
     require(manifest["source"] in signers, "unknown-signer", "the source did not sign")  # [5.5]
     plain = [read_frame(reader, frame, manifest["encrypted"], secret) for frame in manifest["frames"]]
     records = read_records(plain[0], manifest["index"])
+    delta = read_delta(plain[0], records, manifest) if manifest["kind"] == "delta" else None
     read_end(reader)
     return {
         "snapshot": {
@@ -354,6 +429,7 @@ def read(stream, trust, secret=None):
             "any_destination": manifest["any"]},
         "keys": {"source": manifest["source"].hex(), "signers": [one.hex() for one in signers],
                  "signatures": len(entries), "audience": [one.hex() for one in manifest["audience"]]},
+        "delta": delta,
         "schema": {"id": manifest["schema"].hex(), "records": records},
         "records": plain[0],
     }

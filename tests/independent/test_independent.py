@@ -59,6 +59,11 @@ def compare(program, path, folder, trust, secret, records):
         return
     check(ours["schema"]["records"] == theirs["schema"]["records"], f"{name}: the same records")
     check(ours["schema"]["id"] == theirs["schema"]["id"], f"{name}: the same schema")
+    check(ours["delta"] == theirs.get("delta"), f"{name}: the same changes, program says {theirs.get('delta')}")
+    if ours["delta"]:
+        check({change["what"] for change in ours["delta"]["changes"]} >= {"whole", "goes", "comes", "set"},
+              f"{name}: changes of every kind")
+        return
     check(ours["records"] == records, f"{name}: the state that was sealed")
 
 
@@ -102,7 +107,7 @@ def main():
             for path in files:
                 compare(program, path, folder, trust, secret, records)
             if folder == golden:
-                for name in ("1-ed25519", "1-three-signers", "2-encrypted"):
+                for name in ("1-ed25519", "1-three-signers", "2-encrypted", "2-delta"):
                     refuse_alike(program, os.path.join(golden, name + ".sdei"), folder, trust, secret,
                                  scratch)
     print(f"{len(failures)} promises broken")

@@ -92,12 +92,47 @@ static int do_refuse(struct stage *stage)
 	return ret == -EOPNOTSUPP ? 0 : ret;
 }
 
+/* Fields that change, entries that come and go, a record that comes whole. */
+static void change(struct sdeistate *state)
+{
+	state->vcpu_state[0].masked ^= 1;
+	state->registered[0].ep_arg[0] ^= 8;
+	state->filter[0].base ^= 0x100;
+	state->regions[0].data[5] ^= 1;
+	for (unsigned int i = 0; i < SDEISTATE_N_REGS; i++)
+		state->regs[0].value[i] ^= 0x5555 << i;
+}
+
+static int do_delta(struct stage *stage)
+{
+	struct sdeistate_buffer delta = { .len = 0 };
+	struct sdeistate_base *base = NULL;
+	int ret = sdeistate_base_new(stage->stream.data, stage->stream.len, &base, &stage->err);
+
+	CHECK(!ret || !base, "a failed base gives nothing");
+	if (!ret) {
+		change(stage->state);
+		ret = sdeistate_delta_compute(base, stage->state, &delta, &stage->err);
+		change(stage->state);
+		CHECK(!ret || !delta.data, "a failed delta gives nothing");
+	}
+	if (!ret) {
+		ret = sdeistate_delta_apply(base, delta.data, delta.len, &stage->err);
+		CHECK(!ret || sdeistate_delta_apply(base, delta.data, delta.len, NULL) != -EBADMSG,
+		      "what failed half-way is not gone on with");
+	}
+	sdeistate_buffer_free(&delta);
+	sdeistate_base_free(base);
+	return ret;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct stage *stage);
 } operation[] = {
 	{ "capture", do_capture }, { "encode", do_encode }, { "decode", do_decode },
 	{ "convert", do_convert }, { "move", do_move },     { "refuse", do_refuse },
+	{ "delta", do_delta },
 };
 
 static _Alignas(4096) uint8_t source_memory[8192];

@@ -26,7 +26,7 @@ static int read_vm(const Sdeistate__Topology *m, struct reader *reader)
 		ret = read_limit(reader, "private_slots", m->private_slots, UINT16_MAX);
 	if (!ret)
 		ret = read_limit(reader, "shared_slots", m->shared_slots, UINT16_MAX);
-	if (!ret && memchr(m->kernel.data, 0, m->kernel.len))
+	if (!ret && m->kernel.len && memchr(m->kernel.data, 0, m->kernel.len))
 		ret = read_length(reader, "kernel", strlen((const char *)m->kernel.data),
 				  m->kernel.len);
 	if (ret)

@@ -6,7 +6,7 @@
  * signed are not kept. recipient.key is the one that is needed to read, and is no secret. The test of
  * the independent reader runs it again, with enough bulk for several chunks.
  */
-#include <sdeistate/seal.h>
+#include <sdeistate/sdeistate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,8 @@ struct maker {
 	const char *dir;
 	uint8_t stream[1 << 16];
 	size_t len;
+	struct sdeistate_buffer delta, result; /* of the state with a few things changed */
+	struct sdeistate_delta_ends ends;
 	struct sdeistate_key *ed25519, *p256, *p384, *recipient;
 };
 
@@ -120,10 +122,20 @@ static void revision_2(struct maker *m, struct sdeistate_seal_request *r)
 	r->revision = 2;
 }
 
+static void delta(struct maker *m, struct sdeistate_seal_request *r)
+{
+	ed25519(m, r);
+	r->kind = SDEISTATE_KIND_DELTA;
+	r->stream = m->delta.data;
+	r->stream_len = m->delta.len;
+	r->base_digest = m->ends.base;
+	r->result_digest = m->ends.result;
+}
+
 static const struct golden files[] = {
 	{ "1-ed25519", ed25519 },   { "1-p256-base", p256 },      { "1-three-signers", three },
 	{ "1-audience", audience }, { "1-empty", empty },         { "1-bulk", with_bulk },
-	{ "2-final", revision_2 },  { "2-encrypted", encrypted },
+	{ "2-final", revision_2 },  { "2-encrypted", encrypted }, { "2-delta", delta },
 };
 
 static void write_file(struct maker *m, const char *name, const void *bytes, size_t len)
@@ -167,6 +179,55 @@ static void make(struct maker *m, const struct golden *golden, unsigned int numb
 	sdeistate_buffer_free(&file);
 }
 
+/* Of every kind of change one: fields of records, an entry that comes, one that goes, a whole record. */
+static void change(struct sdeistate *state)
+{
+	const unsigned int last = state->n_vcpus - 1;
+	struct kvm_sdei_registered_event_state *event = &state->registered[state->n_registered - 1];
+	const uint64_t number = event->num;
+	struct kvm_sdei_vcpu_event_state *queue;
+
+	state->vm.generation++;
+	state->vcpu[last].mp_state = KVM_MP_STATE_STOPPED;
+	state->registered[0].enabled[0] ^= state->registered[0].registered[0] & 1;
+	state->registered[0].ep_arg[0] ^= 0x1000;
+	memset(event, 0, sizeof(*event));
+	event->num = number + 1;
+	event->ep_address[1] = 0x10000;
+	event->registered[0] = 2;
+	state->vcpu_state[0].masked ^= 1;
+	queue = realloc(state->vcpu_events, (state->n_vcpu_events + 1u) * sizeof(*queue));
+	queue[state->n_vcpu_events] =
+		(struct kvm_sdei_vcpu_event_state){ state->registered[0].num, 1, 0 };
+	state->vcpu_events = queue;
+	state->vcpu[last].n_events++;
+	state->n_vcpu_events++;
+	state->guarded = calloc(1, sizeof(*state->guarded));
+	state->guarded[0] = (struct kvmcore_guard_range){ 0x9000000, 0x1000 };
+	state->n_guarded = 1;
+	state->guard.enrolled = true;
+	state->guard.granule = 4096;
+}
+
+static void make_delta(struct maker *m)
+{
+	struct sdeistate_base *base = NULL;
+	struct sdeistate *state = NULL;
+	struct sdeistate_error err;
+
+	if (sdeistate_base_new(m->stream, m->len, &base, &err) ||
+	    sdeistate_decode(m->stream, m->len, &state, &err))
+		die("state.records", &err);
+	change(state);
+	if (sdeistate_delta_compute(base, state, &m->delta, &err) ||
+	    sdeistate_delta_peek(m->delta.data, m->delta.len, &m->ends, &err) ||
+	    sdeistate_encode(state, &m->result, &err))
+		die("delta", &err);
+	write_file(m, "result.records", m->result.data, m->result.len);
+	sdeistate_free(state);
+	sdeistate_base_free(base);
+}
+
 static void make_key(struct maker *m, enum sdeistate_key_type type, const char *name,
 		     struct sdeistate_key **key)
 {
@@ -200,6 +261,7 @@ int main(int argc, char **argv)
 		return 1;
 	m.len = fread(m.stream, 1, sizeof(m.stream), in);
 	fclose(in);
+	make_delta(&m);
 	make_key(&m, SDEISTATE_KEY_ED25519, "ed25519", &m.ed25519);
 	make_key(&m, SDEISTATE_KEY_P256, "p256", &m.p256);
 	make_key(&m, SDEISTATE_KEY_P384, "p384", &m.p384);

@@ -26,10 +26,11 @@ static const struct {
 	{ "1-bulk", 1, SDEISTATE_KIND_FINAL, 1, 0, 2, false, 0 },
 	{ "2-final", 2, SDEISTATE_KIND_FINAL, 1, 0, 1, false, 0 },
 	{ "2-encrypted", 2, SDEISTATE_KIND_FINAL, 1, 0, 1, true, 0 },
+	{ "2-delta", 2, SDEISTATE_KIND_DELTA, 1, 0, 1, false, 0 },
 };
 
-static uint8_t records[1 << 16];
-static size_t n_records;
+static uint8_t records[1 << 16], result[1 << 16];
+static size_t n_records, n_result;
 
 static size_t read_file(const char *name, uint8_t *bytes, size_t size)
 {
@@ -85,10 +86,29 @@ static void check_manifest(size_t i, const struct sdeistate_opened *opened)
 	      "names");
 }
 
+/* With the state the others hold, it makes the one that was sealed for it. */
+static void check_delta(const struct sdeistate_opened *opened)
+{
+	struct sdeistate_buffer made = { .len = 0 };
+	struct sdeistate_base *base = NULL;
+
+	CHECK(sdeistate_base_new(records, n_records, &base, NULL) == 0 &&
+		      sdeistate_delta_apply(base, opened->stream.data, opened->stream.len, NULL) ==
+			      0 &&
+		      sdeistate_encode(sdeistate_base_state(base), &made, NULL) == 0,
+	      "a delta applies to its base");
+	CHECK(n_result && made.len == n_result && !memcmp(made.data, result, n_result),
+	      "and makes its result");
+	sdeistate_buffer_free(&made);
+	sdeistate_base_free(base);
+}
+
 static void check_records(size_t i, const struct sdeistate_opened *opened)
 {
 	if (files[i].kind == SDEISTATE_KIND_EMPTY)
 		CHECK(!opened->stream.len, "there is no state");
+	else if (files[i].kind == SDEISTATE_KIND_DELTA)
+		check_delta(opened);
 	else
 		CHECK(opened->stream.len == n_records &&
 			      !memcmp(opened->stream.data, records, n_records),
@@ -124,6 +144,7 @@ static void test_golden_files_open(void)
 	struct sdeistate_key *key = recipient();
 
 	n_records = read_file("state.records", records, sizeof(records));
+	n_result = read_file("result.records", result, sizeof(result));
 	REQUIRE(n_records && key && sdeistate_trust_load(FOLDER, &trust, NULL) == 0, "the keys");
 	secret[0] = key;
 	options.trust = trust;
