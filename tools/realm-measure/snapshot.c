@@ -268,8 +268,8 @@ static int decode(struct sdeistate_opened *opened, struct snapshot *s, const cha
 				      "a realm", "a VM of another type");
 }
 
-int snapshot_open(const char *path, const struct snapshot_options *options, struct snapshot *out,
-		  struct failure *failure)
+int snapshot_open(const char *path, const struct snapshot_options *options,
+		  struct snapshot *snapshot, struct failure *failure)
 {
 	CLEANUP(release_opened) struct sdeistate_opened *opened = NULL;
 	CLEANUP(release_trust) struct sdeistate_trust *trust = NULL;
@@ -300,7 +300,7 @@ int snapshot_open(const char *path, const struct snapshot_options *options, stru
 	if (fd >= 0)
 		close(fd);
 	if (!ret) {
-		*out = s;
+		*snapshot = s;
 		s = (struct snapshot){ 0 };
 	}
 	return ret;

@@ -181,6 +181,12 @@ static bool is_device_tree(const struct op *op)
 						       !memcmp(blob->bytes, FDT_MAGIC_BYTES, 4)));
 }
 
+/* Pages of a snapshot are known by their digests; nobody says from which file they came. */
+static bool is_file(const struct op *op)
+{
+	return op->step->kind == STEP_IMAGE && !op->step->mem.blob->digests;
+}
+
 static void name_page(const struct op *op, const struct kvmcore_digest *digest,
 		      enum kvmcore_hash hash, char *text, size_t size)
 {
@@ -263,9 +269,8 @@ static int compare_data(const struct op *a, const struct op *b, const struct wal
 	name_page(b, &db, hash, text_b, sizeof(text_b));
 	tell(out,
 	     is_device_tree(a) || is_device_tree(b) ? SDEISTATE_CAUSE_DEVICE_TREE
-	     : a->step->kind == STEP_IMAGE || b->step->kind == STEP_IMAGE
-		     ? SDEISTATE_CAUSE_IMAGE
-		     : SDEISTATE_CAUSE_PAGE_CONTENT,
+	     : is_file(a) || is_file(b)             ? SDEISTATE_CAUSE_IMAGE
+						    : SDEISTATE_CAUSE_PAGE_CONTENT,
 	     "content", text_a, text_b);
 	out->has_page = true;
 	out->ipa = a->ipa;
