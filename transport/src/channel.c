@@ -157,6 +157,15 @@ int channel_queue(struct channel *channel, const struct transport_header *header
 	uint8_t head[TRANSPORT_WIRE_HEADER_SIZE];
 	int ret;
 
+	/* Descriptors come with the first byte of their message: what stands before it goes first. */
+	if (n_fds && channel->out.len) {
+		ret = channel_send(channel);
+		if (ret != 1) {
+			while (n_fds--)
+				close(fd[n_fds]);
+			return ret ? ret : -EAGAIN;
+		}
+	}
 	for (unsigned int i = 0; i < n_fds; i++)
 		channel->out_fd[channel->n_out_fds++] = fd[i];
 	transport_wire_put_header(header, head);

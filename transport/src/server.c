@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -295,9 +296,29 @@ static int flush(struct transport_server *server, struct connection *connection)
 	connection->draining = ret == 0;
 	if (ret != 1)
 		return ret;
-	channel_next(&connection->channel);
-	connection->deadline = connection->greeted ? 0 : clock_now_ms() + server->hello_timeout_ms;
+	if (!connection->greeted)
+		connection->deadline = clock_now_ms() + server->hello_timeout_ms;
+	else if (channel_is_receiving(&connection->channel))
+		connection->deadline = clock_now_ms() + server->message_timeout_ms;
+	else
+		connection->deadline = 0;
 	return 1;
+}
+
+static bool has_sent_ahead(const struct connection *connection)
+{
+	int n = 0;
+
+	return connection->channel.n_out_fds == 0 &&
+	       ioctl(connection->channel.fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+static int serve(struct connection *connection)
+{
+	const int ret = verb_serve(connection);
+
+	channel_next(&connection->channel);
+	return ret;
 }
 
 /* Assemble and answer one request. A client that breaks the protocol hears why and is dropped. */
@@ -312,7 +333,12 @@ static int hear(struct transport_server *server, struct connection *connection)
 	}
 	if (ret < 0)
 		return ret;
-	served = verb_serve(connection);
+	served = serve(connection);
+	/* One that was sent ahead: the mover is woken when both are answered, not in between. */
+	if (!served && has_sent_ahead(connection)) {
+		ret = channel_receive(&connection->channel);
+		served = ret == 1 ? serve(connection) : ret < 0 ? ret : 0;
+	}
 	connection->deadline = clock_now_ms() + server->message_timeout_ms;
 	ret = flush(server, connection);
 	return served ? served : ret < 0 ? ret : 0;
