@@ -50,15 +50,16 @@ static double blackout_goal_ms(const char *state)
 }
 
 /*
- * What must happen between pause and COMMIT, and nothing else: four calls on a control socket (pause,
- * capture, stage, relinquish), one answer over TCP, two signatures made (the state's, COMMIT's) and one
- * verified, the state copied out, in, and out again to prove it, packed twice, hashed on both sides.
+ * What must happen between pause and COMMIT, and nothing else: three turns on a control socket (pause with
+ * capture, stage with prepared, relinquish), one answer over TCP, one signature made and verified (COMMIT is
+ * the TLS session's word), the state copied out, in, and out again to prove it, packed twice, hashed on
+ * both sides.
  */
 static double limit(const struct bench_state *state, unsigned int sealed)
 {
 	const size_t raw = bench_state_raw_size(state);
 
-	return 4 * bench_unix_round_trip() + bench_tcp_round_trip() + 2 * bench_ed25519_sign() +
+	return 3 * bench_unix_round_trip() + bench_tcp_round_trip() + bench_ed25519_sign() +
 	       bench_ed25519_verify() + 3 * bench_memcpy(raw) + 2 * bench_pack(raw) +
 	       2 * bench_sha256(sealed);
 }
@@ -77,7 +78,7 @@ static void print(struct samples *all, const struct bench_state *state)
 
 		time = bench_summary(all->ns[i], all->n[i]);
 		bench_row(phase_name[i], time,
-			  whole ? "4 socket + 1 TCP round trip, 2 sign, 1 verify, 3 memcpy, 2 "
+			  whole ? "3 socket + 1 TCP round trip, 1 sign, 1 verify, 3 memcpy, 2 "
 				  "pack, 2 SHA-256"
 				: "",
 			  whole ? least : 0);
