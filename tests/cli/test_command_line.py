@@ -98,6 +98,18 @@ def test_wrong_lines(_):
             fails(2, "usage", *line)
 
 
+def test_empty_names(_):
+    for line, field in ((["show", ""], "FILE"), (["vm", "status", "--control", ""], "--control"),
+                        (["status", "--state="], "--state"),
+                        (["verify", "--trust", "", "f"], "--trust"), (["keygen", "--out", ""], "--out")):
+        told = fails(2, "usage", *line)
+        check(told["field"] == field and told["actual"] == "an empty one", f"{line}: a name is not empty",
+              str(told))
+    done = run("restore", "--control", "c", "--trust", "t", "--override", "rollback", "f")
+    check(done.returncode == 2 and "Invalid argument" not in done.stderr,
+          "a wrong line is not said to be an error of the system", done.stderr)
+
+
 def test_failures_name_the_option(_):
     told = fails(2, "usage", "vm", "run", "--control", "x", "--vcpu", "512")
     check(told["field"] == "--vcpu" and told["actual"] == "512", "the option and its value", str(told))

@@ -117,6 +117,8 @@ static int store_flag(struct parser *parser, struct slot *slot, const char *text
 static int store(struct parser *parser, struct slot *slot, const char *text)
 {
 	slot->filled = true;
+	if (slot->row->names != OPTION_NAMES_NOTHING && text && !*text)
+		return refuse(parser, slot->row, "a name", "an empty one");
 	switch (slot->row->type) {
 	case OPTION_FLAG:
 	case OPTION_COUNT:

@@ -68,7 +68,8 @@ static void explain(const struct tool *tool, const struct failure *failure)
 		fprintf(stderr, ": %s", failure->object);
 	if (failure->field[0])
 		fprintf(stderr, "%s%s", failure->object[0] ? ", " : ": ", failure->field);
-	if (failure->code && !failure->actual[0])
+	/* A wrong command line is no system error. */
+	if (failure->code && !failure->actual[0] && failure->reason != SDEISTATE_USAGE)
 		fprintf(stderr, " (%s)", strerror(-failure->code));
 	fputc('\n', stderr);
 	if (failure->expected[0])

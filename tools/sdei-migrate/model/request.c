@@ -19,7 +19,7 @@ int step_fail(struct step *step, int code)
 					    "a running VM|it is %s",
 					    transport_vm_state_name(step->model->status.state));
 	case -EBADF:
-		return transport_error_fill(step->err, code, "usage", object, "", "one of %u|%u",
+		return transport_error_fill(step->err, code, "usage", object, "", "below %u|%u",
 					    kvmcore_vcpu_count(step->machine->core),
 					    step->request.vcpu);
 	case -EPERM:
