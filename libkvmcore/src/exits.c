@@ -36,8 +36,10 @@ static void fill_hypercall(struct vcpu *vcpu, const struct kvmcore_reply *reply)
 	if (vcpu->vm->dialects & KVMCORE_DIALECT_FORWARD_HYPERCALL) {
 		for (unsigned int i = 0; i < HYPERCALL_ARGS; i++)
 			run->hypercall.args[i] = vcpu->regs.x[i];
-		vcpu->pending = PENDING_FORWARD;
 	}
+	vcpu->pending = vcpu->vm->dialects & KVMCORE_DIALECT_FORWARD_HYPERCALL ? PENDING_FORWARD
+									       : PENDING_HYPERCALL;
+	vcpu->answered = false;
 }
 
 void exits_fill_event(struct vcpu *vcpu, uint32_t type, uint64_t data)
@@ -72,6 +74,7 @@ void exits_fill_mmio(struct vcpu *vcpu, const struct kvmcore_mmio *access)
 		memcpy(run->mmio.data, access->value, access->len);
 	vcpu->pending = access->write ? PENDING_MMIO_WRITE : PENDING_MMIO_READ;
 	vcpu->pending_reg = access->reg;
+	vcpu->answered = false;
 }
 
 void exits_fill_nisv(struct vcpu *vcpu, uint64_t esr_iss, uint64_t ipa)
@@ -98,6 +101,8 @@ void exits_finish(struct vcpu *vcpu)
 	switch (vcpu->pending) {
 	case PENDING_NONE:
 		return;
+	case PENDING_HYPERCALL:
+		break;
 	case PENDING_MMIO_READ:
 		finish_read(vcpu);
 		vcpu->regs.pc += 4;
@@ -110,4 +115,16 @@ void exits_finish(struct vcpu *vcpu)
 		break;
 	}
 	vcpu->pending = PENDING_NONE;
+}
+
+void exits_drain(struct vcpu *vcpu)
+{
+	if (vcpu->pending != PENDING_HYPERCALL)
+		exits_finish(vcpu);
+}
+
+void exits_answered_by_x0(struct vcpu *vcpu)
+{
+	if (vcpu->pending == PENDING_HYPERCALL)
+		vcpu->pending = PENDING_NONE;
 }

@@ -9,6 +9,7 @@
 
 #include <kvmcore/kvmcore.h>
 
+struct kvmcore_vm;
 struct vcpu;
 
 /** exits_fill_call() - a guest call ended with @reply: fill the page if it left the guest */
@@ -25,5 +26,15 @@ void exits_fill_nisv(struct vcpu *vcpu, uint64_t esr_iss, uint64_t ipa);
 
 /** exits_finish() - what the kernel does first in KVM_RUN: complete the exit before this one */
 void exits_finish(struct vcpu *vcpu);
+
+/** exits_drain() - the same without entering the guest: a forwarded call stays unanswered */
+void exits_drain(struct vcpu *vcpu);
+
+/** exits_answered_by_x0() - the VMM wrote x0: a forwarded call has its answer */
+void exits_answered_by_x0(struct vcpu *vcpu);
+
+/* Attribute KVMCORE_VM_EXITS: the exits of all vCPUs. Errors: docs/abi.md, "Power". */
+int exits_attr_get(struct kvmcore_vm *vm, uint64_t addr);
+int exits_attr_set(struct kvmcore_vm *vm, uint64_t addr);
 
 #endif

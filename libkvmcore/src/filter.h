@@ -63,6 +63,7 @@ void filter_exit(struct filter *f);
 int filter_attr_set(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
 int filter_attr_has(struct kvmcore_vm *vm, uint64_t attr);
 int filter_state_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
+int filter_state_set(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
 int filter_state_has(struct kvmcore_vm *vm, uint64_t attr);
 
 #endif

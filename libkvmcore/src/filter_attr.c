@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define NR_ACTIONS 3u
+#define NR_ACTIONS  3u
+#define MAX_ANSWERS 4096u
 
 static bool has_padding(const struct kvm_smccc_filter *filter)
 {
@@ -62,7 +63,7 @@ int filter_attr_has(struct kvmcore_vm *vm, uint64_t attr)
 int filter_state_has(struct kvmcore_vm *vm, uint64_t attr)
 {
 	(void)vm;
-	return attr == KVMCORE_FILTER_INFO || attr == KVMCORE_FILTER_RANGES ? 0 : -ENXIO;
+	return attr <= KVMCORE_FILTER_ANSWERS ? 0 : -ENXIO;
 }
 
 static int get_info(const struct kvmcore_vm *vm, uint64_t addr)
@@ -98,6 +99,34 @@ int filter_state_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)
 		return get_info(vm, addr);
 	case KVMCORE_FILTER_RANGES:
 		return get_ranges(vm, addr);
+	case KVMCORE_FILTER_ANSWERS:
+		return array_give(addr, vm->answers, vm->n_answers, sizeof(*vm->answers));
 	}
 	return -ENXIO;
+}
+
+/* Which forwarded calls the VMM answers is for a destination check; no call is decided by it. */
+int filter_state_set(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)
+{
+	struct kvmcore_call_range *range;
+	void *entry = NULL;
+	size_t n = 0;
+	int ret;
+
+	if (attr != KVMCORE_FILTER_ANSWERS)
+		return -ENXIO;
+	ret = array_take(addr, sizeof(*range), MAX_ANSWERS, &entry, &n);
+	range = entry;
+	for (size_t i = 0; i < n && !ret; i++)
+		if (range[i].last < range[i].first ||
+		    (i > 0 && range[i - 1].last >= range[i].first))
+			ret = -EINVAL;
+	if (ret) {
+		free(entry);
+		return ret;
+	}
+	free(vm->answers);
+	vm->answers = entry;
+	vm->n_answers = n;
+	return 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "exits.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ int kvmcore_vcpu_regs_set(struct kvmcore_vm *vm, int index, const struct kvmcore
 	vcpu = vm_vcpu(vm, index);
 	if (vcpu) {
 		vcpu->regs = *regs;
+		exits_answered_by_x0(vcpu);
 		vm_changed(vm);
 		ret = 0;
 	}

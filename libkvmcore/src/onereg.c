@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "onereg.h"
+#include "exits.h"
 #include "user.h"
 #include "vm.h"
 
@@ -108,6 +109,8 @@ static int set_value(struct vcpu *vcpu, uint64_t id, const void *value)
 	if (row->set)
 		return row->set(vcpu, id, value);
 	memcpy(plain(vcpu, row, id), value, sizeof(uint64_t));
+	if (id == KVMCORE_REG_X(0))
+		exits_answered_by_x0(vcpu);
 	return 0;
 }
 

@@ -53,11 +53,12 @@ static int run(struct vcpu *vcpu, bool immediate_exit, struct kvmcore_reply *rep
 	reply_start(reply);
 	vm_changed(vm);
 	vm_runs(vm);
-	exits_finish(vcpu);
 	if (immediate_exit) {
+		exits_drain(vcpu);
 		reply->exit = KVMCORE_EXIT_INTR;
 		return -EINTR;
 	}
+	exits_finish(vcpu);
 	if (vcpu->power == POWER_OFF)
 		return stay_off(vcpu, reply);
 	if (vcpu->power == POWER_SUSPENDED)

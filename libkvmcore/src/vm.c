@@ -155,6 +155,7 @@ struct kvmcore_vm *kvmcore_vm_destroy(struct kvmcore_vm *vm)
 		OPENSSL_cleanse(vm->platform_pem, strlen(vm->platform_pem));
 	free(vm->platform_pem);
 	filter_exit(&vm->filter);
+	free(vm->answers);
 	memslot_exit(&vm->memslots);
 	free(vm->vcpu);
 	free(vm->port_vcpu);

@@ -36,6 +36,7 @@ enum pending_exit {
 	PENDING_MMIO_READ,  /* PC moves on, data goes to the transfer register */
 	PENDING_MMIO_WRITE, /* PC moves on */
 	PENDING_FORWARD,    /* dialect of 2019: args[0..3] go to x0..x3 */
+	PENDING_HYPERCALL,  /* nothing: over as soon as the VMM writes x0 */
 };
 
 struct vcpu {
@@ -52,6 +53,7 @@ struct vcpu {
 	struct kvmcore_vcpu_regs regs;
 	struct kvmcore_arm64_vcpu_events events;
 	enum pending_exit pending;
+	bool answered;       /* by kvmcore_answer(); the next run completes it */
 	uint8_t pending_reg; /* PENDING_MMIO_READ: 0..30, 31 for none */
 	struct sdei_vcpu sdei;
 	bool has_rec; /* realm: KVM_ARM_VCPU_FINALIZE was done */
@@ -78,6 +80,8 @@ struct kvmcore_vm {
 	bool ascending; /* ids and MPIDRs so far, as VMMs count: what is above the last is new */
 	char *runs;     /* RUNS_SIZE bytes, the vCPUs' pages; NULL before the first */
 	struct filter filter;
+	struct kvmcore_call_range *answers; /* forwarded calls the VMM answers; owned */
+	size_t n_answers;
 	struct fwreg fwreg;
 	struct memslots memslots;
 	struct sdei sdei;

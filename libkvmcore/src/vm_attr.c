@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vm_attr.h"
 #include "array.h"
+#include "exits.h"
 #include "user.h"
 #include "vm.h"
 
@@ -100,6 +101,7 @@ static const struct attr {
 } attr_row[] = {
 	[KVMCORE_VM_INFO] = { info_get, NULL },
 	[KVMCORE_VM_REGS] = { regs_get, regs_set },
+	[KVMCORE_VM_EXITS] = { exits_attr_get, exits_attr_set },
 };
 
 int vm_attr_has(struct kvmcore_vm *vm, uint64_t attr)

@@ -8,7 +8,7 @@
 struct show_args {
 	const char *file, *key, *base;
 	struct option_list trust;
-	bool events, vcpus, filter, guard, firmware, keys, schema;
+	bool events, vcpus, filter, guard, firmware, exits, keys, schema;
 };
 
 static json_t *schema_json(const struct sealed *sealed)
@@ -67,6 +67,8 @@ static json_t *parts(const struct sealed *sealed, const struct show_args *args)
 		json_object_set_new(json, "guard", state_guard_json(sealed->state));
 	if (args->firmware && sealed->state)
 		json_object_set_new(json, "firmware", state_firmware_json(sealed->state));
+	if (args->exits && sealed->state)
+		json_object_set_new(json, "pending_exits", state_exits_json(sealed->state));
 	if (args->keys)
 		json_object_set_new(json, "keys", sealed_keys_json(sealed));
 	if (args->schema)
@@ -87,7 +89,7 @@ static int run_show(struct tool *tool, void *opaque)
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	const bool some = args->events || args->vcpus || args->filter || args->guard ||
-			  args->firmware || args->keys || args->schema;
+			  args->firmware || args->exits || args->keys || args->schema;
 	struct failure failure;
 	json_t *json;
 
@@ -117,6 +119,7 @@ static const struct option_row rows[] = {
 	FLAG("--filter", filter, "SMCCC filter: which calls are denied or forwarded"),
 	FLAG("--guard", guard, "MMIO guard: what the guest enrolled, guarded and shared"),
 	FLAG("--firmware", firmware, "firmware registers: PSCI version, mitigations, hypercalls"),
+	FLAG("--exits", exits, "vCPUs that left the guest and wait for their VMM's answer"),
 	FLAG("--keys", keys, "who signed it and who may restore it"),
 	FLAG("--schema", schema, "the schema's id and the records of the file"),
 	{ .name = "--trust",

@@ -388,13 +388,34 @@ json_t *state_firmware_json(const struct sdeistate *state)
 	return list;
 }
 
+json_t *state_exits_json(const struct sdeistate *state)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < state->n_exits; i++) {
+		const struct kvmcore_exit_state *exit = &state->exits[i];
+		const bool call = exit->reason == KVM_EXIT_HYPERCALL;
+
+		json_array_append_new(list,
+				      json_pack("{s:i, s:s, s:o, s:o, s:o, s:i, s:i, s:b}", "vcpu",
+						(int)exit->vcpu, "reason",
+						call ? "hypercall" : "mmio",
+						call ? "nr" : "address", number_json(exit->nr),
+						"flags", number_json(exit->flags), "data",
+						number_json(exit->data), "len", exit->len, "reg",
+						exit->reg, "answered", exit->answered != 0));
+	}
+	return list;
+}
+
 json_t *state_json(const struct sdeistate *state)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
 			 state_vm_json(state), "vcpus", state_vcpus_json(state), "events",
 			 state_events_json(state), "bindings", bindings_json(state),
 			 "unregistered_handlers", handlers_json(state), "pending",
 			 pending_json(state), "memory", memory_json(state), "filter",
 			 state_filter_json(state), "guard", state_guard_json(state), "firmware",
-			 state_firmware_json(state), "s390", state_s390_json(state));
+			 state_firmware_json(state), "s390", state_s390_json(state),
+			 "pending_exits", state_exits_json(state));
 }

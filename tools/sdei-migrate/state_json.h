@@ -31,6 +31,9 @@ json_t *state_firmware_json(const struct sdeistate *state);
 /** state_s390_json() - CPU model, clock and switches of an s390 VM; null for another; NULL: no memory */
 json_t *state_s390_json(const struct sdeistate *state);
 
+/** state_exits_json() - one object per vCPU that waits for an answer of its VMM; NULL: no memory */
+json_t *state_exits_json(const struct sdeistate *state);
+
 /**
  * state_json() - everything: vm, vcpus, events, bindings, handlers, pending, memory; NULL: no memory
  *

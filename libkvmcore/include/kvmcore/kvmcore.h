@@ -307,6 +307,17 @@ KVMCORE_API int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int vcpu,
 				  const struct kvmcore_mmio *access,
 				  struct kvmcore_mmio_result *result, struct kvmcore_reply *reply);
 
+/**
+ * kvmcore_answer() - the VMM has carried out what a vCPU left the guest for
+ * @value: a forwarded call's x0..x3; the first is what an MMIO load reads
+ *
+ * A call's answer is in its registers at once; an MMIO access is completed by the vCPU's next run,
+ * also one with an immediate exit. A VMM may as well write the registers or kvm_run itself and run the
+ * vCPU; but an MMIO exit that is neither answered here nor run counts as unanswered when the VM moves.
+ * Return: 0; -ENOENT if no exit waits for an answer; -EBADF.
+ */
+KVMCORE_API int kvmcore_answer(struct kvmcore_vm *vm, int vcpu, const uint64_t value[4]);
+
 /** kvmcore_vcpu_regs_get() - a model vCPU's registers. Return: 0; -EBADF */
 KVMCORE_API int kvmcore_vcpu_regs_get(struct kvmcore_vm *vm, int vcpu,
 				      struct kvmcore_vcpu_regs *regs);

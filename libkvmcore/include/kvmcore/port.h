@@ -31,7 +31,10 @@ struct kvm_port {
 	/* Odd while any vCPU runs; changes with every change of state a capture reads. */
 	uint64_t (*epoch)(void *vm);
 
-	/* KVM_RUN on one vCPU, to drain a pending exit. Return: 0 or -errno (-EINTR: immediate exit). */
+	/*
+	 * KVM_RUN on one vCPU, to drain a pending exit: an MMIO access whose answer is in the page is
+	 * completed by the next run only. A VMM that pauses with one it has not answered yet has to say so
+	 * by KVMCORE_VM_EXITS; without that group every exit counts as answered. Return: 0 or -errno (-EINTR: immediate exit). */
 	int (*run)(void *vm, int vcpu, int immediate_exit);
 
 	/* The vCPU's shared page, as mmap(2) of its file descriptor gives it. */

@@ -242,6 +242,8 @@ struct kvmcore_array {
 /* KVMCORE_GROUP_VM: who this VM is. */
 #define KVMCORE_VM_INFO 0 /* GET struct kvmcore_vm_info */
 #define KVMCORE_VM_REGS 1 /* GET/SET struct kvmcore_array of kvmcore_vm_regs, one for each vCPU */
+#define KVMCORE_VM_EXITS \
+	2 /* GET/SET struct kvmcore_array of kvmcore_exit_state, ascending by vCPU */
 
 enum kvmcore_vm_type {
 	KVMCORE_VM_ARM64,
@@ -279,6 +281,25 @@ struct kvmcore_vm_regs {
 	__u64 sp, pc, pstate;
 	__u64 sp_el1, elr_el1, spsr_el1, sctlr_el1, vbar_el1, esr_el1, far_el1;
 };
+
+/*
+ * An exit that has no end yet: the VMM has not answered it, or its answer waits for the next KVM_RUN.
+ * A hypercall's PC is behind the call and its x0 still the function id; an MMIO access's PC is at the
+ * instruction.
+ */
+struct kvmcore_exit_state {
+	__u32 vcpu;   /* creation index; one exit each */
+	__u32 reason; /* KVM_EXIT_HYPERCALL or KVM_EXIT_MMIO */
+	__u64 nr;     /* function id; or guest physical address */
+	__u64 flags;  /* KVM_HYPERCALL_EXIT_*, KVMCORE_EXIT_*; or bit 0: a store */
+	__u64 data;   /* MMIO: what is stored, or what an answered load gets */
+	__u8 len;     /* MMIO: 1..8 bytes */
+	__u8 reg;     /* MMIO load: x0..x30; 31: nowhere */
+	__u8 answered;
+	__u8 pad[5];
+};
+#define KVMCORE_EXIT_WRITE   (1ULL << 0)
+#define KVMCORE_EXIT_DIALECT (1ULL << 32) /* of KVM_CAP_FORWARD_HYPERCALL: answered in args */
 
 /* KVMCORE_GROUP_SDEI */
 #define KVMCORE_SDEI_INFO     0 /* GET struct kvmcore_sdei_info */
@@ -336,6 +357,13 @@ struct kvmcore_sdei_binding {
 /* KVMCORE_GROUP_FILTER */
 #define KVMCORE_FILTER_INFO   0 /* GET struct kvmcore_filter_info */
 #define KVMCORE_FILTER_RANGES 1 /* GET struct kvmcore_array of kvm_smccc_filter, sorted by base */
+#define KVMCORE_FILTER_ANSWERS \
+	2 /* GET/SET struct kvmcore_array of kvmcore_call_range: forwarded calls the VMM answers */
+
+/* A configuration of the VMM, not of the guest: it may be SET at any time, in ascending order. */
+struct kvmcore_call_range {
+	__u32 first, last; /* both belong to it */
+};
 
 struct kvmcore_filter_info {
 	__u32 n_ranges;     /* as set by the VMM, one per successful SET */
@@ -409,6 +437,8 @@ KVMCORE_ABI_SIZE(struct kvmcore_sdei_handler, 40);
 KVMCORE_ABI_SIZE(struct kvmcore_sdei_pending, 16);
 KVMCORE_ABI_SIZE(struct kvmcore_sdei_binding, 80);
 KVMCORE_ABI_SIZE(struct kvmcore_filter_info, 16);
+KVMCORE_ABI_SIZE(struct kvmcore_call_range, 8);
+KVMCORE_ABI_SIZE(struct kvmcore_exit_state, 40);
 KVMCORE_ABI_SIZE(struct kvmcore_guard_range, 16);
 KVMCORE_ABI_SIZE(struct kvmcore_guard_state, 32);
 

@@ -154,6 +154,9 @@ struct sdeistate {
 	struct kvmcore_guard_range *guarded, *shared; /* each ascending */
 	unsigned int n_guarded, n_shared;
 	struct sdeistate_realm *realm; /* of a VM of type realm; else NULL */
+	/* Every profile: vCPUs that left the guest and have no answer, ascending. */
+	struct kvmcore_exit_state *exits;
+	unsigned int n_exits;
 	/* What was asked for in addition. */
 	struct sdeistate_regs *regs; /* n_vcpus of them, or NULL */
 	struct sdeistate_region *regions;

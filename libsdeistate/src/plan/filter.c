@@ -37,7 +37,8 @@ bool present_filter(const struct sdeistate *state)
 	return state->n_filter > 0;
 }
 
-#define MAX_NOTED 16u
+#define MAX_NOTED   16u
+#define MAX_ANSWERS 4096u
 
 /* Forwarded calls end in the VMM, whose part in them no record can carry. */
 static void note_forwarded(const struct capture *capture)
@@ -120,6 +121,55 @@ int validate_filter(const struct sdeistate *state, struct sdeistate_error *err)
 	return ret;
 }
 
+/* Does the destination's VMM name who answers all of @range? @answer ascends. */
+static bool is_answered(const struct kvm_smccc_filter *range,
+			const struct kvmcore_call_range *answer, unsigned int n)
+{
+	const uint32_t last = range->base + range->nr_functions - 1;
+	uint32_t next = range->base;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (answer[i].last < next)
+			continue;
+		if (answer[i].first > next)
+			return false;
+		if (answer[i].last >= last)
+			return true;
+		next = answer[i].last + 1;
+	}
+	return false;
+}
+
+/* A forwarded call that nobody answers would hand the guest its own function id as the result. */
+static void check_answers(struct target *target)
+{
+	const struct sdeistate *state = target->state;
+	struct capture capture = { .port = target->port };
+	CLEANUP(cleanup_free) void *array = NULL;
+	unsigned int n = 0, n_open = 0;
+	int ret = capture_array(&capture, KVMCORE_GROUP_FILTER, KVMCORE_FILTER_ANSWERS,
+				"SMCCC filter", sizeof(struct kvmcore_call_range), MAX_ANSWERS,
+				&array, &n);
+
+	if (ret && ret != -ENXIO) {
+		obstacle(target, SDEISTATE_CAPTURE_FAILED, "SMCCC filter", "answers", "success|%s",
+			 strerror(-ret));
+		return;
+	}
+	for (unsigned int i = 0; i < state->n_filter; i++) {
+		const struct kvm_smccc_filter *range = &state->filter[i];
+
+		if (range->action == KVM_SMCCC_FILTER_FWD_TO_USER &&
+		    !is_answered(range, array, n) && n_open++ < MAX_NOTED)
+			obstacle(target, SDEISTATE_INCOMPATIBLE, RANGE(range), "action",
+				 "forwarded to a VMM that answers these calls|it names none that "
+				 "does");
+	}
+	if (n_open > MAX_NOTED)
+		obstacle(target, SDEISTATE_INCOMPATIBLE, "SMCCC filter", "action",
+			 "calls that are answered|%u more ranges are not", n_open - MAX_NOTED);
+}
+
 void check_filter(struct target *target)
 {
 	struct kvmcore_filter_info info = { .n_ranges = 0 };
@@ -141,6 +191,7 @@ void check_filter(struct target *target)
 	if (info.has_run)
 		obstacle(target, SDEISTATE_VM_NOT_FRESH, "SMCCC filter", "has_run",
 			 "a VM that never ran|ran");
+	check_answers(target);
 }
 
 int replay_filter(struct target *target)

@@ -98,6 +98,10 @@ int sdeistate_capture(const struct kvm_port *port, const struct sdeistate_captur
 		return error_no_memory(err, "state");
 	taken->kind = capture.options->kind;
 	capture.state = taken;
+	ret = final ? capture_drain(&capture) : 0;
+	if (ret)
+		return ret;
+	before = port->epoch ? port->epoch(port->vm) : 0;
 	ret = capture_parts(&capture);
 	if (ret)
 		return ret;

@@ -149,10 +149,13 @@ static int recapture(const struct sdeistate *state, const struct kvm_port *port,
 		.regions = state->regions,
 		.n_regions = state->n_regions,
 	};
-	int ret = sdeistate_capture(port, &options, again, err);
+	struct kvm_port looking = *port;
+	int ret;
 
+	looking.run = NULL; /* an exit that was carried is not to be completed here */
+	ret = sdeistate_capture(&looking, &options, again, err);
 	if (ret == -EOPNOTSUPP && state->vm.profile != KVMCORE_PROFILE_SPEC)
-		ret = sdeistate_capture(port, &given, again, err);
+		ret = sdeistate_capture(&looking, &given, again, err);
 	return ret;
 }
 

@@ -113,6 +113,10 @@ static void move_slots(struct sdeistate *state, const uint32_t *order)
 		if (state->handlers[i].vcpu < state->n_vcpus)
 			state->handlers[i].vcpu = place[state->handlers[i].vcpu];
 	sort_entries(&handler_layout, state->handlers, state->n_handlers);
+	for (unsigned int i = 0; i < state->n_exits; i++)
+		if (state->exits[i].vcpu < state->n_vcpus)
+			state->exits[i].vcpu = place[state->exits[i].vcpu];
+	sort_exits(state->exits, state->n_exits);
 }
 
 int reorder(struct sdeistate *state, const struct sdeistate *like, struct sdeistate_error *err)

@@ -16,6 +16,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/delta/lists.c
 	src/delta/set.c
 	src/plan/capture_common.c
+	src/plan/exits.c
 	src/plan/exposed.c
 	src/plan/fields.c
 	src/plan/filter.c
@@ -55,6 +56,7 @@ set(SDEISTATE_STATE_SOURCES
 	src/wire/encode.c
 	src/wire/encode_sdei.c
 	src/wire/encode_vm.c
+	src/wire/exits.c
 	src/wire/filter.c
 	src/wire/fw_regs.c
 	src/wire/guard.c

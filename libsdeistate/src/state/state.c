@@ -32,6 +32,7 @@ struct sdeistate *sdeistate_free(struct sdeistate *state)
 	free(state->vcpu_events);
 	free(state->pending);
 	free(state->fw_regs);
+	free(state->exits);
 	free(state->filter);
 	free(state->guarded);
 	free(state->shared);

@@ -38,6 +38,7 @@ WIRE_PART(v7);
 WIRE_PART(regs);
 WIRE_PART(memory);
 WIRE_PART(filter);
+WIRE_PART(exits);
 WIRE_PART(fw_regs);
 WIRE_PART(guard);
 WIRE_PART(realm);

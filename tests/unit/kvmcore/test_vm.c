@@ -132,7 +132,7 @@ static void test_a_vm_says_who_it_is(void)
 	kvmcore_run(m.vm, 0, true, &m.reply);
 	model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info);
 	CHECK(info.has_run, "and that it has run");
-	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 2, &info) == -ENXIO &&
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 3, &info) == -ENXIO &&
 		      model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, &info) ==
 			      -ENXIO &&
 		      model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, NULL) == -EFAULT,
@@ -213,8 +213,38 @@ static void test_the_filter_reads_back(void)
 	      "padding is refused");
 	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, group, KVMCORE_FILTER_RANGES, &array) ==
 			      -ENXIO &&
-		      model_attr(&m, -1, KVM_HAS_DEVICE_ATTR, group, 2, NULL) == -ENXIO,
+		      model_attr(&m, -1, KVM_HAS_DEVICE_ATTR, group, 3, NULL) == -ENXIO,
 	      "there is nothing to set");
+	model_free(&m);
+}
+
+static void test_what_the_vmm_answers(void)
+{
+	static const struct kvmcore_call_range good[] = { { 0xc4000020, 0xc400003f },
+							  { 0xc6000050, 0xc6000050 } };
+	static const struct kvmcore_call_range bad[][2] = {
+		{ { 5, 4 }, { 6, 7 } },
+		{ { 5, 6 }, { 6, 7 } },
+	};
+	const struct kvmcore_config config = { .kernel = "6.12" };
+	const uint32_t group = KVMCORE_GROUP_FILTER;
+	struct model m = model_new(&config, 1);
+	struct kvmcore_call_range read[2] = { 0 };
+	struct kvmcore_array array = { .count = 2, .ptr = (uintptr_t)good };
+
+	kvmcore_run(m.vm, 0, true, &m.reply);
+	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, group, KVMCORE_FILTER_ANSWERS, &array) == 0,
+	      "may be said at any time");
+	for (unsigned int i = 0; i < 2; i++) {
+		array.ptr = (uintptr_t)bad[i];
+		CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, group, KVMCORE_FILTER_ANSWERS,
+				 &array) == -EINVAL,
+		      "ascending and apart");
+	}
+	array = (struct kvmcore_array){ .capacity = 2, .ptr = (uintptr_t)read };
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_FILTER_ANSWERS, &array) == 0 &&
+		      array.count == 2 && !memcmp(read, good, sizeof(good)),
+	      "and reads back; a refused one changes nothing");
 	model_free(&m);
 }
 
@@ -310,7 +340,7 @@ int main(void)
 	return RUN_TESTS(test_a_bad_configuration_is_named, test_vcpus_have_one_name_each,
 			 test_there_is_room_for_all, test_the_epoch_tells_of_changes,
 			 test_a_paused_vm_does_not_move, test_a_vm_says_who_it_is,
-			 test_all_registers_move_at_once, test_the_filter_reads_back,
-			 test_reserved_ids_differ_by_vm_type,
+			 test_all_registers_move_at_once, test_what_the_vmm_answers,
+			 test_the_filter_reads_back, test_reserved_ids_differ_by_vm_type,
 			 test_a_ports_caller_vouches_for_its_pointers, test_vcpus_run_in_parallel);
 }

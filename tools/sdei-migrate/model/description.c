@@ -231,6 +231,46 @@ static int read_slots(struct fields *fields, const json_t *json, void *out)
 	return ret;
 }
 
+struct answer {
+	uint64_t base, count;
+};
+
+static const struct field answer_fields[] = {
+	{ "base", FIELD_U64, .required = true, .offset = offsetof(struct answer, base),
+	  .max = UINT32_MAX },
+	{ "count", FIELD_U64, .required = true, .offset = offsetof(struct answer, count), .min = 1,
+	  .max = UINT32_MAX },
+	FIELD_END,
+};
+
+/* Which forwarded calls the VMM at this host would answer: a destination has to name them. */
+static int read_answers(struct fields *fields, const json_t *json, void *out)
+{
+	struct model_description *description = out;
+	const size_t n = json_array_size(json);
+	uint64_t next = 0;
+
+	if (!json_is_array(json) || n > MODEL_MAX_ANSWERS)
+		return fields_refuse(fields, "a list of at most 64 ranges", json);
+	for (size_t i = 0; i < n; i++) {
+		struct answer answer = { 0 };
+		int ret = fields_item(fields, json, i, answer_fields, &answer);
+
+		if (ret)
+			return ret;
+		if (answer.base < next || answer.base + answer.count - 1 > UINT32_MAX)
+			return fields_refuse(fields, "ascending ranges of 32-bit numbers",
+					     json_array_get(json, i));
+		next = answer.base + answer.count;
+		description->answers[i] = (struct kvmcore_call_range){
+			.first = (uint32_t)answer.base,
+			.last = (uint32_t)(next - 1),
+		};
+	}
+	description->n_answers = (unsigned int)n;
+	return 0;
+}
+
 static const struct field level_fields[] = {
 	{ "workaround_1", FIELD_U8, .offset = offsetof(struct kvmcore_host, workaround_1),
 	  .max = 2 },
@@ -327,6 +367,7 @@ static const struct field description_fields[] = {
 	{ "ppi", FIELD_U32, .offset = CONFIG(n_ppi), .min = 1, .max = 16 },
 	{ "bind_slots", FIELD_OWN, .read = read_slots },
 	{ "guard", FIELD_WORD, .offset = CONFIG(guard), .words = "S|A1|A2|U|off" },
+	{ "answers", FIELD_OWN, .read = read_answers },
 	{ "host_levels", FIELD_OWN, .read = read_levels },
 	{ "s390", FIELD_OWN, .read = read_s390 },
 	{ "pe_features", FIELD_OWN, .read = read_pe_features },

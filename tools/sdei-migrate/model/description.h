@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <kvmcore/kvmcore.h>
 
+#define MODEL_MAX_ANSWERS     64u /* ranges of forwarded calls */
 #define MODEL_MAX_MEMORY      16u
 #define MODEL_MAX_MEMORY_SIZE (256u << 20) /* bytes of all of it */
 #define MODEL_MAX_FILE        (8u << 20) /* bytes of a description; the largest state takes 5 MB */
@@ -39,7 +40,9 @@ struct model_description {
 	struct kvm_sdei_exposed_event_state exposed[KVM_SDEI_MAX_EVENTS];
 	unsigned int n_exposed;
 	uint64_t s390_facilities[256]; /* where config.host.s390_facilities points to */
-	json_t *script;                /* array, owned; NULL: none */
+	struct kvmcore_call_range answers[MODEL_MAX_ANSWERS]; /* ascending */
+	unsigned int n_answers;
+	json_t *script; /* array, owned; NULL: none */
 };
 
 /**

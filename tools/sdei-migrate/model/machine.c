@@ -207,6 +207,23 @@ int machine_complete(struct machine *machine, struct transport_error *err)
 	return ret;
 }
 
+/* What this host's VMM would do with calls that the filter forwards to it. */
+static int name_answers(struct machine *machine, struct transport_error *err)
+{
+	const struct model_description *description = machine->description;
+	struct kvmcore_array answers = { .count = description->n_answers,
+					 .ptr = (uintptr_t)description->answers };
+	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_FILTER,
+					.attr = KVMCORE_FILTER_ANSWERS,
+					.addr = (uintptr_t)&answers };
+	int ret;
+
+	if (description->n_answers == 0)
+		return 0;
+	ret = kvmcore_ioctl(machine->core, -1, KVM_SET_DEVICE_ATTR, &attr);
+	return ret < 0 ? refuse(err, "answers", ret) : 0;
+}
+
 static int build(struct machine *machine, const struct kvmcore_config *config,
 		 struct transport_error *err)
 {
@@ -219,6 +236,8 @@ static int build(struct machine *machine, const struct kvmcore_config *config,
 					    error.expected, error.actual);
 	make_port(machine);
 	ret = add_memory(machine, err);
+	if (ret == 0)
+		ret = name_answers(machine, err);
 	if (ret == 0 && config->type == KVMCORE_VM_ARM64)
 		ret = machine_complete(machine, err);
 	return ret ? ret : expose(machine, err);

@@ -42,7 +42,7 @@ struct request_verb {
 /* The guest's side: call, run, mmio, regs. Ends with a row without a name. */
 extern const struct request_verb request_guest_verbs[];
 
-/* The VMM's side: inject, raise, attr, reg, ioctl, mem, status. */
+/* The VMM's side: inject, raise, attr, reg, ioctl, mem, answer, status. */
 extern const struct request_verb request_vmm_verbs[];
 
 /* Rows of a verb's table: a member under its own name, and what every verb has. */

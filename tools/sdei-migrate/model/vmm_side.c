@@ -283,6 +283,40 @@ static const struct field mem_fields[] = {
 	FIELD_END,
 };
 
+/* --- answering an exit ------------------------------------------------------------------------- */
+
+#define N_RESULTS 4u /* x0..x3 of a call; an MMIO load takes the first */
+
+static int run_answer(struct step *step, json_t **json)
+{
+	const json_t *args = step->request.args;
+	uint64_t value[N_RESULTS] = { 0 };
+	size_t i;
+	json_t *item;
+	int ret = step_needs_vcpu(step);
+
+	if (ret == 0 && args && (!json_is_array(args) || json_array_size(args) > N_RESULTS))
+		ret = step_refuse(step, "args", "a list of at most 4 numbers");
+	json_array_foreach((json_t *)(uintptr_t)args, i, item)
+	{
+		if (ret)
+			break;
+		ret = step_number(step, "args", item, &value[i]);
+	}
+	if (ret)
+		return ret;
+	*json = result_json(kvmcore_answer(step->machine->core, (int)step->request.vcpu, value));
+	return 0;
+}
+
+static const struct field answer_fields[] = {
+	REQUEST_VERB,
+	REQUEST(vcpu, FIELD_U32, .required = true),
+	REQUEST(args, FIELD_JSON, .required = false),
+	REQUEST(expect, FIELD_JSON, .required = false),
+	FIELD_END,
+};
+
 /* --- the whole ------------------------------------------------------------------------------------ */
 
 static int run_status(struct step *step, json_t **json)
@@ -313,8 +347,13 @@ static const struct field status_fields[] = {
 };
 
 const struct request_verb request_vmm_verbs[] = {
-	{ "inject", inject_fields, true, run_inject },  { "raise", raise_fields, true, run_raise },
-	{ "attr", attr_fields, false, run_attr },       { "reg", reg_fields, false, run_reg },
-	{ "ioctl", ioctl_fields, true, run_ioctl },     { "mem", mem_fields, false, run_mem },
-	{ "status", status_fields, false, run_status }, { NULL, NULL, false, NULL },
+	{ "inject", inject_fields, true, run_inject },
+	{ "raise", raise_fields, true, run_raise },
+	{ "attr", attr_fields, false, run_attr },
+	{ "reg", reg_fields, false, run_reg },
+	{ "ioctl", ioctl_fields, true, run_ioctl },
+	{ "mem", mem_fields, false, run_mem },
+	{ "answer", answer_fields, true, run_answer },
+	{ "status", status_fields, false, run_status },
+	{ NULL, NULL, false, NULL },
 };
