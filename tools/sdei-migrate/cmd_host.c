@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
+#include "common/file.h"
 #include "memory.h"
 #include "model/model.h"
 #include "state_json.h"
@@ -12,11 +13,12 @@
 #include <sys/stat.h>
 #include <transport/control.h>
 
-#define MAX_MANY    4096u
-#define MAX_ALLOWED 64u
+#define MAX_MANY     4096u
+#define MAX_ALLOWED  64u
+#define MAX_KEY_FILE (64u << 10)
 
 struct host_args {
-	const char *vm, *control, *directory, *profile;
+	const char *vm, *control, *directory, *profile, *platform_key;
 	struct option_number many;
 	struct option_list allow;
 	bool no_script;
@@ -105,6 +107,21 @@ static void name_vm(const struct host *host, struct model_description *descripti
 	}
 }
 
+/* With it the modelled platform signs the tokens of its realms. */
+static int read_platform_key(const char *path, struct model_description *description,
+			     struct failure *failure)
+{
+	uint8_t *pem;
+	size_t len;
+	const int ret = file_read(path, MAX_KEY_FILE, &pem, &len, failure);
+
+	if (ret)
+		return ret;
+	description->platform_pem = (char *)pem; /* a zero byte stands behind it */
+	description->config.host.platform_pem = description->platform_pem;
+	return 0;
+}
+
 /* One VM behind one door. @number tells VMs of --many apart. */
 static int add_model(struct host *host, size_t number, struct failure *failure)
 {
@@ -118,6 +135,13 @@ static int add_model(struct host *host, size_t number, struct failure *failure)
 		return ret;
 	if (host->args->profile)
 		description->config.profile = find_profile(host->args->profile);
+	ret = host->args->platform_key
+		      ? read_platform_key(host->args->platform_key, description, failure)
+		      : 0;
+	if (ret) {
+		description_free(description);
+		return ret;
+	}
 	name_vm(host, description, number);
 	uuid_text(description->config.uuid, uuid);
 	ret = model_new(description, &host->model[number], &err);
@@ -259,6 +283,12 @@ static const struct option_row rows[] = {
 		  "repeated",
 	  .offset = AT(allow),
 	  .type = OPTION_LIST },
+	{ .name = "--platform-key",
+	  .argument = "FILE",
+	  .help = "private EC key, PEM, that signs the tokens of realms; without it a fresh one",
+	  .offset = AT(platform_key),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
 	{ .name = "--no-script",
 	  .help = "leave the description's script out: be a fresh VM that can take a state",
 	  .offset = AT(no_script),

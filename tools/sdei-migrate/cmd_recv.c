@@ -3,6 +3,7 @@
 #include "client.h"
 #include "fault.h"
 #include "memory.h"
+#include "realm_bulk.h"
 #include "receive.h"
 #include "verbs.h"
 
@@ -21,6 +22,7 @@
 struct recv_args {
 	const char *control, *vms, *state;
 	struct ledger_word word;
+	const char *realm_contents;
 	bool once, stay_paused;
 	struct mover_options mover;
 };
@@ -379,6 +381,7 @@ static int run_recv(struct tool *tool, void *opaque)
 		.args = args,
 		.receiver = { .control = args->control,
 			      .vms = args->vms,
+			      .realm_contents = args->realm_contents,
 			      .stay_paused = args->stay_paused,
 			      .word = args->word.rule ? &args->word : NULL,
 			      .lock = PTHREAD_MUTEX_INITIALIZER },
@@ -436,6 +439,7 @@ static const struct option_row rows[] = {
 	  .help = "do not let the VM run yet; vm resume does",
 	  .offset = AT(stay_paused),
 	  .type = OPTION_FLAG },
+	REALM_FOLDER_ROW(struct recv_args),
 	{ .name = "--override",
 	  .argument = "RULE",
 	  .help = "take a VM although this rule forbids it; recorded, needs --reason",

@@ -265,8 +265,7 @@ static int run_restore(struct tool *tool, void *opaque)
 	tool_detail(tool, "%s: the destination can take it", args->control);
 	if (ask_ledger(args, &use, &ledger, &err))
 		return fail(tool, control, &err);
-	if (!args->dry_run &&
-	    move_in(control, ledger, &sealed, &use, &cancel, args, digest, &err))
+	if (!args->dry_run && move_in(control, ledger, &sealed, &use, &cancel, args, digest, &err))
 		return fail(tool, control, &err);
 	return tool_result(tool, result(&sealed, args, digest));
 }

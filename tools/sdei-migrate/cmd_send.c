@@ -4,6 +4,7 @@
 #include "fault.h"
 #include "memory.h"
 #include "mover.h"
+#include "realm_send.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 
 struct send_args {
 	const char *control, *state;
+	struct realm_options realm;
 	struct mover_options mover;
 };
 
@@ -22,6 +24,7 @@ struct sender {
 	struct mover mover;
 	struct transport_control *control;
 	struct transport_stream *stream;
+	struct realm_sender realm;
 	struct ledger_session session; /* what the ledger holds, or will */
 };
 
@@ -29,6 +32,7 @@ static void close_sender(struct sender *sender)
 {
 	transport_stream_close(sender->stream);
 	transport_control_close(sender->control);
+	realm_sender_close(&sender->realm);
 	mover_close(&sender->mover);
 	ledger_close(sender->ledger);
 	cancel_close(&sender->cancel);
@@ -77,6 +81,9 @@ static int op_pause(void *ctx, struct transport_error *err)
 {
 	struct sender *sender = ctx;
 
+	/* What of a realm may be captured depends on more than that it stands still. */
+	if (sender->realm.is_realm)
+		return transport_control_pause(sender->control, id_of(sender), err);
 	return transport_control_pause_capture(sender->control, id_of(sender), err);
 }
 
@@ -85,12 +92,32 @@ static int op_capture(void *ctx, const struct transport_peer *peer, struct trans
 {
 	struct sender *sender = ctx;
 	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
-	int ret = transport_control_capture(sender->control, id_of(sender), TRANSPORT_CAPTURE_FINAL,
-					    NULL, &records, err);
+	OWNED_BULK struct realm_bulk bulk = { .n = 0 };
+	int ret = transport_control_capture(sender->control, id_of(sender),
+					    realm_sender_kind(&sender->realm), NULL, &records, err);
 
+	if (!ret && sender->realm.is_realm)
+		ret = realm_sender_take(&sender->realm, sender->control, id_of(sender), &records,
+					&bulk, err);
 	return ret ? ret
-		   : mover_seal(&sender->mover, &sender->session.offer, peer, &records, blob,
+		   : mover_seal(&sender->mover, &sender->session.offer, peer, &records, &bulk, blob,
 				digest, err);
+}
+
+static int op_challenge(void *ctx, bool *wanted, uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+			struct transport_error *err)
+{
+	struct sender *sender = ctx;
+
+	return realm_sender_challenge(&sender->realm, wanted, challenge, err);
+}
+
+static int op_token(void *ctx, const struct transport_buffer *token,
+		    const struct transport_error *why, struct transport_error *err)
+{
+	struct sender *sender = ctx;
+
+	return realm_sender_appraise(&sender->realm, token, why, err);
 }
 
 static int op_relinquish(void *ctx, bool *refused, struct transport_error *err)
@@ -154,6 +181,8 @@ static const struct transport_source_ops source_ops = {
 	.base = op_base,
 	.pause = op_pause,
 	.capture = op_capture,
+	.challenge = op_challenge,
+	.token = op_token,
 	.relinquish = op_relinquish,
 	.resume = op_resume,
 	.reclaim = op_reclaim,
@@ -218,6 +247,8 @@ static int open_sender(const struct tool *tool, struct sender *sender, struct fa
 		ret = ledger_open(args->state, &sender->ledger, failure);
 	if (!ret)
 		ret = describe(sender, failure);
+	if (!ret)
+		ret = realm_sender_open(&args->realm, &sender->realm, failure);
 	if (ret)
 		return ret;
 	options = mover_stream_options(&sender->mover);
@@ -227,6 +258,9 @@ static int open_sender(const struct tool *tool, struct sender *sender, struct fa
 	    transport_control_status(sender->control, &status, &err) ||
 	    transport_control_info(sender->control, &sender->session.offer.vm, &err))
 		return client_failure(failure, &err);
+	ret = realm_sender_meet(&sender->realm, sender->session.offer.vm.type, failure);
+	if (ret)
+		return ret;
 	cancel_hold(&sender->cancel);
 	if (transport_stream_connect(args->mover.uri, &options, &sender->stream, &err))
 		return client_failure(failure, &err);
@@ -236,26 +270,29 @@ static int open_sender(const struct tool *tool, struct sender *sender, struct fa
 
 static json_t *times_json(const struct transport_session_times *times)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hello",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hello",
 			 (json_int_t)times->hello, "record", (json_int_t)times->record, "base",
 			 (json_int_t)times->base, "pause", (json_int_t)times->pause, "capture",
 			 (json_int_t)times->capture, "blob", (json_int_t)times->blob, "prepared",
-			 (json_int_t)times->prepared, "relinquish", (json_int_t)times->relinquish,
-			 "done", (json_int_t)times->done);
+			 (json_int_t)times->prepared, "attest", (json_int_t)times->attest,
+			 "relinquish", (json_int_t)times->relinquish, "done",
+			 (json_int_t)times->done);
 }
 
 static json_t *result(const struct sender *sender, const struct transport_progress *progress,
 		      const struct transport_session_times *times)
 {
 	const struct transport_offer *offer = &sender->session.offer;
+	json_t *json;
 
-	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:s, s:{s:s, s:s}, s:I, s:o, s:I, s:b}",
+	json = json_pack("{s:s, s:i, s:o, s:o, s:o, s:s, s:{s:s, s:s}, s:I, s:o, s:I, s:b}",
 			 "reason", "ok", "exit", 0, "session", id_json(&offer->session), "vm",
 			 id_json(&offer->vm.uuid), "snapshot", id_json(&offer->snapshot), "state",
 			 "committed", "vm_state", "source", "ended", "destination",
 			 progress->held ? "paused" : "running", "blackout_us",
 			 (json_int_t)times->blackout, "phases_us", times_json(times), "blob_bytes",
 			 (json_int_t)times->blob_size, "insecure", sender->mover.insecure_no_tls);
+	return realm_sender_tell(&sender->realm, json);
 }
 
 /* What the failure means for the two VMs, and what is to be done. */
@@ -284,6 +321,7 @@ static int report(struct tool *tool, struct sender *sender,
 	char advice[160];
 
 	client_failure(&failure, err);
+	failure.advice = realm_advice(err);
 	failure.side = progress->peers_error ? FAILURE_DESTINATION : FAILURE_LOCAL;
 	judge(&failure, transport_session_state(progress), id_of(sender), advice, sizeof(advice));
 	sender->control = transport_control_close(sender->control);
@@ -326,6 +364,7 @@ static const struct option_row rows[] = {
 	MOVER_KEY_ROW(struct send_args),
 	MOVER_PEER_ROW(struct send_args),
 	MOVER_POLICY_ROWS(struct send_args),
+	REALM_SEND_ROWS(struct send_args),
 	MOVER_COMMON_ROWS(struct send_args),
 	OPTION_END,
 };

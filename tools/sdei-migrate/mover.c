@@ -163,10 +163,10 @@ static int digest_records(const struct transport_buffer *records,
 /* What is sealed for one peer of one session. A base bears an id of its own, which nobody uses up. */
 static int seal(const struct mover *mover, const struct transport_offer *offer,
 		const struct transport_peer *peer, enum sdeistate_file_kind kind,
-		const struct transport_buffer *records, struct transport_buffer *blob,
-		struct transport_error *err)
+		const struct transport_buffer *records, const struct realm_bulk *bulk,
+		struct transport_buffer *blob, struct transport_error *err)
 {
-	CLEANUP(sdeistate_buffer_free) struct sdeistate_buffer file = { 0 };
+	CLEANUP(sealed_bytes_release) struct sealed_bytes file = { .len = 0 };
 	const struct sdeistate_pub *audience = sdeistate_trust_find(mover->peers, peer->key_id);
 	const struct sdeistate_key *key = mover->key;
 	struct sdeistate_seal_request request = {
@@ -189,7 +189,11 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 	int ret;
 
 	memcpy(request.vm_uuid, offer->vm.uuid.bytes, sizeof(request.vm_uuid));
-	if (sdeistate_seal(&request, &file, &error))
+	if (bulk) {
+		request.bulk = bulk->bulk;
+		request.n_bulk = bulk->n;
+	}
+	if (realm_bulk_seal(&request, &file, &error))
 		return vmm_error(err, &error);
 	ret = transport_buffer_append(blob, file.data, file.len);
 	return ret ? transport_error_fill(err, ret, "over-limit", "sealed state", "size",
@@ -199,19 +203,19 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 
 int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 	       const struct transport_peer *peer, const struct transport_buffer *records,
-	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-	       struct transport_error *err)
+	       const struct realm_bulk *bulk, struct transport_buffer *blob,
+	       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	int ret = digest_records(records, digest, err);
 
-	return ret ? ret : seal(mover, offer, peer, SDEISTATE_KIND_FINAL, records, blob, err);
+	return ret ? ret : seal(mover, offer, peer, SDEISTATE_KIND_FINAL, records, bulk, blob, err);
 }
 
 int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
 		    const struct transport_peer *peer, const struct transport_buffer *records,
 		    struct transport_buffer *blob, struct transport_error *err)
 {
-	return seal(mover, offer, peer, SDEISTATE_KIND_BASE, records, blob, err);
+	return seal(mover, offer, peer, SDEISTATE_KIND_BASE, records, NULL, blob, err);
 }
 
 static int check_offer(const struct sdeistate_manifest *manifest,

@@ -7,6 +7,7 @@
 
 #include "ledger.h"
 #include "policy_rows.h"
+#include "realm_bulk.h"
 
 #include <transport/session.h>
 
@@ -48,12 +49,13 @@ struct transport_stream_options mover_stream_options(const struct mover *mover);
 
 /**
  * mover_seal() - seal a captured state for one peer of one session
+ * @bulk: a realm's pages; may be NULL
  * @digest: becomes the digest of the records, which the destination must prove
  */
 int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 	       const struct transport_peer *peer, const struct transport_buffer *records,
-	       struct transport_buffer *blob, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-	       struct transport_error *err);
+	       const struct realm_bulk *bulk, struct transport_buffer *blob,
+	       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
 
 /** mover_seal_base() - the same for what was captured of the running VM: to be tried out, never restored */
 int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,

@@ -4,6 +4,7 @@
 #include "client.h"
 #include "fault.h"
 #include "memory.h"
+#include "realm_bulk.h"
 #include "settle.h"
 
 #include <errno.h>
@@ -247,9 +248,20 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 	request.records = (struct transport_state){ opened->stream.data, opened->stream.len };
 	ret = fault_hit(TRANSPORT_STEP_RECV_STAGE, visitor->stream, err);
 	if (!ret)
+		ret = realm_bulk_give(opened, visitor->control, id_of(visitor),
+				      visitor->receiver->realm_contents, err);
+	if (!ret)
 		ret = stage(visitor, &request, digest, err);
 	sdeistate_opened_free(opened);
 	return ret;
+}
+
+static int op_token(void *ctx, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+		    struct transport_buffer *token, struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+
+	return transport_control_token(visitor->control, id_of(visitor), challenge, token, err);
 }
 
 static int op_commit(void *ctx, bool *refused, struct transport_error *err)
@@ -376,6 +388,7 @@ static const struct transport_destination_ops destination_ops = {
 	.record = op_record,
 	.base = op_base,
 	.stage = op_stage,
+	.token = op_token,
 	.commit = op_commit,
 	.withdraw = op_withdraw,
 	.outcome = op_outcome,

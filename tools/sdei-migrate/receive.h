@@ -15,8 +15,9 @@ struct visitor;
 struct receiver {
 	struct ledger *ledger;
 	struct mover mover;
-	const char *control; /* the one VM's socket; or */
-	const char *vms;     /* the folder of UUID.sock */
+	const char *control;        /* the one VM's socket; or */
+	const char *vms;            /* the folder of UUID.sock */
+	const char *realm_contents; /* folder of referred pages; may be NULL */
 	bool stay_paused;
 	const struct ledger_word *word; /* a rule that does not count, or NULL */
 	pthread_mutex_t lock;           /* of the list */

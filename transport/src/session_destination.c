@@ -215,6 +215,52 @@ static int prepare(struct destination *dest, const uint8_t digest[TRANSPORT_DIGE
 	return ret;
 }
 
+/* The VMM's answer, or why it has none: the source decides what that means. */
+static int answer_challenge(struct destination *dest, const struct session_in *in,
+			    struct transport_error *err)
+{
+	struct transport_buffer token = { .max = TRANSPORT_MAX_TOKEN };
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	struct transport_error why = { .code = 0 };
+	int ret = fault(dest, TRANSPORT_STEP_RECV_TOKEN, err);
+
+	if (ret)
+		return ret;
+	if (dest->ops->token(dest->ctx, transport_fields_find(&in->fields, S_TAG_CHALLENGE)->data,
+			     &token, &why))
+		ret = session_link_put_error(&body, &why);
+	else
+		ret = transport_wire_put(&body, S_TAG_TOKEN, token.data, token.len);
+	if (ret)
+		transport_error_fill(err, ret, "no-memory", "session", "TOKEN", "|");
+	else
+		ret = move(dest, TRANSPORT_EVENT_ATTEST, err);
+	if (!ret)
+		ret = session_link_send(&dest->link, MESSAGE_TOKEN, &body, err);
+	transport_buffer_free(&token);
+	transport_buffer_free(&body);
+	return ret;
+}
+
+/* COMMIT, or where a realm moves first the CHALLENGE. */
+static int expect_commit(struct destination *dest, struct session_in *in,
+			 struct transport_error *err)
+{
+	const int wait = dest->link.wait.commit_ms;
+	int ret;
+
+	if (!(dest->link.features & dest->link.peers_features & TRANSPORT_FEATURE_TOKEN) ||
+	    strcmp(dest->link.offer.vm.type, "realm") != 0)
+		return expect(dest, MESSAGE_COMMIT, wait, in, err);
+	ret = session_link_expect_either(&dest->link, MESSAGE_CHALLENGE, MESSAGE_COMMIT, wait, in,
+					 err);
+	if (ret || in->type == MESSAGE_COMMIT)
+		return ret;
+	ret = answer_challenge(dest, in, err);
+	session_in_release(in);
+	return ret ? ret : expect(dest, MESSAGE_COMMIT, wait, in, err);
+}
+
 /* COMMIT is the source's word; without TLS or a known user behind it, only its signature counts. */
 static int wait_commit(struct destination *dest, struct transport_error *err)
 {
@@ -222,7 +268,7 @@ static int wait_commit(struct destination *dest, struct transport_error *err)
 	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_COMMIT, err);
 
 	if (!ret)
-		ret = expect(dest, MESSAGE_COMMIT, dest->link.wait.commit_ms, &in, err);
+		ret = expect_commit(dest, &in, err);
 	if (!ret && !transport_stream_is_authenticated(dest->link.stream))
 		ret = session_link_verify(&dest->link, PURPOSE_COMMIT, &in, err);
 	session_in_release(&in);
@@ -337,7 +383,8 @@ int transport_session_receive(struct transport_stream *stream,
 
 	*visit = (struct transport_visit){ .resolve = false };
 	ret = session_link_init(&dest.link, TRANSPORT_DESTINATION, stream, signer, deadlines, &why);
-	dest.link.features = ops->base ? TRANSPORT_FEATURE_BASE : 0;
+	dest.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
+			     (ops->token ? TRANSPORT_FEATURE_TOKEN : 0);
 	if (!ret)
 		ret = greet(&dest, &why);
 	if (!ret && !visit->resolve)

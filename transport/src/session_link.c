@@ -264,6 +264,26 @@ int session_link_send(struct session_link *link, enum session_message type,
 	return session_write(link->stream, type, &link->sent, body, link->wait.message_ms, err);
 }
 
+int session_link_put_error(struct transport_buffer *body, const struct transport_error *error)
+{
+	struct transport_buffer bytes = { .max = 1024 };
+	int ret = verb_put_error(&bytes, error);
+
+	if (!ret)
+		ret = transport_wire_put(body, S_TAG_ERROR, bytes.data, bytes.len);
+	transport_buffer_free(&bytes);
+	return ret;
+}
+
+int session_link_read_error(const struct session_in *in, struct transport_error *err)
+{
+	const struct transport_field *field = transport_fields_find(&in->fields, S_TAG_ERROR);
+
+	if (field && verb_get_error(field->data, field->len, err, NULL) == 0)
+		return err->code;
+	return transport_error_fill(err, -ECANCELED, "peer", "session", "", "a reason|none");
+}
+
 /* What the peer says of its failure, as ours. */
 static int take_error(struct session_link *link, const struct session_in *in,
 		      struct transport_error *err)
@@ -329,17 +349,13 @@ int session_link_expect_either(struct session_link *link, enum session_message o
 void session_link_abort(struct session_link *link, const struct transport_error *why)
 {
 	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
-	struct transport_buffer error = { .max = 1024 };
 	const bool signs = link->role == TRANSPORT_DESTINATION && link->known;
-	int ret = verb_put_error(&error, why);
+	int ret = session_link_put_error(&body, why);
 
-	if (!ret)
-		ret = transport_wire_put(&body, S_TAG_ERROR, error.data, error.len);
 	if (!ret && signs)
 		ret = session_link_outcome(link, TRANSPORT_OUTCOME_ABORTED, &body, NULL);
 	if (!ret)
 		session_link_send(link, signs ? MESSAGE_ABORTED : MESSAGE_ABORT, &body, NULL);
-	transport_buffer_free(&error);
 	transport_buffer_free(&body);
 }
 

@@ -70,6 +70,12 @@ int session_link_expect_either(struct session_link *link, enum session_message o
 			       enum session_message type, int timeout_ms, struct session_in *in,
 			       struct transport_error *err);
 
+/** session_link_put_error() - append an error object. Return: 0; -ENOMEM */
+int session_link_put_error(struct transport_buffer *body, const struct transport_error *error);
+
+/** session_link_read_error() - the error object of a message, or that there is none, as @err. Return: its code */
+int session_link_read_error(const struct session_in *in, struct transport_error *err);
+
 /** session_link_abort() - tell the peer why we give up, signed if it is known, if it still listens */
 void session_link_abort(struct session_link *link, const struct transport_error *why);
 

@@ -204,6 +204,69 @@ static int wait_prepared(struct source *source, struct transport_error *err)
 	return ret ? ret : move(source, TRANSPORT_EVENT_PREPARE, err);
 }
 
+static int send_challenge(struct source *source, const uint8_t *challenge,
+			  struct transport_error *err)
+{
+	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
+	int ret = fault(source, TRANSPORT_STEP_SEND_CHALLENGE, err);
+
+	if (!ret && transport_wire_put(&body, S_TAG_CHALLENGE, challenge, TRANSPORT_CHALLENGE_SIZE))
+		ret = transport_error_fill(err, -ENOMEM, "no-memory", "session", "CHALLENGE", "|");
+	if (!ret)
+		ret = session_link_send(&source->link, MESSAGE_CHALLENGE, &body, err);
+	transport_buffer_free(&body);
+	return ret;
+}
+
+/* What the destination has to show: a token, or why there is none. */
+static int take_token(struct source *source, struct session_in *in, struct transport_error *err)
+{
+	const struct transport_field *field;
+	struct transport_buffer token = { .max = 0 };
+	struct transport_error why = { .code = 0 };
+	int ret = fault(source, TRANSPORT_STEP_SEND_WAIT_TOKEN, err);
+
+	if (!ret)
+		ret = expect(source, MESSAGE_TOKEN, source->link.wait.prepared_ms, in, err);
+	if (ret)
+		return ret;
+	field = transport_fields_find(&in->fields, S_TAG_TOKEN);
+	if (field) {
+		token.data = (uint8_t *)(uintptr_t)field->data;
+		token.len = field->len;
+	} else {
+		session_link_read_error(in, &why);
+	}
+	return source->ops->token(source->ctx, &token, &why, err);
+}
+
+/* docs/protocol.md, 3.7: before anything is given away, the staged realm shows what it is. */
+static int attest(struct source *source, struct transport_error *err)
+{
+	const struct transport_buffer none = { .max = 0 };
+	uint8_t challenge[TRANSPORT_CHALLENGE_SIZE];
+	struct session_in in = { .body.len = 0 };
+	struct transport_error why;
+	bool wanted = false;
+	int ret = source->ops->challenge
+			  ? source->ops->challenge(source->ctx, &wanted, challenge, err)
+			  : 0;
+
+	if (ret || !wanted)
+		return ret;
+	if (source->link.peers_features & TRANSPORT_FEATURE_TOKEN) {
+		ret = send_challenge(source, challenge, err);
+		if (!ret)
+			ret = take_token(source, &in, err);
+	} else {
+		transport_error_fill(&why, -EOPNOTSUPP, "port-lacks", "peer", "CHALLENGE",
+				     "a mover that knows it|an older one");
+		ret = source->ops->token(source->ctx, &none, &why, err);
+	}
+	session_in_release(&in);
+	return ret ? ret : move(source, TRANSPORT_EVENT_ATTEST, err);
+}
+
 static int relinquish(struct source *source, struct transport_error *err)
 {
 	bool refused = false;
@@ -268,6 +331,7 @@ static int hand_over(struct source *source, struct transport_error *err)
 		{ pause_vm, TIME(pause) },
 		{ capture, 0 },
 		{ wait_prepared, TIME(prepared) },
+		{ attest, TIME(attest) },
 		{ relinquish, TIME(relinquish) },
 		{ commit, 0 },
 		{ wait_done, TIME(done) },
@@ -365,7 +429,8 @@ int transport_session_send(struct transport_stream *stream, const struct transpo
 	*times = (struct transport_session_times){ .hello = 0 };
 	ret = session_link_init(&source.link, TRANSPORT_SOURCE, stream, signer, deadlines, &why);
 	source.link.offer = *offer;
-	source.link.features = ops->base ? TRANSPORT_FEATURE_BASE : 0;
+	source.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
+			       (ops->challenge ? TRANSPORT_FEATURE_TOKEN : 0);
 	if (!ret)
 		ret = hand_over(&source, &why);
 	if (ret)

@@ -70,6 +70,13 @@ static const struct transport_rule commit[] = {
 	{ S_TAG_SIGNATURE, TRANSPORT_WIRE_BYTES, 1, TRANSPORT_MAX_SIGNATURE, false, false,
 	  "signature" },
 };
+static const struct transport_rule challenge[] = {
+	BYTES(S_TAG_CHALLENGE, TRANSPORT_CHALLENGE_SIZE, TRANSPORT_CHALLENGE_SIZE, "challenge"),
+};
+static const struct transport_rule token[] = {
+	{ S_TAG_TOKEN, TRANSPORT_WIRE_BYTES, 1, TRANSPORT_MAX_TOKEN, false, false, "token" },
+	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
+};
 static const struct transport_rule only_signature[] = { SIGNATURE };
 static const struct transport_rule abort_rules[] = {
 	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
@@ -97,7 +104,8 @@ static const struct {
 	ROW(HELLO, hello),         ROW(WELCOME, welcome),
 	ROW(PREFLIGHT, preflight), { MESSAGE_READY, NULL, 0 },
 	ROW(BASE, blob),           ROW(BLOB, blob),
-	ROW(PREPARED, prepared),   ROW(COMMIT, commit),
+	ROW(PREPARED, prepared),   ROW(CHALLENGE, challenge),
+	ROW(TOKEN, token),         ROW(COMMIT, commit),
 	ROW(DONE, done),           ROW(ABORT, abort_rules),
 	ROW(ABORTED, aborted),     ROW(RESOLVE, only_signature),
 	ROW(OUTCOME, outcome),     { MESSAGE_HEARTBEAT, NULL, 0 },

@@ -24,6 +24,8 @@
 	X(OUTCOME, 13, "session message OUTCOME")     \
 	X(HEARTBEAT, 14, "session message HEARTBEAT") \
 	X(READY, 15, "session message READY")         \
+	X(CHALLENGE, 17, "session message CHALLENGE") \
+	X(TOKEN, 18, "session message TOKEN")         \
 	X(WELCOME, 16, "session message WELCOME")
 
 enum session_message {
@@ -53,6 +55,8 @@ enum session_tag {
 	S_TAG_DIGEST = 18,
 	S_TAG_OUTCOME = 19,
 	S_TAG_HELD = 21,
+	S_TAG_CHALLENGE = 22,
+	S_TAG_TOKEN = 23,
 	S_TAG_ERROR = 20, /* an error object of docs/control.md */
 };
 

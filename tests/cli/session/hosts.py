@@ -21,10 +21,15 @@ class Pair:
     def __init__(self, directory, timeout=TIMEOUT_MS, listen=TLS, model="linux-guest.json"):
         self.directory, self.timeout, self.listen = directory, timeout, listen
         self.keys = {name: key(directory, name) for name in "ab"}
-        self.hosts = {"a": Host(directory, "a", model=model),
-                      "b": Host(directory, "b", model=model, args=["--no-script"])}
+        self.model = model
+        self.hosts = self.serve()
         self.receiver = self.sender = self.uri = None
         self.key_of, self.peer_of = {}, {}  # instead of their own
+
+    def serve(self):
+        """The two VMMs."""
+        return {"a": Host(self.directory, "a", model=self.model),
+                "b": Host(self.directory, "b", model=self.model, args=["--no-script"])}
 
     def __enter__(self):
         return self

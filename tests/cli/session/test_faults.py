@@ -11,13 +11,16 @@ import tempfile
 import time
 
 from hosts import Pair, check, cli, run, wait_stopped
+from realm_pair import BuiltPair
 
 ACTION = sys.argv[2]
 WORKERS = 4
 # Where the death of a VMM means something else than before.
 VMM_STEPS = ("send.capture", "send.wait-prepared", "send.relinquish", "send.commit",
              "send.wait-done", "recv.ready", "recv.stage", "recv.prepared", "recv.wait-commit",
-             "recv.commit", "recv.done")
+             "recv.commit", "recv.done", "send.challenge", "send.wait-token", "recv.token")
+# What only a realm comes past.
+REALM_STEPS = ("send.challenge", "send.wait-token", "recv.token")
 
 
 def wait_end(process, seconds=20):
@@ -118,7 +121,8 @@ def play_vmm(pair, step):
 
 
 def case(step):
-    with tempfile.TemporaryDirectory(prefix="fault-") as directory, Pair(directory) as pair:
+    with tempfile.TemporaryDirectory(prefix="fault-") as directory, \
+            (BuiltPair if step in REALM_STEPS else Pair)(directory) as pair:
         (play_vmm if ACTION == "vmm" else play)(pair, step)
         session = pair.session()
         return (f"send ended with {pair.sender.returncode if pair.sender else None}, the session is "

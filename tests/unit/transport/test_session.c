@@ -25,6 +25,51 @@ static bool is_safe(const struct world *world)
 	return transport_session_state(&world->source.progress) == TRANSPORT_SESSION_IN_DOUBT;
 }
 
+/* A realm moves, which takes every step there is. */
+static void ask(struct world *world)
+{
+	world->source.asks = true;
+	snprintf(world->offer.vm.type, sizeof(world->offer.vm.type), "realm");
+}
+
+static void test_a_realm_is_attested_before_it_goes(void)
+{
+	struct world world = new_world();
+
+	ask(&world);
+	play(&world);
+	CHECK(world.destination.may_run && world.source.tokens == 1,
+	      "one token, of what was asked");
+
+	world = new_world();
+	ask(&world);
+	world.destination.no_token = true;
+	play(&world);
+	CHECK(world.destination.may_run && !strcmp(world.source.told, "port-lacks"),
+	      "who has none says so, and the source decides");
+
+	world = new_world();
+	ask(&world);
+	world.destination.no_answer = true;
+	play(&world);
+	CHECK(world.destination.may_run && !strcmp(world.source.told, "port-lacks"),
+	      "an older destination is not even asked");
+
+	world = new_world();
+	ask(&world);
+	world.destination.no_token = world.source.refuses_none = true;
+	play(&world);
+	CHECK(world.source.may_run && !world.destination.may_run && !world.source.given_away &&
+		      world.destination.aborted_durably &&
+		      !strcmp(world.source.error.reason, "policy"),
+	      "a source that wants one keeps its VM");
+
+	world = new_world();
+	play(&world);
+	CHECK(world.destination.may_run && !world.source.tokens && !world.source.told[0],
+	      "nobody asks where no realm moves");
+}
+
 static void test_no_fault_makes_two_or_none(void)
 {
 	for (int step = 0; step < TRANSPORT_NR_STEPS; step++) {
@@ -34,6 +79,7 @@ static void test_no_fault_makes_two_or_none(void)
 									     : &world.destination;
 			char promise[80];
 
+			ask(&world);
 			host->fault_step = step;
 			host->fault_code = -EIO;
 			host->cut = cut;
@@ -183,5 +229,6 @@ int main(void)
 	return RUN_TESTS(test_a_vm_is_handed_over, test_no_fault_makes_two_or_none,
 			 test_a_live_peer_ends_the_doubt_at_once, test_a_base_is_tried_out_once,
 			 test_a_lost_answer_is_doubt, test_lies_are_found,
-			 test_resolve_brings_a_signed_answer);
+			 test_resolve_brings_a_signed_answer,
+			 test_a_realm_is_attested_before_it_goes);
 }

@@ -31,6 +31,12 @@ struct host {
 	bool loses;        /* the VMM's answer to commit or relinquish */
 	bool no_base;      /* has no way to try one */
 	bool refuses_base; /* finds what it would stumble over */
+	bool asks;         /* source: for a token */
+	bool no_token;     /* destination: has none to give */
+	bool no_answer;    /* destination: an older one, which does not know the question */
+	bool refuses_none; /* source: goes on with a token alone */
+	int tokens;        /* appraised */
+	char told[32];     /* why there was none */
 	int pauses;
 	int bases; /* sent or tried */
 	struct transport_stream *stream;
@@ -142,6 +148,37 @@ static int source_capture(void *ctx, const struct transport_peer *peer,
 	return transport_buffer_append(blob, bytes, sizeof(bytes));
 }
 
+static int source_challenge(void *ctx, bool *wanted, uint8_t *challenge,
+			    struct transport_error *err)
+{
+	const struct host *host = ctx;
+
+	(void)err;
+	*wanted = host->asks;
+	memset(challenge, 0x33, TRANSPORT_CHALLENGE_SIZE);
+	return 0;
+}
+
+/* Of the fake monitor: the challenge, twice. */
+static int source_token(void *ctx, const struct transport_buffer *token,
+			const struct transport_error *why, struct transport_error *err)
+{
+	struct host *host = ctx;
+
+	snprintf(host->told, sizeof(host->told), "%s", why->reason);
+	if (token->len == 0)
+		return host->refuses_none
+			       ? transport_error_fill(err, -EPERM, "policy", "token", "", "|")
+			       : 0;
+	host->tokens++;
+	CHECK(!host->given_away && !host->may_run, "a token comes while the VM stands still here");
+	return token->len == 2u * TRANSPORT_CHALLENGE_SIZE && token->data[0] == 0x33 &&
+			       token->data[token->len - 1] == 0x33
+		       ? 0
+		       : transport_error_fill(err, -EKEYREJECTED, "bad-signature", "token", "",
+					      "|");
+}
+
 static int source_relinquish(void *ctx, bool *refused, struct transport_error *err)
 {
 	struct host *host = ctx;
@@ -195,6 +232,8 @@ static const struct transport_source_ops source_ops = {
 	.base = source_base,
 	.pause = source_pause,
 	.capture = source_capture,
+	.challenge = source_challenge,
+	.token = source_token,
 	.relinquish = source_relinquish,
 	.resume = source_resume,
 	.reclaim = source_reclaim,
@@ -240,6 +279,17 @@ static int destination_stage(void *ctx, const struct transport_buffer *blob, con
 	return 0;
 }
 
+static int destination_token(void *ctx, const uint8_t *challenge, struct transport_buffer *token,
+			     struct transport_error *err)
+{
+	const struct host *host = ctx;
+
+	if (host->no_token)
+		return transport_error_fill(err, -EOPNOTSUPP, "port-lacks", "VMM", "token", "|");
+	return transport_buffer_append(token, challenge, TRANSPORT_CHALLENGE_SIZE) +
+	       transport_buffer_append(token, challenge, TRANSPORT_CHALLENGE_SIZE);
+}
+
 static int destination_commit(void *ctx, bool *refused, struct transport_error *err)
 {
 	struct host *host = ctx;
@@ -278,6 +328,7 @@ static const struct transport_destination_ops destination_ops = {
 	.record = destination_record,
 	.base = destination_base,
 	.stage = destination_stage,
+	.token = destination_token,
 	.commit = destination_commit,
 	.withdraw = destination_withdraw,
 	.outcome = destination_outcome,
@@ -305,6 +356,8 @@ static void *run_destination(void *arg)
 
 	if (host->no_base)
 		ops.base = NULL;
+	if (host->no_answer)
+		ops.token = NULL;
 	host->ret = transport_session_receive(host->stream, &signer, &deadlines, &ops, host,
 					      &host->progress, &visit, &host->error);
 	transport_stream_close(host->stream);

@@ -419,6 +419,7 @@ struct model_description *description_free(struct model_description *description
 {
 	if (description) {
 		json_decref(description->script);
+		free(description->platform_pem);
 		free(description);
 	}
 	return NULL;

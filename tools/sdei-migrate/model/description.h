@@ -42,7 +42,8 @@ struct model_description {
 	uint64_t s390_facilities[256]; /* where config.host.s390_facilities points to */
 	struct kvmcore_call_range answers[MODEL_MAX_ANSWERS]; /* ascending */
 	unsigned int n_answers;
-	json_t *script; /* array, owned; NULL: none */
+	json_t *script;     /* array, owned; NULL: none */
+	char *platform_pem; /* config.host.platform_pem, owned; NULL: none */
 };
 
 /**

@@ -19,7 +19,10 @@
 #define TRANSPORT_SESSION_MAX_BLOB (24u << 20) /* bytes of a sealed state */
 /* Features, in HELLO and WELCOME: this side can send (source) or try out (destination) a BASE. */
 #define TRANSPORT_FEATURE_BASE UINT64_C(1)
-#define TRANSPORT_PROOF_SIZE   (68u + TRANSPORT_MAX_SIGNATURE)
+/* The destination passes a challenge on to the monitor of a staged realm. */
+#define TRANSPORT_FEATURE_TOKEN UINT64_C(2)
+#define TRANSPORT_MAX_TOKEN     15360u /* bytes of an attestation token in a session */
+#define TRANSPORT_PROOF_SIZE    (68u + TRANSPORT_MAX_SIGNATURE)
 
 /* --- states: one matrix per side --- */
 
@@ -34,6 +37,7 @@ enum transport_role { TRANSPORT_SOURCE, TRANSPORT_DESTINATION, TRANSPORT_NR_ROLE
 	X(CAPTURED, "captured")           \
 	X(STAGED, "staged")               \
 	X(PREPARED, "prepared")           \
+	X(ATTESTED, "attested")           \
 	X(RELINQUISHING, "relinquishing") \
 	X(RELINQUISHED, "relinquished")   \
 	X(COMMITTING, "committing")       \
@@ -58,6 +62,7 @@ enum transport_session_state {
 	X(CAPTURE, "capture")               \
 	X(STAGE, "stage")                   \
 	X(PREPARE, "prepare")               \
+	X(ATTEST, "attest")                 \
 	X(ASK_RELINQUISH, "ask-relinquish") \
 	X(RELINQUISH, "relinquish")         \
 	X(COMMIT, "commit")                 \
@@ -123,6 +128,8 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(SEND_CAPTURE, "send.capture")             \
 	X(SEND_BLOB, "send.blob")                   \
 	X(SEND_WAIT_PREPARED, "send.wait-prepared") \
+	X(SEND_CHALLENGE, "send.challenge")         \
+	X(SEND_WAIT_TOKEN, "send.wait-token")       \
 	X(SEND_RELINQUISH, "send.relinquish")       \
 	X(SEND_COMMIT, "send.commit")               \
 	X(SEND_WAIT_DONE, "send.wait-done")         \
@@ -138,6 +145,7 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(RECV_STAGE, "recv.stage")                 \
 	X(RECV_PREPARED, "recv.prepared")           \
 	X(RECV_WAIT_COMMIT, "recv.wait-commit")     \
+	X(RECV_TOKEN, "recv.token")                 \
 	X(RECV_COMMIT, "recv.commit")               \
 	X(RECV_DONE, "recv.done")                   \
 	X(RECV_OUTCOME, "recv.outcome")
@@ -209,13 +217,13 @@ struct transport_peer {
 
 /* Times in microseconds, for the summary; 0 where the session did not get so far. */
 struct transport_session_times {
-	uint64_t hello, record, base, pause, capture, blob, prepared, relinquish, done;
+	uint64_t hello, record, base, pause, capture, blob, prepared, attest, relinquish, done;
 	uint64_t blackout; /* from asking for the pause to sending COMMIT */
 	uint64_t blob_size;
 };
 
 /*
- * Each returns 0 or a negative errno and fills @err. Order: record, base, pause, capture, relinquish, then one
+ * Each returns 0 or a negative errno and fills @err. Order: record, base, pause, capture, challenge, token, relinquish, then one
  * outcome; or after a failure resume or reclaim, then one outcome.
  */
 struct transport_source_ops {
@@ -231,6 +239,15 @@ struct transport_source_ops {
 	/* Capture the final state and seal it for this peer; @digest is what PREPARED must say. */
 	int (*capture)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
 		       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+	/*
+	 * Both or neither; for realms. May the destination be asked for a token of what it staged, and with which
+	 * challenge? *@wanted is false without a word to the peer.
+	 */
+	int (*challenge)(void *ctx, bool *wanted, uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+			 struct transport_error *err);
+	/* Appraise it; empty: the destination has none, and @why says so. 0 lets the hand-over go on. */
+	int (*token)(void *ctx, const struct transport_buffer *token,
+		     const struct transport_error *why, struct transport_error *err);
 	/* *@refused: it failed, and the VMM said so: the right to run was not given away. */
 	int (*relinquish)(void *ctx, bool *refused, struct transport_error *err);
 	/* End the pause of a VM that was not given away. */
@@ -304,6 +321,9 @@ struct transport_destination_ops {
 	int (*stage)(void *ctx, const struct transport_buffer *blob,
 		     const uint8_t nonce[TRANSPORT_NONCE_SIZE],
 		     uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+	/* Append a token of what is staged; its failure is told to the source, which decides. May be NULL. */
+	int (*token)(void *ctx, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
+		     struct transport_buffer *token, struct transport_error *err);
 	/* *@refused: it failed, and the VMM said so: the VM does not run. */
 	int (*commit)(void *ctx, bool *refused, struct transport_error *err);
 	/* Write the abort durably, then throw away what was staged. An error leaves it PENDING. */

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A realm from host to host: built again there, attested before the source gives it up."""
+import json
+import os
+
+from hosts import check, cli
+from realm_pair import RealmPair
+from realms import RAM, Realm
+
+def test_a_new_realm_is_handed_over(directory):
+    with RealmPair(directory) as pair:
+        before = Realm(pair.hosts["a"]).build().status()
+        pair.start_recv("--once")
+        code, told = pair.send(*pair.anchor())
+        check(code == 0 and told["realm"] == {"start": "exact", "rems": "zero",
+                                              "rim": before["rim"], "token": "verified"},
+              "it is there, and its token holds", json.dumps(told))
+        check(pair.realm("b") == before and pair.running() == "b", "the same realm, once",
+              json.dumps(pair.realm("b")))
+
+
+def test_an_active_realm_starts_again(directory):
+    with RealmPair(directory) as pair:
+        realm = Realm(pair.hosts["a"]).build().activate()
+        realm.extend(1, b"measured")
+        pair.start_recv()
+        code, told = pair.send(*pair.anchor())
+        check(code == 6 and told["object"] == "realm" and told["actual"] == "active" and
+              pair.running() == "a", "without the word it stays", json.dumps(told))
+        code, told = pair.send("--cold", *pair.anchor())
+        after = pair.realm("b")
+        check(code == 0 and told["realm"]["start"] == "cold" and told["realm"]["rems"] == "reset",
+              "with it, it starts again", json.dumps(told))
+        check(after["state"] == "active" and after["rim"] == realm.status()["rim"] and
+              set("".join(after["rem"])) == {"0"}, "with the same RIM and no REMs",
+              json.dumps(after))
+
+
+def test_a_token_that_does_not_hold(directory):
+    with RealmPair(directory) as pair:
+        Realm(pair.hosts["a"]).build()
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 12 and told["reason"] == "nothing-to-verify" and pair.running() == "a",
+              "without an anchor nothing begins", json.dumps(told))
+        code, told = pair.send("--realm-anchor", pair.other + ".pub")
+        check(code in (3, 15) and told["object"] == "realm token" and pair.running() == "a",
+              "another platform's token is refused, and the realm stays", json.dumps(told))
+        check(told["vm_state"]["destination"] == "none" and
+              pair.hosts["b"].vm("status")["realm"]["state"] == "none",
+              "what was staged is thrown away", json.dumps(told))
+        code, told = pair.send("--realm-token", "none")
+        check(code == 0 and told["realm"]["token"] == "not asked for" and pair.running() == "b",
+              "unless nobody asks", json.dumps(told))
+
+
+def test_contents_beside_the_session(directory):
+    images = os.path.join(directory, "images", "")
+    os.mkdir(images)
+    with RealmPair(directory) as pair:
+        realm = Realm(pair.hosts["a"]).build()
+        pair.start_recv()
+        code, told = pair.send("--realm-contents", "ref=" + images, *pair.anchor())
+        check(code == 0 and pair.realm("b") == realm.status(), "they are found there",
+              json.dumps(told))
+
+
+def test_a_destination_that_cannot(directory):
+    with RealmPair(directory, host_levels={"rmm_features": hex(40 | 1 << 14 | 1 << 20 | 1 << 32)}) \
+            as pair:
+        Realm(pair.hosts["a"]).build()
+        pair.start_recv()
+        code, told = pair.send(*pair.anchor())
+        check(code == 6 and told["side"] == "destination" and told["field"] == "hash" and
+              pair.running() == "a", "it says so before anything is built", json.dumps(told))
+
+
+def test_pages_that_change_underway(directory):
+    images = os.path.join(directory, "images", "")
+    os.mkdir(images)
+    with RealmPair(directory) as pair:
+        Realm(pair.hosts["a"]).build()
+        empty = os.path.join(directory, "elsewhere")
+        os.mkdir(empty)
+        pair.start_recv("--realm-contents", empty)
+        how = ["--realm-contents", "ref=" + images, *pair.anchor()]
+        code, told = pair.send(*how)
+        check(code == 75 and pair.running() == "a", "pages that are not there", json.dumps(told))
+        name = os.listdir(images)[0]
+        with open(images + name, "rb") as pages, open(os.path.join(empty, name), "wb") as out:
+            data = bytearray(pages.read())
+            data[4096 * 3] ^= 1
+            out.write(data)
+        code, told = pair.send(*how)
+        check(code == 8 and told["object"] == f"realm step 2 (populate {hex(RAM)})" and
+              told["field"] == "page-content" and "page 0x80003000" in told["actual"] and
+              pair.running() == "a", "the page that differs is named, and the realm stays",
+              json.dumps(told))
+
+
+if __name__ == "__main__":
+    cli.main(__name__)
