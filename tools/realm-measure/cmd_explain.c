@@ -4,6 +4,7 @@
 #include "verbs.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct explain_args {
 	struct input_args input;
@@ -83,6 +84,44 @@ static int report(const struct tool *tool, const struct explanation *e, const st
 	return ret ? ret : e->cause == SDEISTATE_CAUSE_NONE ? EXIT_CODE_OK : EXIT_CODE_DIFFERS;
 }
 
+static int compare_stated(void *user, const struct step *step, const struct outcome *out)
+{
+	bool *stated = user;
+
+	if (!step->has_expect)
+		return 0;
+	*stated = true;
+	return memcmp(step->expect.bytes, out->value.bytes, kvmcore_hash_size(out->hash)) ? 1 : 0;
+}
+
+/* Return: 1 if the list states RIMs and they come out under @rule; 0 if not; -errno */
+static int states_rims_of(struct steps *steps, enum kvmcore_rule rule)
+{
+	const enum kvmcore_rule said = steps->rule;
+	struct kvmcore_builder *builder = NULL;
+	bool stated = false;
+	int ret;
+
+	steps->rule = rule;
+	ret = steps_run(steps, 0, 0, NULL, compare_stated, &stated, &builder);
+	steps->rule = said;
+	kvmcore_builder_destroy(builder);
+	return ret < 0 ? ret : !ret && stated;
+}
+
+/* RIMs that were measured elsewhere tell by which rule, whatever the list says of itself. */
+static int find_rule(struct steps *steps)
+{
+	int fits = states_rims_of(steps, steps->rule);
+
+	for (int rule = 0; !fits && rule < KVMCORE_NR_RULES; rule++) {
+		fits = states_rims_of(steps, (enum kvmcore_rule)rule);
+		if (fits > 0)
+			steps->rule = (enum kvmcore_rule)rule;
+	}
+	return fits < 0 ? fits : 0;
+}
+
 static int load(struct tool *tool, const struct input_args *args, const char *path,
 		struct input *input, struct measured *m)
 {
@@ -91,8 +130,11 @@ static int load(struct tool *tool, const struct input_args *args, const char *pa
 
 	silent.json = true;
 	silent.quiet = true;
-	if (input_load_any(path, args, input, &failure) ||
-	    measured_run(&silent, args, input, false, m, &failure))
+	if (input_load_any(path, args, input, &failure))
+		return tool_fail(tool, &failure);
+	if (!args->rule && find_rule(&input->steps))
+		return tool_no_memory(tool);
+	if (measured_run(&silent, args, input, false, m, &failure))
 		return tool_fail(tool, &failure);
 	return EXIT_CODE_OK;
 }

@@ -90,6 +90,18 @@ static int rpv(struct reader *r, const json_t *params, uint8_t *bytes)
 		       : refuse(r, "rpv", "hex of at most 64 bytes", hex);
 }
 
+/* Of whichever algorithm: which one the realm has may not have been said yet. */
+static int read_digest(struct reader *r, const char *key, const char *hex,
+		       struct kvmcore_digest *digest)
+{
+	size_t len = 0;
+
+	return text_bytes(hex, digest->bytes, sizeof(digest->bytes), &len) &&
+			       (len == 32 || len == 48 || len == 64)
+		       ? 0
+		       : refuse(r, key, "hex of 32, 48 or 64 bytes", hex);
+}
+
 static int read_create(struct reader *r, const json_t *json, struct step *step)
 {
 	const json_t *params = json_object_get(json, "params");
@@ -187,7 +199,6 @@ static int read_data(struct reader *r, const json_t *json, struct step *step)
 	const char *file = json_string_value(json_object_get(json, "file"));
 	const char *fill = json_string_value(json_object_get(json, "fill"));
 	const char *digest = json_string_value(json_object_get(json, "digest"));
-	size_t len;
 	int ret = number(r, json, "ipa", true, &step->mem.ipa);
 
 	step->mem.flags = KVMCORE_DATA_MEASURE;
@@ -200,9 +211,7 @@ static int read_data(struct reader *r, const json_t *json, struct step *step)
 				       : refuse(r, "measure", "1 with a file", "0");
 	if (digest) {
 		step->mem.content.fill = FILL_DIGEST;
-		return text_bytes(digest, step->mem.content.digest.bytes, 64, &len)
-			       ? 0
-			       : refuse(r, "digest", "hex", digest);
+		return read_digest(r, "digest", digest, &step->mem.content.digest);
 	}
 	return fill ? read_fill(r, fill, &step->mem.content)
 		    : refuse(r, "content", "file, fill or digest", "nothing");
@@ -296,7 +305,6 @@ static int read_step(struct reader *r, const json_t *json)
 	const char *op = json_string_value(json_object_get(json, "op"));
 	const char *rim = json_string_value(json_object_get(json, "rim"));
 	struct step step = { 0 };
-	size_t len;
 	int ret = -EINVAL;
 
 	for (size_t i = 0; op && i < ARRAY_SIZE(ops); i++) {
@@ -306,8 +314,8 @@ static int read_step(struct reader *r, const json_t *json)
 		ret = check_keys(r, json, ops[i].keys);
 		if (!ret)
 			ret = ops[i].read(r, json, &step);
-		if (!ret && rim && !text_bytes(rim, step.expect.bytes, 64, &len))
-			ret = refuse(r, "rim", "hex", rim);
+		if (!ret && rim)
+			ret = read_digest(r, "rim", rim, &step.expect);
 		step.has_expect = rim != NULL;
 		if (ret)
 			return ret;

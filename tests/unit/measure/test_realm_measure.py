@@ -3,7 +3,9 @@
 """The commands of realm-measure: what they print, how they end, and which cause explain names."""
 import json
 import os
+import resource
 import struct
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "cli"))
@@ -232,6 +234,79 @@ def test_explain_names_each_cause(directory):
     told = ask("explain", script(directory, "a", two),
                script(directory, "b", two[:2] + [two[3], two[2]]), code=8)
     check(told["cause"] == "page-order", "explain says page-order", str(told))
+
+
+def test_explain_knows_the_rule_by_the_rims(directory):
+    """RIMs that somebody measured say under which rule, also where the list does not."""
+    rims = {"1.0": [], "2.0": [], "bet0": []}
+    for rule, found in rims.items():
+        found += [step["rim"] for step in ask("compute", "--script", script(directory, "s", SMALL), "--steps",
+                                              "--rule", rule)["steps"]]
+
+    def stated(name, values):
+        ops = [{"op": "realm_create", "params": {"s2sz": 40, "num_bps": 1, "num_wps": 1}},
+               {"op": "init_ripas", "base": "0x80000000", "top": "0x80001000"},
+               {"op": "data_create", "ipa": "0x80000000", "fill": "seq"},
+               {"op": "rec_create", "flags": 1, "pc": "0x80000000", "gprs": ["0x83000000"]}]
+        return write(directory, name, json.dumps({"steps": [dict(op, rim=rim) for op, rim in zip(ops, values)]}))
+
+    for a, b in (("1.0", "bet0"), ("2.0", "1.0"), ("bet0", "2.0")):
+        told = ask("explain", stated("a.json", rims[a]), stated("b.json", rims[b]), code=8)
+        check(told["cause"] == "rule" and (told["a"], told["b"]) == (a, b), f"{a} and {b} are told apart", str(told))
+    told = ask("explain", stated("a.json", rims["bet0"]), stated("b.json", rims["bet0"]))
+    check(told["equal"] and told["rim_a"] == rims["bet0"][-1], "both under another rule than they say", str(told))
+    fails(8, "differs", "explain", stated("a.json", rims["1.0"]), stated("b.json", rims["1.0"][:3] + ["00" * 32]))
+    for wrong in ("00", "00" * 33, "zz" * 32, ""):
+        fails(2, "usage", "compute", "--json-input", stated("a.json", [wrong] * 4))
+
+
+def test_memory_stays_flat(directory):
+    """64 MiB of anonymous memory are enough for an image of any size, from a file and from a pipe."""
+    path = os.path.join(directory, "image")
+    with open(path, "wb") as file:
+        file.truncate(200 << 20)
+    steps = [{"op": "realm_create", "params": {"s2sz": 40, "num_bps": 1, "num_wps": 1, "algo": hash}}
+             for hash in ("sha256", "sha512")]
+
+    def limited(*args, **how):
+        return subprocess.run([cli.PROGRAM, *args], capture_output=True, env=cli.environment(TMPDIR=directory),
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (64 << 20, 64 << 20)),
+                              timeout=100, **how)
+
+    if limited("--version").returncode:
+        print("a sanitizer wants more memory than the limit: only that it works is tested")
+        return
+    for step in steps:
+        d = write(directory, "d.json", json.dumps({"steps": [step, {"op": "data_create", "ipa": "0x80000000",
+                                                                   "file": "image"}]}))
+        done = limited("compute", "--json-input", d)
+        check(done.returncode == 0 and done.stdout.startswith(b"RIM: "), "a file", done.stderr[-300:])
+    with open(path, "rb") as file:
+        pipe = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
+        done = limited("compute", "--num-bps", "6", "--num-wps", "6", "--ipa-bits", "48", "-f", "-", "qemu",
+                       "-bios", "x", "-m", "1G", stdin=pipe.stdout)
+        pipe.stdout.close()
+        pipe.wait()
+    check(done.returncode == 0 and done.stdout.startswith(b"RIM: "), "a pipe", done.stderr[-300:])
+
+
+def test_progress_counts_all_images(directory):
+    for name, size in (("a", 3 << 20), ("b", 5 << 20)):
+        with open(os.path.join(directory, name), "wb") as file:
+            file.truncate(size)
+    steps = [{"op": "realm_create", "params": {"s2sz": 40, "num_bps": 1, "num_wps": 1}},
+             {"op": "data_create", "ipa": "0x80000000", "file": "a"},
+             {"op": "data_create", "ipa": "0x90000000", "file": "b"}]
+    path = write(directory, "d.json", json.dumps({"steps": steps}))
+    read, to = os.pipe()
+    done = subprocess.run([cli.PROGRAM, "compute", "--json-input", path, "--progress-fd", str(to)], pass_fds=[to],
+                          capture_output=True, env=cli.environment(), timeout=60)
+    os.close(to)
+    with os.fdopen(read) as lines:
+        told = [json.loads(line) for line in lines]
+    counts = [line["done"] for line in told]
+    check(done.returncode == 0 and counts == sorted(counts) and counts[-1] == 2048 and
+          {line["total"] for line in told} == {2048}, "pages of all images", str(told[-3:]))
 
 
 def test_explain_finds_the_byte(directory):
