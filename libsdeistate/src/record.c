@@ -61,37 +61,38 @@ int record_digest(const void *data, size_t len, uint8_t digest[SDEISTATE_DIGEST_
 	return 0;
 }
 
+#define PLACE(offset) OBJECT("record at byte %zu", (offset))
+
 /* One step of the walk: what stands at @offset, if it is a whole record. */
 static int parse_record(const uint8_t *stream, size_t len, size_t offset, uint32_t previous,
 			struct sdeistate_record *record, struct sdeistate_error *err)
 {
-	const char *object = OBJECT("record at byte %zu", offset);
 	const uint8_t *header = stream + offset;
 	size_t left = len - offset;
 	uint32_t number;
 	uint64_t body;
 
 	if (left < SDEISTATE_RECORD_HEADER_SIZE)
-		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "header",
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, PLACE(offset), "header",
 				 "%u bytes|%zu bytes", SDEISTATE_RECORD_HEADER_SIZE, left);
 	left -= SDEISTATE_RECORD_HEADER_SIZE;
 	number = get_le32(header) & ~SDEISTATE_RECORD_OPTIONAL;
 	body = get_le64(header + 8);
 	if (number <= previous)
-		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "type",
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, PLACE(offset), "type",
 				 "a number above %u|%u", previous, number);
 	if (get_le32(header + 4))
-		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "flags", "0|0x%x",
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, PLACE(offset), "flags", "0|0x%x",
 				 get_le32(header + 4));
 	if (body > left || record_padded((size_t)body) > left)
-		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "length",
+		return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, PLACE(offset), "length",
 				 "at most %zu bytes|%" PRIu64, left, body);
 	record->type = get_le32(header);
 	record->body = header + SDEISTATE_RECORD_HEADER_SIZE;
 	record->len = (size_t)body;
 	for (size_t i = record->len; i < record_padded(record->len); i++)
 		if (record->body[i])
-			return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, object, "padding",
+			return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, PLACE(offset), "padding",
 					 "zero|0x%02x", record->body[i]);
 	return 0;
 }
@@ -120,22 +121,34 @@ const struct sdeistate_record *record_find(const struct sdeistate_index *index, 
 	return NULL;
 }
 
-static int digest_index(struct sdeistate_index *index, struct sdeistate_error *err)
+static void free_context(EVP_MD_CTX **context)
 {
-	int ret = 0;
-
-	for (unsigned int i = 0; i < index->n_records && !ret; i++) {
-		struct sdeistate_record *record = &index->record[i];
-
-		ret = record_digest(record->body, record->len, record->digest, err);
-	}
-	return ret ? ret : record_index_digest(index, err);
+	EVP_MD_CTX_free(*context);
 }
 
-int sdeistate_index_stream(const uint8_t *stream, size_t len, struct sdeistate_index *index,
-			   struct sdeistate_error *err)
+/* One context for all records: to find the algorithm costs more than to hash a small record. */
+static int digest_index(struct sdeistate_index *index, struct sdeistate_error *err)
 {
-	struct sdeistate_index found = { .n_records = 0 };
+	CLEANUP(free_context) EVP_MD_CTX *context = EVP_MD_CTX_new();
+	const EVP_MD *type = EVP_sha256();
+
+	if (!context)
+		return error_no_memory(err, "SHA-256");
+	for (unsigned int i = 0; i < index->n_records; i++) {
+		struct sdeistate_record *record = &index->record[i];
+
+		if (!EVP_DigestInit_ex(context, i ? NULL : type, NULL) ||
+		    !EVP_DigestUpdate(context, record->body, record->len) ||
+		    !EVP_DigestFinal_ex(context, record->digest, NULL))
+			return error_set(err, SDEISTATE_INTERNAL, -ENOMEM, "SHA-256", "",
+					 "a digest|none");
+	}
+	return record_index_digest(index, err);
+}
+
+int record_split(const uint8_t *stream, size_t len, struct sdeistate_index *index,
+		 struct sdeistate_error *err)
+{
 	uint32_t previous = 0;
 	size_t offset = 0;
 	int ret;
@@ -143,10 +156,11 @@ int sdeistate_index_stream(const uint8_t *stream, size_t len, struct sdeistate_i
 	if (len > SDEISTATE_MAX_STREAM)
 		return error_set(err, SDEISTATE_OVER_LIMIT, -E2BIG, "encoded state", "length",
 				 "at most %u bytes|%zu", SDEISTATE_MAX_STREAM, len);
+	index->n_records = 0;
 	while (offset < len) {
-		struct sdeistate_record *record = &found.record[found.n_records];
+		struct sdeistate_record *record = &index->record[index->n_records];
 
-		if (found.n_records == SDEISTATE_MAX_RECORDS)
+		if (index->n_records == SDEISTATE_MAX_RECORDS)
 			return error_set(err, SDEISTATE_OVER_LIMIT, -E2BIG, "encoded state",
 					 "records", "at most %u|more", SDEISTATE_MAX_RECORDS);
 		ret = parse_record(stream, len, offset, previous, record, err);
@@ -154,9 +168,19 @@ int sdeistate_index_stream(const uint8_t *stream, size_t len, struct sdeistate_i
 			return ret;
 		previous = record->type & ~SDEISTATE_RECORD_OPTIONAL;
 		offset += SDEISTATE_RECORD_HEADER_SIZE + record_padded(record->len);
-		found.n_records++;
+		index->n_records++;
 	}
-	ret = digest_index(&found, err);
+	return 0;
+}
+
+int sdeistate_index_stream(const uint8_t *stream, size_t len, struct sdeistate_index *index,
+			   struct sdeistate_error *err)
+{
+	struct sdeistate_index found;
+	int ret = record_split(stream, len, &found, err);
+
+	if (!ret)
+		ret = digest_index(&found, err);
 	if (!ret)
 		*index = found;
 	return ret;

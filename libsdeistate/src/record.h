@@ -22,6 +22,14 @@ void record_put_header(uint8_t *header, uint32_t type, size_t len);
 int record_digest(const void *data, size_t len, uint8_t digest[SDEISTATE_DIGEST_SIZE],
 		  struct sdeistate_error *err);
 
+/**
+ * record_split() - find the records of a stream without hashing them: for bytes that are known already
+ *
+ * Return: as sdeistate_index_stream(); @index holds no digests, and after a failure nothing.
+ */
+int record_split(const uint8_t *stream, size_t len, struct sdeistate_index *index,
+		 struct sdeistate_error *err);
+
 /** record_index_digest() - fill @index->digest from its entries. Return: as record_digest() */
 int record_index_digest(struct sdeistate_index *index, struct sdeistate_error *err);
 

@@ -28,7 +28,7 @@ static int find_record(const uint8_t *delta, size_t len, struct sdeistate_record
 {
 	struct sdeistate_index index;
 	const uint8_t *body;
-	int ret = sdeistate_index_stream(delta, len, &index, err);
+	int ret = record_split(delta, len, &index, err);
 
 	if (ret)
 		return ret;

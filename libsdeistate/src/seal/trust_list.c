@@ -23,8 +23,13 @@ static const struct {
 
 void trust_print_id(const uint8_t id[SDEISTATE_KEY_ID_SIZE], char text[ID_DIGITS + 1])
 {
-	for (unsigned int i = 0; i < SDEISTATE_KEY_ID_SIZE; i++)
-		snprintf(text + 2 * i, 3, "%02x", id[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned int i = 0; i < SDEISTATE_KEY_ID_SIZE; i++) {
+		text[2 * i] = digits[id[i] >> 4];
+		text[2 * i + 1] = digits[id[i] & 15];
+	}
+	text[ID_DIGITS] = '\0';
 }
 
 static int digit(char c)

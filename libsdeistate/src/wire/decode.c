@@ -5,6 +5,7 @@
  */
 #include "error_set.h"
 #include "plan/plan.h"
+#include "record.h"
 #include "sdeistate.pb-c.h"
 #include "util.h"
 #include "wire/read.h"
@@ -205,7 +206,7 @@ int sdeistate_decode(const uint8_t *stream, size_t len, struct sdeistate **state
 	CLEANUP(cleanup_state) struct sdeistate *taken = NULL;
 	struct sdeistate_index index;
 	uint64_t seen = 0;
-	int ret = sdeistate_index_stream(stream, len, &index, err);
+	int ret = record_split(stream, len, &index, err);
 
 	if (ret)
 		return ret;
