@@ -40,6 +40,8 @@ void fwreg_init(struct kvmcore_vm *vm)
 		fw->bmap[i] = bmap_rules(vm, i).reset;
 	fw->workaround_1 = host->levels_given ? host->workaround_1 : vm->kernel->host.workaround_1;
 	fw->workaround_2 = host->levels_given ? host->workaround_2 : vm->kernel->host.workaround_2;
+	if (host->ssbs) /* a guest helps itself: KVM says that there is no firmware for it */
+		fw->workaround_2 = LEVEL2_NOT_AVAILABLE;
 	fw->workaround_3 = host->levels_given ? host->workaround_3 : vm->kernel->host.workaround_3;
 }
 

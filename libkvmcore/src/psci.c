@@ -221,11 +221,15 @@ void psci_system_reset2(struct call *call)
 		end_system(call, KVM_SYSTEM_EVENT_RESET, RESET_FLAG_PSCI_RESET2, true);
 }
 
+/* The type is the low half of x1, as KVM takes it; the cookie all of x2. Unlike RESET2 it answers in four registers. */
 void psci_system_off2(struct call *call)
 {
+	uint32_t type;
+
 	narrow(call);
-	if ((call->regs->x[1] && call->regs->x[1] != OFF2_HIBERNATE) || call->regs->x[2])
+	type = (uint32_t)call->regs->x[1];
+	if ((type && type != OFF2_HIBERNATE) || call->regs->x[2])
 		call_return_error(call, PSCI_INVALID_PARAMS);
 	else
-		end_system(call, KVM_SYSTEM_EVENT_SHUTDOWN, SHUTDOWN_FLAG_PSCI_OFF2, true);
+		end_system(call, KVM_SYSTEM_EVENT_SHUTDOWN, SHUTDOWN_FLAG_PSCI_OFF2, false);
 }

@@ -40,11 +40,9 @@ uint64_t smccc_workaround_3_feature(const struct call *call)
 	return mitigation(call->vm->fwreg.workaround_3);
 }
 
-/* A guest that can set SSBS itself is told nothing; KVM never lets it switch the call. */
+/* KVM never lets a guest switch the call. */
 uint64_t smccc_workaround_2_feature(const struct call *call)
 {
-	if (call->vm->config.host.ssbs)
-		return SMCCC_NOT_SUPPORTED;
 	return call->vm->fwreg.workaround_2 == LEVEL2_NOT_REQUIRED ? WORKAROUND_NOT_REQUIRED
 								   : SMCCC_NOT_SUPPORTED;
 }

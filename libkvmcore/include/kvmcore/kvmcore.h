@@ -300,8 +300,9 @@ KVMCORE_API int kvmcore_run(struct kvmcore_vm *vm, int vcpu, bool immediate_exit
  * Where a memory slot is, the access happens and PC moves on. Elsewhere the vCPU leaves with
  * KVM_EXIT_MMIO, and PC moves on in its next run. An access of more than 8 bytes has no syndrome.
  * Return: 0; -EINVAL for a length outside 1..16 or a wrapping address; -EFAULT if a slot's memory is
- * not there; -ENOSYS without a syndrome, unless KVM_CAP_ARM_NISV_TO_USER is on; -EPERM while the PE is
- * off or asleep; -EBUSY while paused; -EBADF; -EOPNOTSUPP on an s390 VM.
+ * not there; -ENOSYS without a syndrome, unless KVM_CAP_ARM_NISV_TO_USER is on; -ENOEXEC before
+ * KVM_ARM_VCPU_INIT; -EPERM while the PE is off or asleep, or its realm is not active; -EBUSY while paused; -EBADF;
+ * -EOPNOTSUPP on an s390 VM.
  */
 KVMCORE_API int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int vcpu,
 				  const struct kvmcore_mmio *access,
