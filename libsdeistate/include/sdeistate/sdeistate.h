@@ -15,6 +15,7 @@
 #include <sdeistate/limits.h>
 #include <sdeistate/realm.h>
 #include <sdeistate/record.h>
+#include <sdeistate/router.h>
 #include <sdeistate/seal.h>
 #include <sdeistate/state.h>
 

@@ -42,6 +42,9 @@ set(SDEISTATE_STATE_SOURCES
 	src/plan/v7.c
 	src/plan/vcpu_events.c
 	src/plan/vcpu_state.c
+	src/router/open.c
+	src/router/recorder.c
+	src/router/route.c
 	src/state/capture.c
 	src/state/events.c
 	src/state/prove.c
