@@ -31,8 +31,10 @@ static void judge(json_t *json)
 	bool each = true;
 
 	for (size_t i = 0; i < POLICY_N_RULES; i++) {
+		const char *name = policy_rule_name((enum policy_rule)(i + 1));
+
 		if (verdict[i].rule != i + 1 || (!verdict[i].asked && !verdict[i].holds) ||
-		    verdict[i].asked != (json_object_get(json, policy_rule_name(i + 1)) != NULL))
+		    verdict[i].asked != (json_object_get(json, name) != NULL))
 			abort();
 		each = each && verdict[i].holds;
 	}

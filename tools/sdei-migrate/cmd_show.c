@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sealed.h"
+#include "form_json.h"
 #include "state_json.h"
 #include "verbs.h"
 
@@ -8,7 +8,7 @@
 struct show_args {
 	const char *file, *key, *base;
 	struct option_list trust;
-	bool events, vcpus, filter, guard, firmware, exits, keys, schema;
+	bool events, vcpus, filter, guard, firmware, exits, keys, schema, form;
 };
 
 static json_t *schema_json(const struct sealed *sealed)
@@ -73,6 +73,11 @@ static json_t *parts(const struct sealed *sealed, const struct show_args *args)
 		json_object_set_new(json, "keys", sealed_keys_json(sealed));
 	if (args->schema)
 		json_object_set_new(json, "schema", schema_json(sealed));
+	if (args->form && sealed->state) {
+		const struct sealed_records records = sealed_records(sealed);
+
+		json_object_set_new(json, "form", form_json(sealed->state, &records));
+	}
 	return json;
 }
 
@@ -89,7 +94,7 @@ static int run_show(struct tool *tool, void *opaque)
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	const bool some = args->events || args->vcpus || args->filter || args->guard ||
-			  args->firmware || args->exits || args->keys || args->schema;
+			  args->firmware || args->exits || args->keys || args->schema || args->form;
 	struct failure failure;
 	json_t *json;
 
@@ -122,6 +127,7 @@ static const struct option_row rows[] = {
 	FLAG("--exits", exits, "vCPUs that left the guest and wait for their VMM's answer"),
 	FLAG("--keys", keys, "who signed it and who may restore it"),
 	FLAG("--schema", schema, "the schema's id and the records of the file"),
+	FLAG("--form", form, "every field by its path; encode reads it back"),
 	{ .name = "--trust",
 	  .argument = "PUB|DIR",
 	  .help = "show only what these keys signed",

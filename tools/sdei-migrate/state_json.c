@@ -29,6 +29,19 @@ void uuid_text(const uint8_t uuid[16], char *text)
 	}
 }
 
+const char *state_profile_name(const struct sdeistate *state)
+{
+	return name_of(profile_name, ARRAY_SIZE(profile_name), state->vm.profile);
+}
+
+int state_profile_find(const char *name)
+{
+	for (int i = 0; name && i < (int)ARRAY_SIZE(profile_name); i++)
+		if (strcmp(profile_name[i], name) == 0)
+			return i;
+	return -1;
+}
+
 static json_t *event_or_null(uint64_t num)
 {
 	return num == KVM_SDEI_INVALID_EVENT ? json_null() : number_json(num);

@@ -44,4 +44,10 @@ json_t *state_json(const struct sdeistate *state);
 /** uuid_text() - 8-4-4-4-12 lower-case digits; @text has room for 37 bytes */
 void uuid_text(const uint8_t uuid[16], char *text);
 
+/** state_profile_name() - "spec", "kvm-v5", "kvm-v7" */
+const char *state_profile_name(const struct sdeistate *state);
+
+/** state_profile_find() - the number of that name; -1 if there is none, or no name */
+int state_profile_find(const char *name);
+
 #endif

@@ -20,6 +20,9 @@
 	X(check) \
 	X(rebase) \
 	X(sign) \
+	X(convert) \
+	X(edit) \
+	X(encode) \
 	X(report) \
 	X(trust_add) \
 	X(trust_list) \

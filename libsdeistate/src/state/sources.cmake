@@ -15,6 +15,10 @@ set(SDEISTATE_STATE_SOURCES
 	src/delta/encode_delta.c
 	src/delta/lists.c
 	src/delta/set.c
+	src/form/each.c
+	src/form/join.c
+	src/form/path.c
+	src/form/set.c
 	src/plan/capture_common.c
 	src/plan/exits.c
 	src/plan/exposed.c
