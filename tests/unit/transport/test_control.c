@@ -178,7 +178,7 @@ static void test_the_destination_takes_a_vm(void)
 
 static void test_a_capture_may_be_asked_for_with_the_pause(void)
 {
-	static const size_t sizes[] = { 100, 3u << 20 };
+	static const size_t sizes[] = { 100, 300u << 10 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct transport_buffer state = { .max = 4u << 20 };
