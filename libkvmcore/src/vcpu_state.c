@@ -61,9 +61,14 @@ static const uint32_t mp_state_of[] = {
 	[POWER_SUSPENDED] = KVM_MP_STATE_SUSPENDED,
 };
 
+uint32_t vcpu_mp_state(const struct vcpu *vcpu)
+{
+	return mp_state_of[vcpu->power];
+}
+
 int vcpu_ioctl_get_mp_state(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 {
-	const struct kvm_mp_state state = { mp_state_of[vcpu->power] };
+	const struct kvm_mp_state state = { vcpu_mp_state(vcpu) };
 
 	(void)vm;
 	return user_write((uintptr_t)arg, &state, sizeof(state));

@@ -12,6 +12,7 @@ struct kvmcore_vm;
 struct vcpu;
 
 int vcpu_ioctl_init(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
+uint32_t vcpu_mp_state(const struct vcpu *vcpu);
 int vcpu_ioctl_get_mp_state(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 int vcpu_ioctl_set_mp_state(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);
 int vcpu_ioctl_get_events(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg);

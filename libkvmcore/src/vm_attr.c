@@ -3,6 +3,7 @@
 #include "array.h"
 #include "exits.h"
 #include "user.h"
+#include "vcpu_state.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -95,6 +96,26 @@ static int regs_set(struct kvmcore_vm *vm, uint64_t addr)
 	return ret;
 }
 
+static void fill_vcpus(const void *from, void *out)
+{
+	const struct kvmcore_vm *vm = from;
+	struct kvmcore_vm_vcpu *to = out;
+
+	for (unsigned int i = 0; i < vm->n_vcpus; i++) {
+		const struct vcpu *vcpu = vm->vcpu[i];
+
+		to[i].mp_state = vcpu_mp_state(vcpu);
+		to[i].psci_version = vcpu->initialised ? (uint32_t)fwreg_psci_version(vcpu) : 0;
+	}
+}
+
+static int vcpus_get(struct kvmcore_vm *vm, uint64_t addr)
+{
+	if (vm->s390)
+		return -ENXIO;
+	return array_fill(addr, fill_vcpus, vm, vm->n_vcpus, sizeof(struct kvmcore_vm_vcpu));
+}
+
 static const struct attr {
 	int (*get)(struct kvmcore_vm *vm, uint64_t addr);
 	int (*set)(struct kvmcore_vm *vm, uint64_t addr);
@@ -102,12 +123,15 @@ static const struct attr {
 	[KVMCORE_VM_INFO] = { info_get, NULL },
 	[KVMCORE_VM_REGS] = { regs_get, regs_set },
 	[KVMCORE_VM_EXITS] = { exits_attr_get, exits_attr_set },
+	[KVMCORE_VM_VCPUS] = { vcpus_get, NULL },
 };
 
 int vm_attr_has(struct kvmcore_vm *vm, uint64_t attr)
 {
-	return attr >= ARRAY_SIZE(attr_row) || (attr == KVMCORE_VM_REGS && !has_regs(vm)) ? -ENXIO
-											  : 0;
+	if (attr >= ARRAY_SIZE(attr_row) || (attr == KVMCORE_VM_REGS && !has_regs(vm)) ||
+	    (attr == KVMCORE_VM_VCPUS && vm->s390))
+		return -ENXIO;
+	return 0;
 }
 
 int vm_attr_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr)

@@ -29,7 +29,8 @@ static inline bool is_of_all_vcpus(unsigned long cmd, const void *arg)
 
 	if (cmd != KVM_GET_DEVICE_ATTR && cmd != KVM_SET_DEVICE_ATTR)
 		return false;
-	return attr->group == KVMCORE_GROUP_VM ? attr->attr == KVMCORE_VM_REGS
+	return attr->group == KVMCORE_GROUP_VM
+		       ? attr->attr == KVMCORE_VM_REGS || attr->attr == KVMCORE_VM_VCPUS
 	       : attr->group == KVMCORE_GROUP_SDEI
 		       ? attr->attr == KVMCORE_SDEI_QUEUES || attr->attr == KVMCORE_SDEI_VCPUS
 		       : false;

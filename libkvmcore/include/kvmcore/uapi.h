@@ -244,6 +244,7 @@ struct kvmcore_array {
 #define KVMCORE_VM_REGS 1 /* GET/SET struct kvmcore_array of kvmcore_vm_regs, one for each vCPU */
 #define KVMCORE_VM_EXITS \
 	2 /* GET/SET struct kvmcore_array of kvmcore_exit_state, ascending by vCPU */
+#define KVMCORE_VM_VCPUS 3 /* GET struct kvmcore_array of kvmcore_vm_vcpu, one for each vCPU */
 
 enum kvmcore_vm_type {
 	KVMCORE_VM_ARM64,
@@ -270,6 +271,12 @@ struct kvmcore_vm_info {
 	__u64 generation; /* of the VM: raised by each hand-over */
 	__u32 has_run;
 	__u32 pad;
+};
+
+/* What each vCPU answers, in creation order; ENXIO as for the registers below. */
+struct kvmcore_vm_vcpu {
+	__u32 mp_state;     /* KVM_GET_MP_STATE */
+	__u32 psci_version; /* KVM_REG_ARM_PSCI_VERSION; 0 before KVM_ARM_VCPU_INIT */
 };
 
 /*

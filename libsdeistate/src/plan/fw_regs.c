@@ -147,15 +147,22 @@ static int add_reg(struct capture *capture, uint64_t id)
 }
 
 /* The VM has one PSCI version; a vCPU made without PSCI_0_2 reads 0.1 all the same. */
-static int check_agreement(const struct capture *capture)
+static int check_agreement(struct capture *capture)
 {
 	const struct sdeistate *state = capture->state;
 	const struct sdeistate_fw_reg *psci = find_reg(state, KVMCORE_REG_FW(0));
+	CLEANUP(cleanup_free) void *array = NULL;
+	const struct kvmcore_vm_vcpu *told;
+	int ret = capture_per_vcpu(capture, KVMCORE_GROUP_VM, KVMCORE_VM_VCPUS, "vcpus",
+				   sizeof(*told), &array);
 
+	if (ret && ret != -ENXIO)
+		return ret;
+	told = array;
 	for (unsigned int i = 1; i < state->n_vcpus && psci; i++) {
-		uint64_t value = psci->value;
-		int ret = access_reg_get(capture->port, (int)i, psci->id, &value);
+		uint64_t value = told ? told[i].psci_version : 0;
 
+		ret = value ? 0 : access_reg_get(capture->port, (int)i, psci->id, &value);
 		if (ret < 0)
 			return capture_failed(capture, ret, REGISTER(psci->id));
 		if (value != psci->value)

@@ -55,7 +55,7 @@ static int read_sdei_info(struct capture *capture)
 	return 0;
 }
 
-static int read_vcpu(struct capture *capture, unsigned int i)
+static int read_power(struct capture *capture, unsigned int i)
 {
 	struct sdeistate_vcpu *vcpu = &capture->state->vcpu[i];
 	struct kvm_mp_state mp = { .mp_state = 0 };
@@ -63,10 +63,31 @@ static int read_vcpu(struct capture *capture, unsigned int i)
 
 	if (ret < 0)
 		return capture_failed(capture, ret, OBJECT("KVM_GET_MP_STATE of vcpu %u", i));
-	vcpu->vcpu_id = capture->port->vcpus[i].vcpu_id;
-	vcpu->mpidr = capture->port->vcpus[i].mpidr;
 	vcpu->mp_state = mp.mp_state;
 	return 0;
+}
+
+/* Names as the port tells them, power from all vCPUs at once or else one by one. */
+static int read_vcpus(struct capture *capture)
+{
+	struct sdeistate *state = capture->state;
+	CLEANUP(cleanup_free) void *array = NULL;
+	int ret = capture_per_vcpu(capture, KVMCORE_GROUP_VM, KVMCORE_VM_VCPUS, "vcpus",
+				   sizeof(struct kvmcore_vm_vcpu), &array);
+	const struct kvmcore_vm_vcpu *told = array;
+
+	if (ret && ret != -ENXIO)
+		return ret;
+	for (unsigned int i = 0; i < state->n_vcpus; i++) {
+		state->vcpu[i].vcpu_id = capture->port->vcpus[i].vcpu_id;
+		state->vcpu[i].mpidr = capture->port->vcpus[i].mpidr;
+		if (told)
+			state->vcpu[i].mp_state = told[i].mp_state;
+	}
+	ret = 0;
+	for (unsigned int i = 0; i < state->n_vcpus && !told && !ret; i++)
+		ret = read_power(capture, i);
+	return ret;
 }
 
 int capture_topology(struct capture *capture)
@@ -88,9 +109,7 @@ int capture_topology(struct capture *capture)
 	if (!state->vcpu)
 		return error_no_memory(capture->err, "vcpus");
 	state->n_vcpus = n;
-	for (unsigned int i = 0; i < n && !ret; i++)
-		ret = read_vcpu(capture, i);
-	return ret;
+	return read_vcpus(capture);
 }
 
 static bool is_mp_state(const struct sdeistate_vm *vm, uint32_t mp_state)

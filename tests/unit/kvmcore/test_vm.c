@@ -132,7 +132,7 @@ static void test_a_vm_says_who_it_is(void)
 	kvmcore_run(m.vm, 0, true, &m.reply);
 	model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info);
 	CHECK(info.has_run, "and that it has run");
-	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 3, &info) == -ENXIO &&
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 4, &info) == -ENXIO &&
 		      model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, &info) ==
 			      -ENXIO &&
 		      model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, NULL) == -EFAULT,
@@ -152,8 +152,12 @@ static void test_all_registers_move_at_once(void)
 {
 	struct model m = model_new(&(struct kvmcore_config){ 0 }, 2);
 	struct kvmcore_vm_regs regs[2], again[2];
-	uint64_t x3 = 0, far = 0;
+	struct kvmcore_vm_vcpu vcpu[3];
+	struct kvmcore_array all = { .capacity = 3, .ptr = (uintptr_t)vcpu };
+	struct kvm_mp_state stopped = { KVM_MP_STATE_STOPPED };
+	uint64_t x3 = 0, far = 0, psci = 0;
 
+	kvmcore_ioctl(m.vm, 0, KVM_SET_MP_STATE, &stopped);
 	for (uint8_t i = 0; i < 2; i++)
 		memset(&regs[i], 0x10 + i, sizeof(regs[i]));
 	regs[1].x[3] = 3;
@@ -164,6 +168,7 @@ static void test_all_registers_move_at_once(void)
 		      array_of_regs(&m, KVM_GET_DEVICE_ATTR, again, 2) == 0 &&
 		      !memcmp(regs, again, sizeof(regs)),
 	      "written and read");
+	model_get_reg(&m, 0, KVMCORE_REG_FW(0), &psci);
 	model_get_reg(&m, 1, KVMCORE_REG_X(3), &x3);
 	model_get_reg(&m, 0, KVMCORE_REG_FAR_EL1, &far);
 	CHECK(x3 == regs[1].x[3] && far == regs[0].far_el1, "the registers of KVM_GET_ONE_REG");
@@ -177,6 +182,12 @@ static void test_all_registers_move_at_once(void)
 	kvmcore_ioctl(m.vm, -1, KVM_CREATE_VCPU, (void *)2);
 	CHECK(array_of_regs(&m, KVM_GET_DEVICE_ATTR, again, 3) == -ENOEXEC,
 	      "a vCPU without KVM_ARM_VCPU_INIT has none");
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_VCPUS, &all) ==
+			      0 &&
+		      all.count == 3 && vcpu[0].mp_state == KVM_MP_STATE_STOPPED &&
+		      vcpu[1].mp_state == KVM_MP_STATE_RUNNABLE && vcpu[0].psci_version == psci &&
+		      psci && vcpu[2].psci_version == 0,
+	      "but power and no PSCI");
 	model_free(&m);
 }
 
