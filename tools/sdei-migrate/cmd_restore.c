@@ -157,7 +157,7 @@ static int consume(struct ledger *ledger, const struct sealed *sealed, const str
 }
 
 static int move_in(struct transport_control *control, struct ledger *ledger,
-		   const struct sealed *sealed, const struct use *use, const struct cancel *cancel,
+		   const struct sealed *sealed, const struct use *use, struct cancel *cancel,
 		   const struct restore_args *args, uint8_t digest[TRANSPORT_DIGEST_SIZE],
 		   struct transport_error *err)
 {
@@ -165,6 +165,8 @@ static int move_in(struct transport_control *control, struct ledger *ledger,
 	struct transport_id session;
 	int ret;
 
+	/* From here on there is something to undo, and it is undone before anybody hears of a signal. */
+	cancel_hold(cancel);
 	if (transport_id_random(&session))
 		return transport_error_fill(err, -EIO, "internal", "session id", "", "|");
 	ret = transport_control_reserve(control, &session, err);

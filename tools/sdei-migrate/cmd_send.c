@@ -326,6 +326,9 @@ static int report(struct tool *tool, struct sender *sender,
 	judge(&failure, transport_session_state(progress), id_of(sender), advice, sizeof(advice));
 	sender->control = transport_control_close(sender->control);
 	failure.vm_source = vm_state_or(sender->session.control, sender->mover.timeout_ms, "gone");
+	/* Another send was faster: where its VM went is not for this one to say. */
+	if (strcmp(failure.vm_source, "ended") == 0 && strcmp(failure.vm_destination, "none") == 0)
+		failure.vm_destination = "unknown";
 	return tool_fail(tool, &failure);
 }
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from hosts import PROGRAM, Pair, check, cli, wait_stopped
@@ -146,6 +147,67 @@ def test_snapshot_and_restore(directory):
         check(not [name for name in os.listdir(directory) if name.startswith("s")], "leaves no file")
         time.sleep(0.3)
         check(vm.vm("status")["may_run"], "and the VM runs on")
+
+
+class Delay:
+    """A control socket before another: the request of one kind is held until it is let go."""
+
+    def __init__(self, path, control, kind):
+        self.kind, self.held, self.go = kind, threading.Event(), threading.Event()
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(path)
+        self.server.listen()
+        self.control = control
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            client, _ = self.server.accept()
+            there = socket.socket(socket.AF_UNIX)
+            there.connect(self.control)
+            for one, other in ((client, there), (there, client)):
+                threading.Thread(target=self.copy, args=(one, other, one is client), daemon=True).start()
+
+    def copy(self, source, target, is_request):
+        while True:
+            data, fds, _, _ = socket.recv_fds(source, 65536, 8)
+            if not data:
+                target.shutdown(socket.SHUT_WR)
+                return
+            if is_request and int.from_bytes(data[4:6], "little") == self.kind:
+                self.held.set()
+                self.go.wait(30)
+            socket.send_fds(target, [data], fds)
+            for fd in fds:
+                os.close(fd)
+
+
+STAGE, COMMIT = 11, 13  # docs/control.md
+
+
+def test_restore_with_something_to_undo(directory):
+    prefix = key(directory, "k")
+    with host(directory) as vm, host(directory, "b", args=["--no-script"]) as there:
+        path = os.path.join(directory, "s")
+        done = run("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path,
+                   "--any-destination")
+        check(done.returncode == 0, "a snapshot", done.stderr)
+        for name, kind in (("stage", STAGE), ("commit", COMMIT)):
+            delay = Delay(os.path.join(directory, name), there.control, kind)
+            restore = start("restore", "--control", os.path.join(directory, name), "--trust",
+                            prefix + ".pub", path)
+            check(delay.held.wait(20), f"{name}: it is under way")
+            restore.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            check(restore.poll() is None, f"{name}: it does not end where it stands")
+            delay.go.set()
+            code, told, _ = outcome(restore)
+            if kind == STAGE:
+                check(cancelled(code, told) and told["vm_state"]["destination"] == "ended",
+                      "before the snapshot is used up it is undone", f"{code} {told}")
+            else:
+                check(code == 0 and there.vm("status")["may_run"],
+                      "and may be used again; once it is used up, it runs", f"{code} {told}")
 
 
 def test_recv(directory):
