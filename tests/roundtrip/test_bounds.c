@@ -2,7 +2,7 @@
 /*
  * What a sealed file may cost whoever opens it: at most four times its raw state and 16 MiB, good or
  * hostile. Each is opened, decoded and validated in a process of its own, whose largest resident size the
- * kernel tells; that counts the libraries underneath as well.
+ * kernel tells; that counts the libraries underneath as well. Its time is bounded, too.
  */
 #define _GNU_SOURCE
 #include "states.h"
@@ -22,6 +22,7 @@
 #define N_TYPES     20u /* of records; unknown ones are hostile, too */
 #define N_FIELDS    15u
 #define HOSTILE     (1u << 20)
+#define CPU_SECONDS 5u /* more than enough; a signal ends what takes longer */
 #define HEADER      16u
 #define NOT_OPENED  1
 #define NOT_DECODED 2
@@ -35,11 +36,13 @@ struct notary {
 static void open_it(const struct notary *notary, int fd, bool in_full)
 {
 	const struct sdeistate_open_options options = { .trust = notary->trust };
+	const struct rlimit seconds = { CPU_SECONDS, CPU_SECONDS };
 	struct sdeistate_opened *opened = NULL;
 	struct sdeistate *state = NULL;
 
 	if (!in_full)
 		_exit(GOOD);
+	setrlimit(RLIMIT_CPU, &seconds);
 	if (sdeistate_open_fd(fd, &options, &opened, NULL))
 		_exit(NOT_OPENED);
 	if (sdeistate_decode(opened->stream.data, opened->stream.len, &state, NULL) ||
@@ -60,7 +63,7 @@ static size_t cost(const struct notary *notary, int fd, bool in_full, int *verdi
 	if (pid == 0)
 		open_it(notary, fd, in_full);
 	CHECK(pid > 0 && wait4(pid, &status, 0, &usage) == pid && WIFEXITED(status),
-	      "it is opened or refused, and nothing else");
+	      "it is opened or refused, in time, and nothing else");
 	*verdict = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	return (size_t)usage.ru_maxrss * 1024;
 }
