@@ -250,6 +250,12 @@ static int make_params(struct vmm *vmm, struct kvmcore_realm_params *params)
 	uint64_t sve_vl = cap_or(vmm, CAP_SVE_VL, 0), ipa_bits = cap_or(vmm, CAP_IPA_BITS, 0);
 	int ret = need_cap(vmm, CAP_NUM_BPS, "--num-bps");
 
+	if (!kvmcore_rule_has_hash(vmm->steps->rule, vmm->hash))
+		return vmm_refuse(vmm, "hash algorithm",
+				  vmm->steps->rule == KVMCORE_RULE_2_0
+					  ? "sha-256, sha-384 or sha-512"
+					  : "sha-256 or sha-512; sha-384 is of rule 2.0",
+				  kvmcore_hash_name(vmm->hash));
 	if (!ret)
 		ret = need_cap(vmm, CAP_NUM_WPS, "--num-wps");
 	if (!ret && vmm->pmu)

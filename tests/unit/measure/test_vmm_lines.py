@@ -146,7 +146,8 @@ def test_no_measurements_checks_and_writes_the_tree(directory):
     told = compute(*HOST, "--no-measurements", "--output-dtb", out, "qemu", "-frob")
     check("rim" not in told and told["checked"] == "parameters" and told["ignored"] == ["-frob"], str(told))
     check(bool(properties(out)), "the tree is written")
-    compute(*HOST, "--no-measurements", "--hash-algo", "sha384", "qemu", code=14)
+    compute(*HOST, "--no-measurements", "--hash-algo", "sha384", "qemu", code=2)
+    compute(*HOST, "--no-measurements", "--rule", "2.0", "--hash-algo", "sha384", "qemu")
     compute(*HOST, "--no-measurements", "qemu", "-m", "300G", code=2)
     compute("--no-measurements", "--num-bps", "6", *KVMTOOL, code=2)
 
