@@ -49,6 +49,9 @@
 	X(vm_raise) \
 	X(vm_mmio) \
 	X(vm_mem) \
+	X(vm_answer) \
+	X(vm_filter) \
+	X(vm_firmware) \
 	X(vm_attr) \
 	X(vm_reg) \
 	X(vm_ioctl)

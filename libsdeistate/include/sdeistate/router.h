@@ -75,6 +75,7 @@ SDEISTATE_API int sdeistate_router_exit(struct sdeistate_router *router, int vcp
  *
  * Not any more once the kernel has refused a range as taken that meets nothing on the list: somebody set
  * one past the router. A capture fails then (-ESTALE) and names the filter.
+ * Return: whether it does.
  */
 SDEISTATE_API bool sdeistate_router_is_complete(struct sdeistate_router *router);
 
