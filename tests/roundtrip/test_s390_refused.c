@@ -233,9 +233,58 @@ static void test_each_ioctl_may_fail(void)
 	model_free(&m);
 }
 
+/* A stream with one wrong bit: refused, or a state like any other that says so of itself. */
+static bool is_survived(const uint8_t *data, size_t len, struct model *to)
+{
+	struct sdeistate_obstacles all = { .n = 0 };
+	struct sdeistate_buffer again = { .len = 0 };
+	struct sdeistate *state = NULL;
+	bool same = true;
+
+	if (sdeistate_decode(data, len, &state, NULL))
+		return false;
+	/* a column may have stood in another form than a writer chooses */
+	CHECK(sdeistate_encode(state, &again, NULL) == 0 && again.len <= len,
+	      "what is taken can be written again");
+	if (state->kind == SDEISTATE_FINAL && sdeistate_validate(state, NULL) == 0)
+		same = sdeistate_check(state, &to->port, &all, NULL) != -EINVAL;
+	CHECK(same, "and can be looked at");
+	sdeistate_obstacles_free(&all);
+	sdeistate_buffer_free(&again);
+	sdeistate_free(state);
+	return true;
+}
+
+static void test_no_flip_of_a_bit_is_a_surprise(void)
+{
+	struct model m = busy((struct kvmcore_config){ 0 });
+	struct model to = s390_vm((struct kvmcore_config){ 0 }, 0);
+	struct sdeistate_buffer stream = { .len = 0 };
+	struct sdeistate *state = take(&m);
+	unsigned int n_taken = 0, n_refused = 0;
+
+	REQUIRE(state && sdeistate_encode(state, &stream, NULL) == 0, "a stream to spoil");
+	CHECK(is_survived(stream.data, stream.len, &to), "unspoiled it is taken");
+	for (size_t i = 0; i < stream.len * 8; i++) {
+		const uint8_t bit = (uint8_t)(1u << (i % 8));
+
+		stream.data[i / 8] ^= bit;
+		if (is_survived(stream.data, stream.len, &to))
+			n_taken++;
+		else
+			n_refused++;
+		stream.data[i / 8] ^= bit;
+	}
+	CHECK(n_taken > 1000 && n_refused > 1000, "both happen");
+	sdeistate_buffer_free(&stream);
+	sdeistate_free(state);
+	model_free(&m);
+	model_free(&to);
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_all_a_host_lacks_is_told, test_what_a_destination_holds_already,
 			 test_keys_and_cmma_values_go_with_memory, test_each_broken_rule_is_named,
-			 test_each_ioctl_may_fail);
+			 test_each_ioctl_may_fail, test_no_flip_of_a_bit_is_a_surprise);
 }
