@@ -6,6 +6,7 @@ import os
 
 import cli
 from cli import ask, check, expect, fails, host, key
+from realms import Realm, description
 
 
 def write(directory, name="p.json", mode=0o600, **rules):
@@ -107,6 +108,22 @@ def test_the_folders_of_the_user_and_the_system(directory):
     os.unlink(os.path.join(folder, "2.json"))
     write(folder, "2.json.bak", profiles=["kvm-v7"])
     expect(0, *line, env=env)
+
+
+def test_the_realm_of_a_snapshot(directory):
+    a, = keys(directory, "a")
+    path = os.path.join(directory, "s")
+    with host(directory, model=description(directory)) as vm:
+        rim = Realm(vm).build().status()["rim"]
+        take(vm, a, path, "--any-destination")
+    line = ["verify", "--trust", a + ".pub", path, "--policy"]
+    expect(0, *line, write(directory, realm_rim=["00" * 32, rim]))
+    told = fails(4, "policy", *line, write(directory, realm_rim=["00" * 32]))
+    check(told["actual"] == rim, "a realm with another RIM is refused by it", json.dumps(told))
+    with host(directory, "plain") as vm:
+        take(vm, a, path, "--any-destination")
+    told = fails(4, "policy", *line, write(directory, realm_rim=[rim]))
+    check(told["actual"] == "no realm", "so is a VM that is none", json.dumps(told))
 
 
 def test_what_is_no_policy(directory):

@@ -44,16 +44,31 @@ static int answer(const struct tool *tool, bool all, json_t *verdicts)
 	return ret ? ret : all ? 0 : (int)EXIT_CODE_REFUSED;
 }
 
-static int run_check(struct tool *tool, void *opaque)
+/* What is encrypted can be judged without its key, but for what is inside. */
+static int open_snapshot(const struct policy_args *args, struct sealed *sealed,
+			 struct failure *failure)
 {
-	struct policy_args *args = opaque;
-	const struct sealed_options options = {
+	struct sealed_options options = {
 		.path = args->snapshot,
 		.trust = &args->trust,
 		.key = args->decrypt,
 		.flags = SDEISTATE_OPEN_ANY_AUDIENCE,
 		.manifest_only = !args->decrypt,
 	};
+	int ret = sealed_open(&options, sealed, failure);
+
+	if (ret || args->decrypt || sealed->opened->manifest.encrypted ||
+	    strcmp(args->snapshot, "-") == 0)
+		return ret;
+	sealed_close(sealed);
+	*sealed = (struct sealed){ .fd = -1 };
+	options.manifest_only = false;
+	return sealed_open(&options, sealed, failure);
+}
+
+static int run_check(struct tool *tool, void *opaque)
+{
+	struct policy_args *args = opaque;
 	struct policy_verdict verdict[POLICY_N_RULES];
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	OWNED_POLICY struct policy *policy = NULL;
@@ -67,9 +82,9 @@ static int run_check(struct tool *tool, void *opaque)
 	if (!args->snapshot)
 		return tool_result(tool, json_pack("{s:s, s:i, s:s}", "reason", "ok", "exit", 0,
 						   "verdict", "the policy can be read"));
-	if (sealed_open(&options, &sealed, &failure))
+	if (open_snapshot(args, &sealed, &failure))
 		return tool_fail(tool, &failure);
-	facts = policy_facts_of(sealed.opened);
+	facts = policy_facts_of(sealed.opened, sealed.state);
 	all = policy_judge(policy, &facts, verdict);
 	return answer(tool, all, verdicts_json(verdict));
 }

@@ -204,7 +204,7 @@ static int go_by_policy(const struct restore_args *args, const struct sealed *se
 			bool *single_use, struct failure *failure)
 {
 	OWNED_POLICY struct policy *policy = NULL;
-	struct policy_facts facts = policy_facts_of(sealed->opened);
+	struct policy_facts facts = policy_facts_of(sealed->opened, sealed->state);
 	int ret = policy_options_load(&args->policy, &policy, failure);
 
 	facts.override = args->override;

@@ -91,7 +91,7 @@ static int verify_one(const struct verifier *verifier, const char *path, struct 
 		ret = verify_bulk(sealed, failure);
 	if (ret)
 		return ret;
-	facts = policy_facts_of(sealed->opened);
+	facts = policy_facts_of(sealed->opened, sealed->state);
 	return policy_enforce(verifier->policy, &facts, failure);
 }
 

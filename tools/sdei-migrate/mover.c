@@ -255,11 +255,15 @@ int mover_open_seal(const struct mover *mover, const struct transport_offer *off
 	};
 	struct sdeistate_opened *made = NULL;
 	struct sdeistate_error error;
+	struct failure failure;
 	int ret;
 
 	if (sdeistate_open(blob->data, blob->len, &options, &made, &error))
 		return vmm_error(err, &error);
 	ret = check_offer(&made->manifest, offer, kind, nonce, err);
+	if (!ret &&
+	    policy_enforce_realm(mover->policy, made->stream.data, made->stream.len, &failure))
+		ret = mover_error(err, &failure);
 	if (ret)
 		sdeistate_opened_free(made);
 	else

@@ -79,8 +79,9 @@ void policy_release(struct policy **policy);
 
 #define OWNED_POLICY CLEANUP(policy_release)
 
-/** policy_facts_of() - the facts of an opened file; for its time of life of @sealed */
-struct policy_facts policy_facts_of(const struct sdeistate_opened *opened);
+/** policy_facts_of() - the facts of an opened file, and of the state in it; NULL: not looked into. Borrows from both */
+struct policy_facts policy_facts_of(const struct sdeistate_opened *opened,
+				    const struct sdeistate *state);
 
 /** policy_judge() - every rule's verdict, in the order of their numbers. Return: do all hold? */
 bool policy_judge(const struct policy *policy, const struct policy_facts *facts,
@@ -93,6 +94,15 @@ bool policy_judge(const struct policy *policy, const struct policy_facts *facts,
  */
 int policy_enforce(const struct policy *policy, const struct policy_facts *facts,
 		   struct failure *failure);
+
+/**
+ * policy_enforce_realm() - rule 11 alone, for a hand-over, where the state comes last
+ * @records: its record stream; decoded only if the rule is asked
+ *
+ * Return: 0; -EPERM policy; the errors of sdeistate_decode().
+ */
+int policy_enforce_realm(const struct policy *policy, const uint8_t *records, size_t len,
+			 struct failure *failure);
 
 /** policy_rule_name() - "signers" etc.; NULL for another number */
 const char *policy_rule_name(enum policy_rule rule);

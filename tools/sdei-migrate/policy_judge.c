@@ -288,11 +288,42 @@ bool policy_wants_single_use(const struct policy *policy)
 	return wanted || !said;
 }
 
-struct policy_facts policy_facts_of(const struct sdeistate_opened *opened)
+static void add_realm(struct policy_facts *facts, const struct sdeistate *state)
+{
+	facts->knows_realm = true;
+	if (!state->realm)
+		return;
+	facts->rim = state->realm->rim;
+	facts->rim_len = (unsigned int)sdeistate_realm_hash_size(state->realm->hash);
+}
+
+int policy_enforce_realm(const struct policy *policy, const uint8_t *records, size_t len,
+			 struct failure *failure)
+{
+	const struct policy_row *row = &rows[POLICY_REALM_RIM - 1];
+	OWNED_STATE struct sdeistate *state = NULL;
+	struct policy_facts facts = { .act = POLICY_OPEN };
+	struct policy_verdict verdict;
+	struct sdeistate_error error;
+
+	judge_rule(policy, row, &facts, &verdict);
+	if (!verdict.asked)
+		return 0;
+	if (sdeistate_decode(records, len, &state, &error))
+		return failure_from(failure, &error);
+	add_realm(&facts, state);
+	judge_rule(policy, row, &facts, &verdict);
+	return verdict.holds ? 0
+			     : failure_set(failure, SDEISTATE_POLICY, -EPERM, "policy", row->name,
+					   verdict.expected, verdict.actual);
+}
+
+struct policy_facts policy_facts_of(const struct sdeistate_opened *opened,
+				    const struct sdeistate *state)
 {
 	const struct sdeistate_manifest *manifest = &opened->manifest;
 
-	return (struct policy_facts){
+	struct policy_facts facts = {
 		.act = POLICY_OPEN,
 		.signer = opened->signer,
 		.n_signers = opened->n_signers,
@@ -306,6 +337,9 @@ struct policy_facts policy_facts_of(const struct sdeistate_opened *opened)
 		.created = manifest->created,
 		.expires = manifest->expires,
 		.now = (uint64_t)time(NULL),
-		.knows_realm = true,
 	};
+
+	if (state)
+		add_realm(&facts, state);
+	return facts;
 }
