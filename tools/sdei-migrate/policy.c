@@ -281,13 +281,12 @@ int policy_load(const char *path, const struct sdeistate_trust *signers, struct 
 {
 	OWNED_DIRS struct settings_dirs dirs = { .n = 0 };
 	OWNED_POLICY struct policy *made = calloc(1, sizeof(*made));
-	int ret = made ? 0
-		       : failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, NULL, NULL, NULL, NULL);
+	int ret;
 
-	if (!ret && path)
-		ret = add_path(made, path, signers, failure);
-	else if (!ret)
-		ret = settings_find("policy.d", &dirs, failure);
+	if (!made)
+		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, NULL, NULL, NULL, NULL);
+	ret = path ? add_path(made, path, signers, failure)
+		   : settings_find("policy.d", &dirs, failure);
 	for (size_t i = 0; !ret && i < dirs.n; i++)
 		ret = add_path(made, dirs.path[i], signers, failure);
 	if (ret)

@@ -118,9 +118,11 @@ int trust_dir_drop(const struct trust_dir *dir, const uint8_t id[SDEISTATE_KEY_I
 {
 	DIR *list = opendir(dir->path);
 	struct dirent *entry;
-	int ret = list ? 0 : failure_io(failure, dir->path, errno);
+	int ret = 0;
 
 	*n = 0;
+	if (!list)
+		return failure_io(failure, dir->path, errno);
 	while (!ret && (entry = readdir(list))) {
 		OWNED_MEMORY char *path = NULL;
 
@@ -132,8 +134,7 @@ int trust_dir_drop(const struct trust_dir *dir, const uint8_t id[SDEISTATE_KEY_I
 		ret = unlink(path) ? failure_io(failure, path, errno) : 0;
 		*n += !ret;
 	}
-	if (list)
-		closedir(list);
+	closedir(list);
 	if (!ret && *n && fsync(dir->lock))
 		ret = failure_io(failure, dir->path, errno);
 	return ret;

@@ -88,8 +88,11 @@ int sdeistate_form_join(const struct sdeistate *state, const struct sdeistate_re
 	CLEANUP(cleanup_free)
 	const struct sdeistate_record **all = calloc(2 * SDEISTATE_MAX_RECORDS, sizeof(*all));
 	unsigned int total;
-	int ret = index && all ? check(record, n, err) : error_no_memory(err, "form");
+	int ret;
 
+	if (!index || !all)
+		return error_no_memory(err, "form");
+	ret = check(record, n, err);
 	ret = ret ? ret : sdeistate_encode(state, &encoded, err);
 	ret = ret ? ret : sdeistate_index_stream(encoded.data, encoded.len, index, err);
 	if (ret)
