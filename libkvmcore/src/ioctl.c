@@ -41,6 +41,12 @@ S390_IOCTL(set_skeys, s390_set_skeys)
 S390_IOCTL(get_cmma, s390_get_cmma_bits)
 S390_IOCTL(set_cmma, s390_set_cmma_bits)
 
+static int psci_complete(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
+{
+	(void)vm;
+	return realm_psci_complete(vcpu, (uintptr_t)arg);
+}
+
 static const struct ioctl_row ioctl_row[] = {
 	{ KVM_GET_ONE_REG, ARM_VCPU, onereg_get },
 	{ KVM_SET_ONE_REG, ARM_VCPU | CHANGES, onereg_set },
@@ -60,6 +66,7 @@ static const struct ioctl_row ioctl_row[] = {
 	{ KVM_SET_USER_MEMORY_REGION, ANY_VM | CHANGES, set_memory },
 	{ KVMCORE_ARM_PREFERRED_TARGET, ARM_VM, preferred_target },
 	{ KVM_ARM_VCPU_FINALIZE, ARM_VCPU | CHANGES, finalize },
+	{ KVM_ARM_VCPU_RMM_PSCI_COMPLETE, ARM_VCPU, psci_complete },
 	{ KVM_ENABLE_CAP, S390_VM, s390_enable_cap },
 	{ KVM_GET_ONE_REG, S390_VCPU, s390_one_reg },
 	{ KVM_SET_ONE_REG, S390_VCPU, s390_one_reg },

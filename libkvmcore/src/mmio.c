@@ -112,6 +112,7 @@ int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int index, const struct kvmcore_mmi
 	if (!ret) {
 		reply_start(reply);
 		exits_finish(vcpu);
+		realm_settle(vcpu);
 		vm_runs(vm);
 		ret = access_memory(vcpu, access, result, reply);
 		vm_changed(vm);

@@ -29,6 +29,8 @@ int kvmcore_call(struct kvmcore_vm *vm, int index, const struct kvmcore_trap *tr
 
 	pthread_mutex_lock(&vm->lock);
 	ret = find_caller(vm, index, &call.vcpu);
+	if (!ret && call.vcpu->host_call.active)
+		ret = -EBUSY; /* @regs cannot be the answer and the next call at once */
 	if (!ret) {
 		reply_start(reply);
 		vm_runs(vm);
@@ -124,6 +126,7 @@ int kvmcore_vcpu_call(struct kvmcore_vm *vm, int index, const struct kvmcore_tra
 	if (!ret) {
 		reply_start(reply);
 		exits_finish(vcpu);
+		realm_settle(vcpu);
 		vm_runs(vm);
 		call_from_model(vcpu, trap, reply);
 		vm_changed(vm);

@@ -242,7 +242,8 @@ KVMCORE_API uint64_t kvmcore_epoch(struct kvmcore_vm *vm);
  * kvmcore_call() - one guest call (HVC or SMC) as a pure step on @regs
  *
  * PC in @regs is that of the instruction behind the call, as KVM_RUN leaves it.
- * Return: 0, with @regs and @reply written; -EBUSY while the VM is paused; -EBADF; -EOPNOTSUPP on an s390 VM,
+ * Return: 0, with @regs and @reply written; -EBUSY while the VM is paused, and where kvmcore_enter() has to
+ * finish an answered RSI_HOST_CALL first; -EBADF; -EOPNOTSUPP on an s390 VM,
  * which has neither instruction.
  */
 KVMCORE_API int kvmcore_call(struct kvmcore_vm *vm, int vcpu, const struct kvmcore_trap *trap,

@@ -7,6 +7,7 @@
 #include "realm_log.h"
 #include "realm_rsi.h"
 #include "smccc.h"
+#include "user.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -134,6 +135,34 @@ void realm_call(struct call *call)
 		row->handle(call);
 	else
 		call_return(call, SMCCC_NOT_SUPPORTED);
+}
+
+void realm_settle(struct vcpu *vcpu)
+{
+	struct kvmcore_reply reply = { .changed = 0 };
+	struct kvmcore_regs regs;
+
+	if (!vcpu->host_call.active)
+		return;
+	vcpu_regs_load(vcpu, &regs);
+	rsi_finish_host_call(vcpu, &regs, &reply);
+	vcpu_regs_store(vcpu, &regs);
+}
+
+/*
+ * Series v7, "Allow passing the PSCI result": KVM looks for the REC and the target, then asks RMI_PSCI_COMPLETE, which
+ * refuses (RMI_ERROR_INPUT) unless the caller's request waits. KVM itself completes every request of this model's
+ * realms before the vCPU exits, so none ever does.
+ */
+int realm_psci_complete(struct vcpu *vcpu, uint64_t addr)
+{
+	struct kvm_arm_rmm_psci_complete in;
+
+	if (!vcpu->vm->realm || !(vcpu->vm->config.dialects & KVMCORE_DIALECT_RME_V8))
+		return -EINVAL;
+	if (!vcpu->has_rec)
+		return -EPERM;
+	return user_read(&in, addr, sizeof(in)) ? -EFAULT : -EINVAL;
 }
 
 void realm_enter(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply)

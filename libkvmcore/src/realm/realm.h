@@ -80,6 +80,17 @@ void realm_call(struct call *call);
 /** realm_enter() - before each entry: finish a host call that the VMM answered */
 void realm_enter(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply);
 
+/** realm_settle() - the same for a model vCPU that goes on without being entered */
+void realm_settle(struct vcpu *vcpu);
+
+/**
+ * realm_psci_complete() - KVM_ARM_VCPU_RMM_PSCI_COMPLETE, v8 to v11: the VMM's answer to a PSCI request of a REC
+ *
+ * Return: -EINVAL in RFC v1, for a target that is nobody or has no REC, and where no request waits; -EPERM
+ * without a REC; -EFAULT.
+ */
+int realm_psci_complete(struct vcpu *vcpu, uint64_t addr);
+
 /* Group KVMCORE_GROUP_REALM on the VM; @addr is the caller's pointer. */
 int realm_attr_get(struct kvmcore_vm *vm, uint64_t attr, uint64_t addr);
 int realm_attr_has(struct kvmcore_vm *vm, uint64_t attr);
