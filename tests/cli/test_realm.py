@@ -35,6 +35,21 @@ def test_a_new_realm_is_built_again(directory):
                 check(there.vm("mem read", hex(RAM), 8)["data"] == b"an image".hex(),
                       "with its pages")
                 expect(0, "verify", "--trust", prefix + ".pub", path)
+                shown = ask("show", "--trust", prefix + ".pub", "--realm", path)["realm"]
+                check([step["kind"] for step in shown["steps"]] ==
+                      ["create", "init-ripas", "populate", "rec"] and shown["pages"] == 5 and
+                      shown["steps"][-1]["rim"] == shown["rim"] == before["rim"] and
+                      shown["rpv"].startswith(b"whose it is".hex()),
+                      "show --realm tells how it was built", json.dumps(shown))
+                again, _ = snapshot(directory, there, prefix, "again.snap")
+                done = expect(1, "diff", path, again)
+                check(done.stdout == "- vm.generation = 0x0\n+ vm.generation = 0x1\n",
+                      "a snapshot of what was built differs in nothing else", done.stdout)
+                Realm(vm, dialect).populate(RAM + 8 * 4096, 4096)
+                other, _ = snapshot(directory, vm, prefix, "other.snap")
+                done = expect(1, "diff", path, other)
+                check("realm.step[4]" in done.stdout and "realm.n_granules = 0x6" in done.stdout,
+                      "diff names the step more", done.stdout[:300])
 
 
 def test_an_active_realm_only_from_cold(directory):

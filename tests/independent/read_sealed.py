@@ -226,7 +226,7 @@ def decode_manifest(data, prefix):
 def check_frames(frames, payload, encrypted):
     for i, frame in enumerate(frames):
         require((frame["type"] == 1) == (i == 0), "inconsistent", "type of a frame")  # [4.5]
-        require(frame["type"] & OPTIONAL or frame["type"] in (1, 2, 3), "unknown-record", "frame")  # [9.3]
+        require(frame["type"] & OPTIONAL or frame["type"] in (1, 2, 3, 4), "unknown-record", "frame")  # [9.3]
         require(frame["plain"] <= (64 << 30 if i else 16 << 20) and frame["window"] <= 23
                 and frame["chunks"] <= 65536, "over-limit", "frame")
         require(frame["window"] >= 10 and frame["chunks"] >= 1, "inconsistent", "frame")
@@ -432,6 +432,7 @@ def read(stream, trust, secret=None):
         "delta": delta,
         "schema": {"id": manifest["schema"].hex(), "records": records},
         "records": plain[0],
+        "bulk": [(frame["type"], data) for frame, data in zip(manifest["frames"], plain)][1:],
     }
 
 
@@ -443,6 +444,7 @@ def main():
         print(refused)
         return 1
     told["records"] = len(told["records"])
+    told["bulk"] = [(kind, len(data)) for kind, data in told["bulk"]]
     print(json.dumps(told, indent=1))
     return 0
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+import read_realm
 import read_sealed
 
 SEVERAL_CHUNKS = 3 << 20
@@ -67,6 +68,27 @@ def compare(program, path, folder, trust, secret, records):
     check(ours["records"] == records, f"{name}: the state that was sealed")
 
 
+def compare_realm(program, path, folder, trust, secret):
+    """A realm: what both say of it, and that both see a page that is another."""
+    with open(path, "rb") as stream:
+        ours = read(stream.read(), trust, secret)
+    _, theirs = shown(program, path, folder, secret)
+    if not isinstance(ours, dict):
+        check(False, f"a realm is read: {ours}")
+        return
+    told, realm = theirs["state"]["realm"], read_realm.read(ours["records"], ours["bulk"])
+    changed = [(kind, data[:-1] + b"!" if kind == 2 else data) for kind, data in ours["bulk"]]
+    try:
+        read_realm.read(ours["records"], changed)
+        check(False, "a page that is another is seen")
+    except read_sealed.Refused:
+        pass
+    for name in ("state", "rim", "rpv", "pages", "pages_digest"):
+        check(realm[name] == told[name], f"realm: {name} is {realm[name]}, program says {told[name]}")
+    check(realm["kinds"] == [step["kind"] for step in told["steps"]]
+          and realm["rims"] == [step["rim"] for step in told["steps"]], "realm: the same steps")
+
+
 def refuse_alike(program, path, folder, trust, secret, scratch):
     """A byte changed here and there, a part cut off, something added: the same reason from both."""
     with open(path, "rb") as stream:
@@ -93,6 +115,13 @@ def main():
     with open(os.path.join(golden, "state.records"), "rb") as stream:
         records = stream.read()
     with tempfile.TemporaryDirectory() as scratch:
+        realm = os.path.join(source, "tests", "golden", "realm", "sealed")
+        secret = os.path.join(scratch, "realm.key")
+        shutil.copy(os.path.join(golden, "recipient.key"), secret)
+        os.chmod(secret, 0o600)
+        path = os.path.join(realm, "1-realm.sdei")
+        compare_realm(program, path, realm, read_sealed.load_trust(realm), secret)
+        refuse_alike(program, path, realm, read_sealed.load_trust(realm), secret, scratch)
         fresh = os.path.join(scratch, "fresh")
         os.mkdir(fresh)
         shutil.copy(os.path.join(golden, "state.records"), fresh)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "form_json.h"
+#include "realm_bulk.h"
 #include "state_json.h"
 #include "verbs.h"
 
@@ -8,7 +9,7 @@
 struct show_args {
 	const char *file, *key, *base;
 	struct option_list trust;
-	bool events, vcpus, filter, guard, firmware, exits, keys, schema, form;
+	bool events, vcpus, filter, guard, realm, firmware, exits, keys, schema, form;
 };
 
 static json_t *schema_json(const struct sealed *sealed)
@@ -65,6 +66,8 @@ static json_t *parts(const struct sealed *sealed, const struct show_args *args)
 		json_object_set_new(json, "filter", state_filter_json(sealed->state));
 	if (args->guard && sealed->state)
 		json_object_set_new(json, "guard", state_guard_json(sealed->state));
+	if (args->realm && sealed->state)
+		json_object_set_new(json, "realm", state_realm_json(sealed->state));
 	if (args->firmware && sealed->state)
 		json_object_set_new(json, "firmware", state_firmware_json(sealed->state));
 	if (args->exits && sealed->state)
@@ -94,11 +97,14 @@ static int run_show(struct tool *tool, void *opaque)
 	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	const bool some = args->events || args->vcpus || args->filter || args->guard ||
-			  args->firmware || args->exits || args->keys || args->schema || args->form;
+			  args->realm || args->firmware || args->exits || args->keys ||
+			  args->schema || args->form;
 	struct failure failure;
 	json_t *json;
 
+	/* What is called verified has been read to its end. */
 	if (sealed_open(&options, &sealed, &failure) ||
+	    (args->trust.n && realm_bulk_verify(&sealed, &failure)) ||
 	    ((args->events || args->vcpus) &&
 	     sealed.opened->manifest.kind == SDEISTATE_KIND_DELTA &&
 	     sealed_has_state(&sealed, args->file, &failure)))
@@ -123,6 +129,7 @@ static const struct option_row rows[] = {
 	FLAG("--vcpus", vcpus, "vCPUs: power, mask, handlers that run, queues, saved contexts"),
 	FLAG("--filter", filter, "SMCCC filter: which calls are denied or forwarded"),
 	FLAG("--guard", guard, "MMIO guard: what the guest enrolled, guarded and shared"),
+	FLAG("--realm", realm, "how an Arm CCA realm was built: parameters, steps, RIM after each"),
 	FLAG("--firmware", firmware, "firmware registers: PSCI version, mitigations, hypercalls"),
 	FLAG("--exits", exits, "vCPUs that left the guest and wait for their VMM's answer"),
 	FLAG("--keys", keys, "who signed it and who may restore it"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy_rows.h"
+#include "realm_bulk.h"
 #include "state_json.h"
 #include "verbs.h"
 
@@ -11,18 +12,6 @@ struct verify_args {
 	struct option_number threshold;
 	struct policy_options policy;
 };
-
-/* Frames behind the records: realm contents and the like. */
-static int verify_bulk(const struct sealed *sealed, struct failure *failure)
-{
-	struct sdeistate_error error;
-	int ret;
-
-	do
-		ret = sdeistate_next_frame(sealed->opened, NULL, NULL, NULL, &error);
-	while (ret == 0);
-	return ret == -ENODATA ? 0 : failure_from(failure, &error);
-}
 
 static json_t *verdict(const struct sealed *sealed, bool has_key)
 {
@@ -88,7 +77,7 @@ static int verify_one(const struct verifier *verifier, const char *path, struct 
 	int ret = sealed_open(&options, sealed, failure);
 
 	if (ret == 0)
-		ret = verify_bulk(sealed, failure);
+		ret = realm_bulk_verify(sealed, failure);
 	if (ret)
 		return ret;
 	facts = policy_facts_of(sealed->opened, sealed->state);

@@ -61,6 +61,13 @@ void sealed_bytes_release(struct sealed_bytes *bytes);
 /** realm_bulk_release() - for owned locals */
 void realm_bulk_release(struct realm_bulk *bulk);
 
+/**
+ * realm_bulk_verify() - read the bulk of an opened file to its end, and hold it against the records
+ *
+ * Return: 0; the errors of sdeistate_next_frame(); -EBADMSG inconsistent for pages that are not the record's.
+ */
+int realm_bulk_verify(struct sealed *sealed, struct failure *failure);
+
 /** realm_advice() - what a difference of RIMs probably comes from, in words; NULL for another error */
 const char *realm_advice(const struct transport_error *err);
 

@@ -423,12 +423,13 @@ json_t *state_exits_json(const struct sdeistate *state)
 
 json_t *state_json(const struct sdeistate *state)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vm",
 			 state_vm_json(state), "vcpus", state_vcpus_json(state), "events",
 			 state_events_json(state), "bindings", bindings_json(state),
 			 "unregistered_handlers", handlers_json(state), "pending",
 			 pending_json(state), "memory", memory_json(state), "filter",
 			 state_filter_json(state), "guard", state_guard_json(state), "firmware",
 			 state_firmware_json(state), "s390", state_s390_json(state),
-			 "pending_exits", state_exits_json(state));
+			 "pending_exits", state_exits_json(state), "realm",
+			 state_realm_json(state));
 }

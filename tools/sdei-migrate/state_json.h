@@ -22,6 +22,9 @@ json_t *state_events_json(const struct sdeistate *state);
 /** state_filter_json() - {ranges, reserved_set}; NULL: no memory */
 json_t *state_filter_json(const struct sdeistate *state);
 
+/** state_realm_json() - how the realm was built; null for another VM; NULL: no memory */
+json_t *state_realm_json(const struct sdeistate *state);
+
 /** state_guard_json() - null, or {abi, enrolled, granule, ranges, shared}; NULL: no memory */
 json_t *state_guard_json(const struct sdeistate *state);
 

@@ -165,7 +165,50 @@ static void test_the_golden_state_decodes(void)
 	sdeistate_free(state);
 }
 
+#define REALM TEST_SOURCE_DIR "/tests/golden/realm/sealed/"
+
+static int count(void *arg, const void *bytes, size_t len)
+{
+	(void)bytes;
+	*(size_t *)arg += len;
+	return 0;
+}
+
+/* Written by `snapshot --cold` of the realm that tests/cli/realms.py builds: pages and digests beside the records. */
+static void test_the_golden_realm_opens(void)
+{
+	struct sdeistate_open_options options = { .now = 1795300000 };
+	struct sdeistate_trust *trust = NULL;
+	struct sdeistate_opened *opened = NULL;
+	struct sdeistate *state = NULL;
+	size_t size[2] = { 0 };
+	int fd = open(REALM "1-realm.sdei", O_RDONLY | O_CLOEXEC);
+
+	REQUIRE(fd >= 0 && sdeistate_trust_load(REALM, &trust, NULL) == 0, "file and key");
+	options.trust = trust;
+	REQUIRE(sdeistate_open_fd(fd, &options, &opened, NULL) == 0, "it opens");
+	CHECK(opened->manifest.n_frames == 3 &&
+		      opened->manifest.frame[1].type == SDEISTATE_FRAME_GRANULE_HASHES &&
+		      opened->manifest.frame[2].type == SDEISTATE_FRAME_REALM_CONTENTS,
+	      "digests, then pages");
+	for (int i = 0; i < 2; i++)
+		CHECK(sdeistate_next_frame(opened, count, &size[i], NULL, NULL) == 0, "which hold");
+	CHECK(size[0] == 5u * 64u && size[1] == 5u * 4096u, "of five pages");
+	REQUIRE(sdeistate_decode(opened->stream.data, opened->stream.len, &state, NULL) == 0 &&
+			sdeistate_validate(state, NULL) == 0,
+		"the record is read");
+	CHECK(state->realm && state->realm->state == SDEISTATE_REALM_ACTIVE &&
+		      state->realm->n_steps == 5 && state->realm->n_granules == 5 &&
+		      state->realm->n_extends == 1 && state->realm->hash == 1,
+	      "and says what was built");
+	sdeistate_free(state);
+	sdeistate_opened_free(opened);
+	sdeistate_trust_free(trust);
+	close(fd);
+}
+
 int main(void)
 {
-	return RUN_TESTS(test_golden_files_open, test_the_golden_state_decodes);
+	return RUN_TESTS(test_golden_files_open, test_the_golden_state_decodes,
+			 test_the_golden_realm_opens);
 }

@@ -55,7 +55,7 @@ static struct realm_vm waiting(void)
 	CHECK(model_filter(&r.m, VENDOR, 1, KVM_SMCCC_FILTER_FWD_TO_USER) == 0, "it is forwarded");
 	realm_bring(&r, ACTIVE);
 	memcpy(r.ram, call, sizeof(call));
-	SMC(&r, HOST_CALL, RAM, 0x102);
+	SMC(&r, HOST_CALL, RAM, 0x102, 0x103, 0x104, 0x105);
 	CHECK(r.m.reply.exit == KVMCORE_EXIT_HYPERCALL, "the VMM is asked");
 	CHECK(model_set_reg(&r.m, 0, KVMCORE_REG_X(0), 0x600d) == 0, "and answers");
 	return r;
@@ -77,7 +77,7 @@ static void test_a_call_takes_the_answer_first(void)
 	CHECK(kvmcore_vcpu_call(r.m.vm, 0, &smc, &r.m.reply) == 0, "the vCPU goes on with a call");
 	kvmcore_vcpu_regs_get(r.m.vm, 0, &r.m.regs);
 	CHECK(answered(&r) == 0x600d, "the answer is in the page");
-	CHECK(r.m.regs.x[1] == RAM, "and the realm has its own registers back");
+	CHECK(r.m.regs.x[5] == 0x105, "and the realm has its own registers back");
 	realm_free(&r);
 }
 
