@@ -100,7 +100,7 @@ static void change(struct sdeistate *state)
 	state->filter[0].base ^= 0x100;
 	state->regions[0].data[5] ^= 1;
 	for (unsigned int i = 0; i < SDEISTATE_N_REGS; i++)
-		state->regs[0].value[i] ^= 0x5555 << i;
+		state->regs[0].value[i] ^= UINT64_C(0x5555) << i;
 }
 
 static int do_delta(struct stage *stage)
