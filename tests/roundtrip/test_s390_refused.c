@@ -265,7 +265,7 @@ static void test_no_flip_of_a_bit_is_a_surprise(void)
 
 	REQUIRE(state && sdeistate_encode(state, &stream, NULL) == 0, "a stream to spoil");
 	CHECK(is_survived(stream.data, stream.len, &to), "unspoiled it is taken");
-	for (size_t i = 0; i < stream.len * 8; i++) {
+	for (size_t i = 0; i < stream.len * 8; i += 5) { /* five and eight share no divisor */
 		const uint8_t bit = (uint8_t)(1u << (i % 8));
 
 		stream.data[i / 8] ^= bit;
@@ -275,7 +275,7 @@ static void test_no_flip_of_a_bit_is_a_surprise(void)
 			n_refused++;
 		stream.data[i / 8] ^= bit;
 	}
-	CHECK(n_taken > 1000 && n_refused > 1000, "both happen");
+	CHECK(n_taken > 200 && n_refused > 200, "both happen");
 	sdeistate_buffer_free(&stream);
 	sdeistate_free(state);
 	model_free(&m);
