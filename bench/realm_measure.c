@@ -160,12 +160,16 @@ static void goals(size_t mib, const char *hash, struct measured *ours, struct me
 	double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
 	double wall = bench_summary(ours->wall, SAMPLES).p50 /
 		      bench_summary(theirs->wall, SAMPLES).p50 * cores;
+	double cpu =
+		bench_summary(ours->cpu, SAMPLES).p50 / bench_summary(theirs->cpu, SAMPLES).p50;
 	char promise[96];
 
 	if (mib < SMALL_MIB)
 		return;
 	snprintf(promise, sizeof(promise), "%zu MiB, %s: times openssl on all cores", mib, hash);
 	bench_goal(promise, wall, WANTED);
+	snprintf(promise, sizeof(promise), "%zu MiB, %s: the same in processor time", mib, hash);
+	bench_goal(promise, cpu, WANTED);
 	snprintf(promise, sizeof(promise), "%zu MiB, %s: peak of anonymous memory in MiB", mib,
 		 hash);
 	bench_goal(promise, (double)ours->anon_kib / 1024, ANON_MIB);
