@@ -19,13 +19,11 @@ TOO_LATE = ("send.wait-done", "send.done", "send.outcome")
 REALM_STEPS = ("send.challenge", "send.wait-token")  # only a realm comes past them
 
 
-# What only a realm comes past: test_faults.py goes there.
-REALM_STEPS = ("send.challenge", "send.wait-token", "recv.token")
 
 
 def steps(side):
     listed = json.loads(run("status", "--list-fault-points", "--json").stdout)["fault_points"]
-    return [step for step in listed if step.startswith(side + ".") and step not in REALM_STEPS]
+    return [step for step in listed if step.startswith(side + ".")]
 
 
 def outcome(process):
