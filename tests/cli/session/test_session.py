@@ -38,6 +38,29 @@ def test_a_vm_is_handed_over(directory):
         check(pair.stop_recv() == 0, "recv ends on SIGTERM")
 
 
+def test_what_a_vmm_decided_goes_along(directory):
+    range_ = {"base": 0xC6000050, "count": 1}
+    with Pair(directory) as pair:
+        for side in "ab":
+            pair.hosts[side].stop()
+            path = cli.model(directory, side + ".json", kernel="7.2", vcpus=[{}, {}], answers=[range_])
+            pair.hosts[side] = Host(directory, side, model=path)
+        source = pair.hosts["a"]
+        source.vm("filter", "forward", range_["base"], 1)
+        source.vm("firmware", "psci_version", "0x10001")
+        source.vm("firmware", "std_hyp", 0)
+        source.vm("call", "--vcpu", 1, range_["base"])
+        before = source.vm("status")
+        pair.start_recv()
+        code, told = pair.send()
+        check(code == 0 and told["state"] == "committed", "it is handed over", told)
+        after = pair.hosts["b"].vm("status")
+        check(len(before["firmware"]) == 8 and before["pending_exits"][0]["vcpu"] == 1, "there was something to lose")
+        check(before["filter"]["ranges"] == after["filter"]["ranges"], "the filter went along")
+        for part in ("firmware", "pending_exits"):
+            check(before[part] == after[part], f"{part} went along", json.dumps([before[part], after[part]]))
+
+
 def test_what_stands_in_the_way_is_found_before_the_pause(directory):
     with Pair(directory) as pair:
         pair.hosts["b"].stop()
