@@ -271,6 +271,25 @@ static void test_an_active_realm_starts_again_from_cold(void)
 	}
 }
 
+/* What a vCPU waited for goes with what it was doing. */
+static void test_a_host_call_that_waits_is_dropped(void)
+{
+	struct realm_vm from = realm_made(1, NULL);
+	const uint64_t call[32] = { 0, 0xc6000010 };
+	struct sdeistate *state;
+
+	CHECK(model_filter(&from.m, 0xc6000010, 1, KVM_SMCCC_FILTER_FWD_TO_USER) == 0,
+	      "a call is forwarded");
+	realm_bring(&from, ACTIVE);
+	memcpy(from.ram, call, sizeof(call));
+	SMC(&from, 0xc4000199, RAM);
+	CHECK(from.m.reply.exit == KVMCORE_EXIT_HYPERCALL, "and waits for the VMM");
+	state = take(&from, SDEISTATE_CAPTURE_COLD);
+	CHECK(state && state->n_exits == 0 && state->n_filter == 1, "it does not wait any more");
+	sdeistate_free(state);
+	realm_free(&from);
+}
+
 /* --- obstacles and differences ------------------------------------------------------------------------- */
 
 static struct realm_vm built(unsigned int v8)
@@ -427,6 +446,7 @@ int main(void)
 {
 	return RUN_TESTS(test_a_new_realm_is_built_again_exactly,
 			 test_an_active_realm_starts_again_from_cold,
+			 test_a_host_call_that_waits_is_dropped,
 			 test_all_limits_of_a_host_are_named_first,
 			 test_dialects_and_rules_do_not_mix, test_the_first_difference_is_named,
 			 test_a_page_that_arrives_wrong_is_named);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <kvmcore/measure.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -151,9 +152,9 @@ static int check_pages(const struct taker *taker, const uint8_t *page, uint64_t 
 		if (memcmp(have.bytes, want, size))
 			return transport_error_fill(
 				taker->err, -ESTALE, "differs", "realm contents", "page",
-				"what was measured|page %llu of the list has changed since; "
+				"what was measured|page %" PRIu64 " of the list has changed since; "
 				"ref=PREFIX can name the images it was built from",
-				(unsigned long long)(first + i));
+				first + i);
 	}
 	return 0;
 }

@@ -242,6 +242,10 @@ static void go_cold(struct capture *capture)
 		memcpy(regs->value, rec->gprs, sizeof(rec->gprs));
 		regs->value[PC_REG] = rec->pc;
 	}
+	/* What a vCPU waited for is gone with what it was doing. */
+	free(state->exits);
+	state->exits = NULL;
+	state->n_exits = 0;
 	capture_note(capture, "realm", "REM0 to REM3",
 		     "reset: the realm starts again, and only its guest can extend them");
 }
