@@ -8,6 +8,7 @@ import sys
 
 import cli
 from cli import ask, check, expect, fails, host, key, run
+from realms import RAM, Realm, description
 
 SHARED = ("vcpus", "events", "pending", "bindings", "unregistered_handlers", "guard")
 
@@ -192,6 +193,24 @@ def test_encrypted_delta(directory):
                        "--base", base, delta)
             check(told["state"] == "running", "and is restored with it", json.dumps(told))
         del prefix
+
+
+def test_a_realm(directory):
+    prefix = key(directory, "k")
+    trust = ("--trust", prefix + ".pub")
+    model = description(directory)
+    base, delta = (os.path.join(directory, name) for name in ("base", "delta"))
+    with host(directory, model=model) as vm, host(directory, "b", model=model) as there:
+        realm = Realm(vm).build(0)
+        take(vm, prefix, base)
+        realm.populate(RAM + 8 * 4096, 4096)
+        before = vm.vm("status")["realm"]
+        told = take(vm, prefix, delta, "--base", base)
+        check(told["kind"] == "delta", "a realm's delta, which brings its pages", json.dumps(told))
+        fails(6, "incompatible", "rebase", "--key", prefix + ".key", "--any-destination", "-o",
+              os.path.join(directory, "x"), base, delta)
+        ask("restore", "--control", there.control, *trust, "--base", base, delta)
+        check(there.vm("status")["realm"] == before, "is built as it was")
 
 
 def test_pipes(directory):

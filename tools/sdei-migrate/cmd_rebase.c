@@ -88,6 +88,19 @@ static json_t *result(const struct rebase_args *args, const struct sealed *whole
 			 "records_bytes", (json_int_t)records.len, "file_bytes", (json_int_t)size);
 }
 
+/* A realm's contents stand in frames of their own, which would have to be copied along. */
+static int check_frames(const struct sealed *whole, struct failure *failure)
+{
+	const unsigned int n = whole->opened->manifest.n_frames;
+	char actual[16];
+
+	if (n == 1)
+		return 0;
+	snprintf(actual, sizeof(actual), "%u", n);
+	return failure_set(failure, SDEISTATE_INCOMPATIBLE, -EOPNOTSUPP, "last delta", "frames",
+			   "1: records only, no contents of a realm", actual);
+}
+
 static int run_rebase(struct tool *tool, void *opaque)
 {
 	const struct rebase_args *args = opaque;
@@ -108,7 +121,7 @@ static int run_rebase(struct tool *tool, void *opaque)
 			return tool_fail(tool, &failure);
 		tool_detail(tool, "%s: applied", args->deltas.item[i]);
 	}
-	if (seal(args, &keys, &whole, &file, &failure) ||
+	if (check_frames(&whole, &failure) || seal(args, &keys, &whole, &file, &failure) ||
 	    sealing_write(&args->sealing, &file, &failure))
 		return tool_fail(tool, &failure);
 	return tool_result(tool, sealing_tell(result(args, &whole, file.bytes.len), &file));
@@ -154,7 +167,8 @@ const struct verb verb_rebase = {
 		 "before it make. What comes out is sealed anew. It keeps the id of the last "
 		 "delta, because it is the same snapshot: a host that restored one of them "
 		 "refuses the other. It expires when that delta does, unless --expires-in says "
-		 "otherwise.",
+		 "otherwise. A realm's snapshot with contents is not merged: restore it with "
+		 "--base.",
 	.options = rows,
 	.args_size = sizeof(struct rebase_args),
 	.run = run_rebase,
