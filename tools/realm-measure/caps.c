@@ -3,7 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
-#include "text.h"
+#include "common/text.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/file.h"
+#include "common/text.h"
 #include "endorsements.h"
-#include "text.h"
 #include "verbs.h"
 
 #include <errno.h>

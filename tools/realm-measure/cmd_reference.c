@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "anchors.h"
+#include "common/realm/anchors.h"
 #include "endorsements.h"
 #include "measured.h"
 #include "token_file.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "anchors.h"
 #include "appraisal.h"
 #include "common/file.h"
+#include "common/realm/anchors.h"
 #include "measured.h"
 #include "token_file.h"
 #include "verbs.h"

@@ -3,8 +3,8 @@
 
 #include "common/cleanup.h"
 #include "common/number.h"
+#include "common/text.h"
 #include "payload.h"
-#include "text.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
-#include "text.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "script.h"
-#include "text.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/number.h"
+#include "common/text.h"
 #include "input.h"
-#include "text.h"
 
 #include <errno.h>
 #include <string.h>

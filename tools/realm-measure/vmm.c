@@ -2,8 +2,8 @@
 #include "vmm.h"
 
 #include "common/cleanup.h"
+#include "common/text.h"
 #include "payload.h"
-#include "text.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* cloud-hypervisor; docs/dtb.md, "cloud-hypervisor". No published value confirms it. */
+#include "common/text.h"
 #include "devicetree.h"
-#include "text.h"
 #include "vmm.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kvmtool (lkvm run --realm); docs/dtb.md, "kvmtool". */
+#include "common/text.h"
 #include "devicetree.h"
-#include "text.h"
 #include "vmm.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* QEMU's virt machine with an rme-guest object; docs/dtb.md, "QEMU". */
+#include "common/text.h"
 #include "devicetree.h"
-#include "text.h"
 #include "vmm.h"
 
 #include <string.h>

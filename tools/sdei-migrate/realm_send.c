@@ -2,35 +2,15 @@
 #include "realm_send.h"
 
 #include "client.h"
-#include "common/file.h"
 #include "vmm.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define MAX_ANCHOR_FILE (64u << 10)
-
 static bool says(const struct realm_options *options, const char *when)
 {
 	return strcmp(options->token ? options->token : "required", when) == 0;
-}
-
-static int load_anchor(const char *path, struct kvmcore_trust_anchor *anchor,
-		       struct failure *failure)
-{
-	OWNED_MEMORY uint8_t *pem = NULL;
-	size_t len;
-	int ret = file_read(path, MAX_ANCHOR_FILE, &pem, &len, failure);
-
-	if (ret)
-		return ret;
-	*anchor = (struct kvmcore_trust_anchor){ .has_ids = false };
-	ret = kvmcore_public_key_from_pem(pem, len, &anchor->key);
-	return ret ? failure_set(failure, SDEISTATE_USAGE, ret, path, "--realm-anchor",
-				 "the public key of a platform: PEM, P-256, P-384 or P-521",
-				 "something else")
-		   : 0;
 }
 
 int realm_sender_open(const struct realm_options *options, struct realm_sender *realm,
@@ -39,20 +19,15 @@ int realm_sender_open(const struct realm_options *options, struct realm_sender *
 	int ret = realm_bulk_check(options->realm_contents, failure);
 
 	*realm = (struct realm_sender){ .options = options };
-	if (!ret && options->anchors.n > REALM_MAX_ANCHORS)
-		return failure_set(failure, SDEISTATE_OVER_LIMIT, -E2BIG, "command line",
-				   "--realm-anchor", "at most 16 keys", "more");
-	for (size_t i = 0; i < options->anchors.n && !ret; i++) {
-		ret = load_anchor(options->anchors.item[i], &realm->anchor[i], failure);
-		realm->n_anchors += !ret;
-	}
+	for (size_t i = 0; i < options->anchors.n && !ret; i++)
+		ret = anchors_load(options->anchors.item[i], &realm->anchors, failure);
 	return ret;
 }
 
 int realm_sender_meet(struct realm_sender *realm, const char *type, struct failure *failure)
 {
 	realm->is_realm = strcmp(type, "realm") == 0;
-	if (!realm->is_realm || realm->n_anchors || says(realm->options, "none"))
+	if (!realm->is_realm || realm->anchors.n || says(realm->options, "none"))
 		return 0;
 	return failure_set(failure, SDEISTATE_NOTHING_TO_VERIFY, -ENOKEY, "realm token",
 			   "--realm-anchor",
@@ -63,6 +38,7 @@ int realm_sender_meet(struct realm_sender *realm, const char *type, struct failu
 void realm_sender_close(struct realm_sender *realm)
 {
 	realm->state = sdeistate_free(realm->state);
+	anchors_free(&realm->anchors);
 }
 
 enum transport_capture_kind realm_sender_kind(const struct realm_sender *realm)
@@ -152,8 +128,8 @@ static int appraise(struct realm_sender *realm, const struct transport_buffer *b
 		    struct transport_error *err)
 {
 	const struct kvmcore_token_policy policy = {
-		.anchor = realm->anchor,
-		.n_anchors = realm->n_anchors,
+		.anchor = realm->anchors.anchor,
+		.n_anchors = realm->anchors.n,
 		.challenge = realm->challenge,
 		.challenge_len = sizeof(realm->challenge),
 	};

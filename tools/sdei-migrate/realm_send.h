@@ -7,12 +7,10 @@
 #ifndef SDEI_MIGRATE_REALM_SEND_H
 #define SDEI_MIGRATE_REALM_SEND_H
 
+#include "common/realm/anchors.h"
 #include "realm_bulk.h"
 
-#include <kvmcore/token.h>
 #include <transport/session.h>
-
-#define REALM_MAX_ANCHORS 16u
 
 /* Options, part of a command's arguments. */
 struct realm_options {
@@ -25,8 +23,7 @@ struct realm_options {
 struct realm_sender {
 	const struct realm_options *options;
 	bool is_realm;
-	struct kvmcore_trust_anchor anchor[REALM_MAX_ANCHORS];
-	size_t n_anchors;
+	struct anchors anchors;
 	struct sdeistate *state; /* as captured; NULL before */
 	uint8_t challenge[TRANSPORT_CHALLENGE_SIZE];
 	char verdict[192]; /* of the token, for the result */
@@ -70,9 +67,9 @@ json_t *realm_sender_tell(const struct realm_sender *realm, json_t *json);
 /* The args struct has `struct realm_options realm`. */
 #define REALM_SEND_ROWS(type_of_args)                                                        \
 	{ .name = "--realm-anchor",                                                          \
-	  .argument = "PEM",                                                                 \
-	  .help = "public key of the destination's platform, which signs tokens of realms; " \
-		  "may be repeated",                                                         \
+	  .argument = "FILE",                                                                \
+	  .help = "public key of the destination's platform, which signs tokens of realms: " \
+		  "PEM, a JWK or a ta.json store; may be repeated",                          \
 	  .offset = offsetof(type_of_args, realm.anchors),                                   \
 	  .type = OPTION_LIST,                                                               \
 	  .names = OPTION_NAMES_FILE },                                                      \

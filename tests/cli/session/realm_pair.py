@@ -1,7 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two hosts between which a realm moves."""
+import base64
+import hashlib
+import json
+import os
+import subprocess
+
 from hosts import Pair, cli, key
 from realms import Realm, description
+
+# The same key in each form that a verifier's trust anchors have.
+P384_COORDINATE = 48
+
+
+def public_point(path):
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-in", path, "-outform", "DER"], check=True,
+                         capture_output=True).stdout
+    return der[-1 - 2 * P384_COORDINATE:]
+
+
+def as_jwk(point):
+    x, y = point[1:1 + P384_COORDINATE], point[1 + P384_COORDINATE:]
+    return {"kty": "EC", "crv": "P-384", **{
+        name: base64.urlsafe_b64encode(value).decode().rstrip("=")
+        for name, value in (("x", x), ("y", y))}}
+
+
+def as_store(point, profile=b"tag:arm.com,2023:cca_platform#1.0.0\0"):
+    """The platform of a model is named after its key."""
+    return [{"pkey": as_jwk(point), "instance-id": "01" + hashlib.sha256(point).hexdigest(),
+             "implementation-id": hashlib.sha256(profile).hexdigest()}]
+
+
+def write_json(directory, name, value):
+    path = os.path.join(directory, name)
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(value, out)
+    return path
 
 
 class RealmPair(Pair):

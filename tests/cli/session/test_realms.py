@@ -5,7 +5,7 @@ import json
 import os
 
 from hosts import check, cli
-from realm_pair import RealmPair
+from realm_pair import RealmPair, as_jwk, as_store, public_point, write_json
 from realms import RAM, Realm
 
 def test_a_new_realm_is_handed_over(directory):
@@ -53,6 +53,33 @@ def test_a_token_that_does_not_hold(directory):
         code, told = pair.send("--realm-token", "none")
         check(code == 0 and told["realm"]["token"] == "not asked for" and pair.running() == "b",
               "unless nobody asks", json.dumps(told))
+
+
+def test_anchors_have_the_forms_of_a_verifiers(directory):
+    with RealmPair(directory) as pair:
+        Realm(pair.hosts["a"]).build()
+        point, other = public_point(pair.platform + ".pub"), public_point(pair.other + ".pub")
+        swapped = [{**as_store(other)[0], "pkey": as_jwk(point)}]
+        pair.start_recv()
+        for name, value, codes in (("broken.json", {"kty": "EC"}, (15,)),
+                                   ("other.json", as_jwk(other), (3, 15)),
+                                   ("swapped.json", swapped, (3, 15))):
+            code, told = pair.send("--realm-anchor", write_json(directory, name, value))
+            check(code in codes and pair.running() == "a", f"{name} is refused", json.dumps(told))
+        store = write_json(directory, "ta.json", as_store(other) + as_store(point))
+        code, told = pair.send("--realm-anchor", store)
+        check(code == 0 and told["realm"]["token"] == "verified", "a store has many platforms",
+              json.dumps(told))
+
+
+def test_an_anchor_may_be_a_jwk(directory):
+    with RealmPair(directory) as pair:
+        Realm(pair.hosts["a"]).build()
+        jwk = write_json(directory, "key.jwk", as_jwk(public_point(pair.platform + ".pub")))
+        pair.start_recv("--once")
+        code, told = pair.send("--realm-anchor", jwk)
+        check(code == 0 and told["realm"]["token"] == "verified", "one platform's key",
+              json.dumps(told))
 
 
 def test_contents_beside_the_session(directory):

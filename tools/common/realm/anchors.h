@@ -2,8 +2,8 @@
 /*
  * anchors.h - trust anchors from files
  */
-#ifndef REALM_MEASURE_ANCHORS_H
-#define REALM_MEASURE_ANCHORS_H
+#ifndef TOOLS_COMMON_REALM_ANCHORS_H
+#define TOOLS_COMMON_REALM_ANCHORS_H
 
 #include "common/failure.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "anchors.h"
+#include "common/realm/anchors.h"
 
 #include "common/cleanup.h"
 #include "common/file.h"
-#include "text.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /*
  * text.h - numbers and bytes from text, all or nothing
  */
-#ifndef REALM_MEASURE_TEXT_H
-#define REALM_MEASURE_TEXT_H
+#ifndef TOOLS_COMMON_TEXT_H
+#define TOOLS_COMMON_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
