@@ -5,3 +5,5 @@ foreach(name commands life limits rsi host edges)
 endforeach()
 sdei_test(NAME realm_no_memory CONFIG unit SOURCES test_realm_no_memory.c
 	LINK kvmcore_internal -Wl,--wrap=malloc -Wl,--wrap=calloc)
+sdei_test(NAME realm_lost_step CONFIG unit SOURCES test_realm_lost_step.c
+	LINK kvmcore_internal sdeistate -Wl,--wrap=EVP_DigestFinal_ex)
