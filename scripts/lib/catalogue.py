@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 import checks
+import kvm
 import tidy
 
 LABELS = ("unit", "conformance", "roundtrip", "golden", "cli")
@@ -17,6 +18,7 @@ class Configuration:
     preset: Optional[str] = None        # built first, when there is one
     selections: tuple = ()              # ctest arguments, one list per ctest run
     run: Optional[Callable] = None      # a check of our own, called with whether --long was said
+    by_name: bool = False               # only when it is named, or with --long
 
 
 def _labelled(*labels):
@@ -47,6 +49,8 @@ TABLE = (
     _all_of("install", "a stranger's program against the installed libraries", "release",
             "install"),
     _all_of("fuzz", "each harness for 5 seconds; a minute with --long", "fuzz", "fuzz"),
+    Configuration("kvm", "the model's answers are those of real kernels; by name or with --long",
+                  "dev", run=kvm.run, by_name=True),
 )
 
 BY_NAME = {configuration.name: configuration for configuration in TABLE}

@@ -36,6 +36,11 @@ def run_one(configuration, long):
     return ctests.run(configuration.name, configuration.preset, configuration.selections, long)
 
 
+def plain(long):
+    """What a run without names takes."""
+    return [configuration for configuration in TABLE if long or not configuration.by_name]
+
+
 def main():
     arguments = parse_arguments()
     if arguments.list:
@@ -43,7 +48,7 @@ def main():
             print(f"{configuration.name:12} {configuration.what}")
         return 0
     results = []
-    for configuration in [BY_NAME[name] for name in arguments.name] or TABLE:
+    for configuration in [BY_NAME[name] for name in arguments.name] or plain(arguments.long):
         began = time.monotonic()
         found = run_one(configuration, arguments.long)
         print(f"{configuration.name:12} {result.count(found)}, {time.monotonic() - began:.1f} s",

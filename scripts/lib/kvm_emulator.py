@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An emulated arm64 host with EL2: its initramfs, and one run from power-on to power-off."""
+import os
+import stat
+import subprocess
+import time
+
+MARK = "@J:"
+MACHINE = ("-M", "virt,virtualization=on,gic-version=3", "-smp", "1", "-m", "512", "-nodefaults",
+           "-display", "none", "-no-reboot", "-monitor", "none")
+# Time and everything random follow from the number of instructions and the seed.
+STEADY = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
+
+
+def _entry(name, mode, data=b"", device=(0, 0)):
+    """One member of a cpio archive in the 'newc' format."""
+    words = (0, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08X" % word for word in words) + name.encode() + b"\0"
+    return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+
+
+def write_initramfs(path, files):
+    """@files: name -> bytes; all may be executed. /dev/console is there, so that init can speak."""
+    members = [_entry("dev", stat.S_IFDIR | 0o755),
+               _entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))]
+    members += [_entry(name, stat.S_IFREG | 0o755, data) for name, data in files.items()]
+    with open(path, "wb") as file:
+        file.write(b"".join(members) + _entry("TRAILER!!!", 0))
+
+
+def boot(qemu, kernel, initramfs, log, cpu, seconds, seed=None):
+    """Run until the host switches itself off. Returns (marked lines, wall seconds, what went wrong)."""
+    command = [*qemu.command, *MACHINE, "-cpu", cpu, "-serial", f"file:{log}", "-kernel", kernel,
+               "-initrd", initramfs, "-append", "console=ttyAMA0 quiet panic=-1"]
+    command += ["-accel", "tcg"] if seed is None else [
+        "-accel", "tcg,thread=single", *STEADY, "-seed", str(seed)]
+    began = time.monotonic()
+    wrong = ""
+    try:
+        told = subprocess.run(command, env=qemu.env, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds)
+        wrong = "" if told.returncode == 0 else f"QEMU ended with {told.returncode}: {told.stdout}"
+    except subprocess.TimeoutExpired:
+        wrong = f"not switched off after {seconds} s"
+    lines = []
+    if os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as file:
+            lines = [line.strip()[len(MARK):] for line in file if line.startswith(MARK)]
+    if not wrong and (not lines or lines.pop() != '"end"'):
+        wrong = "the rows did not end"
+    return lines, time.monotonic() - began, wrong

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * steps.h - what a row may do to a machine, and what is seen of it
+ *
+ * A row is {"name", "vcpus", "steps": [{"do": WORD, ...}]} on a fresh VM; README.md beside this file lists
+ * the words. Numbers above 2^53 are strings. Each step leaves one JSON value behind.
+ */
+#ifndef TESTS_KVM_STEPS_H
+#define TESTS_KVM_STEPS_H
+
+#include "machine.h"
+
+#include <jansson.h>
+
+/** steps_u64() - a number, or a string that holds one; absent is 0 */
+uint64_t steps_u64(const json_t *object, const char *key);
+
+/** steps_row() - play @row. Return: {"name", "seen": [...]}, one value per step; NULL without memory */
+json_t *steps_row(const struct machine_host *host, const json_t *row);
+
+/** steps_call() - the step "call". Return: a new value */
+json_t *steps_call(struct machine *m, const json_t *step);
+
+#endif
