@@ -122,29 +122,53 @@ static int set_bmap(struct kvmcore_vm *vm, enum fwreg_bmap bmap, uint64_t value)
 	return 0;
 }
 
+static bool is_here(const struct kvmcore_vm *vm, uint64_t id)
+{
+	return id != KVMCORE_REG_FW_BMAP(BMAP_VENDOR_HYP_2) || vm->kernel->has_vendor_bmap_2;
+}
+
 bool fwreg_is_listed(const struct vcpu *vcpu, uint64_t id)
 {
-	return id != KVMCORE_REG_FW_BMAP(BMAP_VENDOR_HYP_2) || vcpu->vm->kernel->has_vendor_bmap_2;
+	return is_here(vcpu->vm, id);
+}
+
+/* Of all but PSCI_VERSION, which takes a vCPU. */
+static uint64_t value_of(const struct fwreg *fw, uint64_t id)
+{
+	if (id == KVMCORE_REG_FW(1))
+		return fw->workaround_1;
+	if (id == KVMCORE_REG_FW(2))
+		return fw->workaround_2;
+	if (id == KVMCORE_REG_FW(3))
+		return fw->workaround_3;
+	return fw->bmap[id - KVMCORE_REG_FW_BMAP(0)];
+}
+
+unsigned int fwreg_list(const struct kvmcore_vm *vm, struct kvmcore_vm_fw_reg *reg)
+{
+	const struct fwreg *fw = &vm->fwreg;
+	unsigned int n = 0;
+
+	reg[n++] = (struct kvmcore_vm_fw_reg){ KVMCORE_REG_FW(0),
+					       fw->psci_version ? fw->psci_version
+								: vm->kernel->psci_latest };
+	for (uint64_t id = KVMCORE_REG_FW(1); id <= KVMCORE_REG_FW(3); id++)
+		reg[n++] = (struct kvmcore_vm_fw_reg){ id, value_of(fw, id) };
+	for (unsigned int i = 0; i < NR_BMAPS; i++)
+		if (is_here(vm, KVMCORE_REG_FW_BMAP(i)))
+			reg[n++] =
+				(struct kvmcore_vm_fw_reg){ KVMCORE_REG_FW_BMAP(i), fw->bmap[i] };
+	return n;
 }
 
 /* arch/arm64/kvm/hypercalls.c, kvm_arm_get_fw_reg() and kvm_arm_set_fw_reg(). */
 int fwreg_get(struct vcpu *vcpu, uint64_t id, void *value)
 {
-	const struct fwreg *fw = &vcpu->vm->fwreg;
 	uint64_t v;
 
 	if (!fwreg_is_listed(vcpu, id))
 		return -ENOENT;
-	if (id == KVMCORE_REG_FW(0))
-		v = fwreg_psci_version(vcpu);
-	else if (id == KVMCORE_REG_FW(1))
-		v = fw->workaround_1;
-	else if (id == KVMCORE_REG_FW(2))
-		v = fw->workaround_2;
-	else if (id == KVMCORE_REG_FW(3))
-		v = fw->workaround_3;
-	else
-		v = fw->bmap[id - KVMCORE_REG_FW_BMAP(0)];
+	v = id == KVMCORE_REG_FW(0) ? fwreg_psci_version(vcpu) : value_of(&vcpu->vm->fwreg, id);
 	memcpy(value, &v, sizeof(v));
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct kvmcore_vm;
+struct kvmcore_vm_fw_reg;
 struct vcpu;
 
 enum fwreg_bmap { BMAP_STD, BMAP_STD_HYP, BMAP_VENDOR_HYP, BMAP_VENDOR_HYP_2, NR_BMAPS };
@@ -28,6 +29,8 @@ enum fwreg_bmap { BMAP_STD, BMAP_STD_HYP, BMAP_VENDOR_HYP, BMAP_VENDOR_HYP_2, NR
 enum { LEVEL_NOT_AVAILABLE, LEVEL_AVAILABLE, LEVEL_NOT_REQUIRED };
 enum { LEVEL2_NOT_AVAILABLE, LEVEL2_UNKNOWN, LEVEL2_AVAILABLE, LEVEL2_NOT_REQUIRED };
 
+#define FWREG_MAX (4u + NR_BMAPS) /* registers a VM may have */
+
 /* Embedded in struct kvmcore_vm. */
 struct fwreg {
 	uint32_t psci_version; /* 0: nobody wrote it, the latest holds */
@@ -42,6 +45,9 @@ uint32_t fwreg_psci_version(const struct vcpu *vcpu);
 
 /** fwreg_has_bit() - is a hypercall bitmap's bit set? */
 bool fwreg_has_bit(const struct kvmcore_vm *vm, enum fwreg_bmap bmap, unsigned int bit);
+
+/** fwreg_list() - all, ascending, as a vCPU with PSCI_0_2 reads them. Return: how many, at most FWREG_MAX */
+unsigned int fwreg_list(const struct kvmcore_vm *vm, struct kvmcore_vm_fw_reg *reg);
 
 /* One-register access; -ENOENT for an id this kernel does not have. Errors: docs/abi.md. */
 int fwreg_get(struct vcpu *vcpu, uint64_t id, void *value);

@@ -116,6 +116,30 @@ static int vcpus_get(struct kvmcore_vm *vm, uint64_t addr)
 	return array_fill(addr, fill_vcpus, vm, vm->n_vcpus, sizeof(struct kvmcore_vm_vcpu));
 }
 
+static void fill_memory(const void *from, void *out)
+{
+	const struct memslots *slots = from;
+	struct kvmcore_vm_memory *to = out;
+
+	for (unsigned int i = 0; i < slots->n; i++)
+		to[i] = (struct kvmcore_vm_memory){ slots->slot[i].ipa, slots->slot[i].size };
+}
+
+static int memory_get(struct kvmcore_vm *vm, uint64_t addr)
+{
+	return array_fill(addr, fill_memory, &vm->memslots, vm->memslots.n,
+			  sizeof(struct kvmcore_vm_memory));
+}
+
+static int fw_regs_get(struct kvmcore_vm *vm, uint64_t addr)
+{
+	struct kvmcore_vm_fw_reg reg[FWREG_MAX];
+
+	if (!has_regs(vm))
+		return -ENXIO;
+	return array_give(addr, reg, fwreg_list(vm, reg), sizeof(reg[0]));
+}
+
 static const struct attr {
 	int (*get)(struct kvmcore_vm *vm, uint64_t addr);
 	int (*set)(struct kvmcore_vm *vm, uint64_t addr);
@@ -124,12 +148,14 @@ static const struct attr {
 	[KVMCORE_VM_REGS] = { regs_get, regs_set },
 	[KVMCORE_VM_EXITS] = { exits_attr_get, exits_attr_set },
 	[KVMCORE_VM_VCPUS] = { vcpus_get, NULL },
+	[KVMCORE_VM_MEMORY] = { memory_get, NULL },
+	[KVMCORE_VM_FW_REGS] = { fw_regs_get, NULL },
 };
 
 int vm_attr_has(struct kvmcore_vm *vm, uint64_t attr)
 {
-	if (attr >= ARRAY_SIZE(attr_row) || (attr == KVMCORE_VM_REGS && !has_regs(vm)) ||
-	    (attr == KVMCORE_VM_VCPUS && vm->s390))
+	if (attr >= ARRAY_SIZE(attr_row) || (attr == KVMCORE_VM_VCPUS && vm->s390) ||
+	    ((attr == KVMCORE_VM_REGS || attr == KVMCORE_VM_FW_REGS) && !has_regs(vm)))
 		return -ENXIO;
 	return 0;
 }

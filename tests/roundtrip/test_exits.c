@@ -241,7 +241,8 @@ MUTATE(odd_reason, s->exits[0].reason = 1)
 MUTATE(odd_flags, s->exits[2].flags = 1u << 2)
 MUTATE(no_len, s->exits[0].len = 0)
 MUTATE(long_len, s->exits[0].len = 9)
-MUTATE(odd_reg, s->exits[0].reg = 32)
+MUTATE(odd_reg, s->exits[0].reg = 33)
+MUTATE(answer_for_nobody, s->exits[0].reg = KVMCORE_EXIT_REG_UNKNOWN; s->exits[0].answered = 1)
 MUTATE(data_beyond, s->exits[1].data = UINT64_C(1) << 32)
 MUTATE(read_too_early, s->exits[0].data = 1)
 MUTATE(answered_call, s->exits[2].answered = 1)
@@ -252,11 +253,17 @@ static void test_each_broken_rule_is_named(void)
 		void (*mutate)(struct sdeistate *state);
 		const char *field;
 	} row[] = {
-		{ order, "vcpu" },          { no_vcpu, "vcpu" },
-		{ odd_reason, "reason" },   { odd_flags, "flags" },
-		{ no_len, "len" },          { long_len, "len" },
-		{ odd_reg, "reg" },         { data_beyond, "data" },
-		{ read_too_early, "data" }, { answered_call, "answered" },
+		{ order, "vcpu" },
+		{ no_vcpu, "vcpu" },
+		{ odd_reason, "reason" },
+		{ odd_flags, "flags" },
+		{ no_len, "len" },
+		{ long_len, "len" },
+		{ odd_reg, "reg" },
+		{ data_beyond, "data" },
+		{ read_too_early, "data" },
+		{ answered_call, "answered" },
+		{ answer_for_nobody, "answered" },
 	};
 	struct model m = source();
 

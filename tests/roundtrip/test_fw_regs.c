@@ -295,6 +295,53 @@ static void test_a_state_without_them(void)
 	model_free(&odd);
 }
 
+/* Nothing to read them through: what its first vCPU would have decides, before there is one. */
+static void test_a_destination_without_vcpus(void)
+{
+	static const struct {
+		const char *kernel;
+		uint8_t level_1, level_2, level_3;
+		const char *name;
+	} row[] = {
+		{ "6.12", 2, 0, 1, "psci_version" },
+		{ "7.2", 1, 0, 1, "workaround_1" },
+		{ "7.2", 2, 0, 0, "workaround_3" },
+		{ "7.2", 2, 0, 1, NULL },
+	};
+	struct model from = paused("7.2", 2, 0, 1);
+	struct sdeistate *state = take(&from);
+
+	REQUIRE(state, "captured");
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		const struct kvmcore_config config = {
+			.kernel = row[i].kernel,
+			.host = { .levels_given = true,
+				  .workaround_1 = row[i].level_1,
+				  .workaround_2 = row[i].level_2,
+				  .workaround_3 = row[i].level_3 },
+		};
+		struct model to = model_new(&config, 0);
+		struct sdeistate_error err = { .code = 0 };
+
+		kvmcore_pause(to.vm);
+		CHECK(obstacles_about(state, &to.port, "workaround_1") +
+				      obstacles_about(state, &to.port, "workaround_3") +
+				      obstacles_about(state, &to.port, "psci_version") ==
+			      (row[i].name ? 1 : 0),
+		      row[i].kernel);
+		if (row[i].name)
+			CHECK(obstacles_about(state, &to.port, row[i].name) == 1 &&
+				      sdeistate_replay(state, &to.port, &err) == -EOPNOTSUPP &&
+				      to.port.n_vcpus == 0,
+			      "refused by name before the first vCPU is made");
+		else
+			CHECK(sdeistate_replay(state, &to.port, &err) == 0, "taken");
+		model_free(&to);
+	}
+	sdeistate_free(state);
+	model_free(&from);
+}
+
 static void test_vcpus_that_disagree(void)
 {
 	const struct kvmcore_config config = { .kernel = "6.12" };
@@ -321,5 +368,5 @@ int main(void)
 			 test_each_direction_of_the_levels, test_each_direction_of_workaround_2,
 			 test_all_reasons_are_listed_at_once, test_a_register_nobody_knows,
 			 test_each_broken_rule_is_named, test_a_state_without_them,
-			 test_vcpus_that_disagree);
+			 test_a_destination_without_vcpus, test_vcpus_that_disagree);
 }

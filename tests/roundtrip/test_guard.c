@@ -146,6 +146,82 @@ static void test_each_obstacle(void)
 	model_free(&full);
 }
 
+static int without_slots(void *vm, int vcpu, unsigned long cmd, void *arg)
+{
+	const struct kvm_device_attr *attr = arg;
+
+	if (cmd == KVM_GET_DEVICE_ATTR && attr->group == KVMCORE_GROUP_VM &&
+	    attr->attr == KVMCORE_VM_MEMORY)
+		return -ENXIO;
+	return hooked_ioctl(vm, vcpu, cmd, arg);
+}
+
+/* How many obstacles are about memory? Told by the slots, and found without them. */
+static unsigned int memory_in_the_way(const struct sdeistate *state, struct model *to, bool told)
+{
+	struct sdeistate_obstacles all = { .n = 0 };
+	struct hooked hooked;
+	unsigned int n = 0;
+
+	hooked_begin(&hooked, to->vm);
+	if (!told)
+		hooked.port.ioctl = without_slots;
+	sdeistate_check(state, &hooked.port, &all, NULL);
+	for (unsigned int i = 0; i < all.n; i++)
+		n += !strncmp(all.list[i].object, "MMIO guard range 0x", 19) &&
+		     !strcmp(all.list[i].field, "memory") &&
+		     all.list[i].reason == SDEISTATE_INCOMPATIBLE;
+	sdeistate_obstacles_free(&all);
+	return n;
+}
+
+/* Guarded 0x100000 up to 0x200000, 0x400000 up to 0x402000, and a terabyte. */
+static void test_memory_anywhere_in_a_range(void)
+{
+	static _Alignas(4096) uint8_t memory[0x4000];
+	static const struct kvmcore_guard_range range[] = { { 0x100000, 0x100000 },
+							    { 0x400000, 0x2000 },
+							    { UINT64_C(1) << 38, UINT64_C(1)
+											 << 38 } };
+	static const struct {
+		uint64_t base, size;
+		unsigned int told, probed;
+	} row[] = {
+		{ 0x150000, 0x1000, 1, 1 },               /* strictly inside */
+		{ 0x1ff000, 0x1000, 1, 1 },               /* the last page */
+		{ 0x100000, 0x1000, 1, 1 },               /* the first */
+		{ 0x3ff000, 0x4000, 1, 1 },               /* the range inside a slot */
+		{ 0x0ff000, 0x1000, 0, 0 },               /* up to it */
+		{ 0x200000, 0x1000, 0, 0 },               /* from its end on */
+		{ 0x300000, 0x4000, 0, 0 },               /* in between */
+		{ UINT64_C(0x5000000000), 0x1000, 1, 0 }, /* inside what is too large to be read */
+		{ UINT64_C(0x7ffffff000), 0x1000, 1, 1 }, /* but its ends are */
+	};
+	struct model from = guard_vm(KVMCORE_GUARD_S, 4096);
+	struct sdeistate *state;
+
+	CHECK(model_attr(&from, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_GUARD, KVMCORE_GUARD_STATE,
+			 &(struct kvmcore_guard_state){ .flags = 1,
+							.granule = 4096,
+							.count = ARRAY_SIZE(range),
+							.ptr = (uintptr_t)range }) == 0,
+	      "guarded");
+	state = take(&from);
+	REQUIRE(state, "captured");
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		struct model to = guard_vm(KVMCORE_GUARD_S, 4096);
+
+		CHECK(model_memory(&to, 0, row[i].base, row[i].size, memory) == 0, "memory");
+		CHECK(memory_in_the_way(state, &to, true) == row[i].told, "by its slots");
+		CHECK(memory_in_the_way(state, &to, false) == row[i].probed, "by reading");
+		CHECK((sdeistate_replay(state, &to.port, NULL) == 0) == !row[i].told,
+		      "and no other memory is refused");
+		model_free(&to);
+	}
+	sdeistate_free(state);
+	model_free(&from);
+}
+
 #define MUTATE(name, statement)               \
 	static void name(struct sdeistate *s) \
 	{                                     \
@@ -195,5 +271,6 @@ static void test_each_broken_rule_is_named(void)
 int main(void)
 {
 	return RUN_TESTS(test_random_guards_cross, test_granules_split_and_merge,
-			 test_each_obstacle, test_each_broken_rule_is_named);
+			 test_each_obstacle, test_memory_anywhere_in_a_range,
+			 test_each_broken_rule_is_named);
 }

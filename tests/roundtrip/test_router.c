@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sdeistate/sdeistate.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FORWARDED 0xc6000050u
@@ -317,9 +318,79 @@ static void test_exits_are_watched(void)
 	rig_end(&to);
 }
 
+/* What is in the way of @state, and nothing else: a field of vCPU @vcpu's exit; NULL: nothing. */
+static void check_field(const struct sdeistate *state, const struct kvm_port *port,
+			unsigned int vcpu, const char *field)
+{
+	struct sdeistate_obstacles all = { .n = 0 };
+	char object[64];
+	const int ret = sdeistate_check(state, port, &all, NULL);
+
+	snprintf(object, sizeof(object), "pending exit of vcpu %u", vcpu);
+	if (!field)
+		CHECK(ret == 0, "nothing in the way");
+	else
+		CHECK(ret == -EOPNOTSUPP && all.n == 1 &&
+			      all.list[0].reason == SDEISTATE_INCOMPATIBLE &&
+			      !strcmp(all.list[0].object, object) &&
+			      !strcmp(all.list[0].field, field),
+		      field);
+	sdeistate_obstacles_free(&all);
+}
+
+/* Where a load goes is the kernel's knowledge: another makes the load again, a model cannot. */
+static void test_a_load_of_a_kernel_needs_a_kernel(void)
+{
+	const struct kvmcore_config config = { .kernel = "7.2", .guard = KVMCORE_GUARD_OFF };
+	const struct kvmcore_mmio load = { .ipa = DEVICE, .len = 4, .reg = 5 };
+	struct kvmcore_mmio_result result;
+	struct model to_model = model_new(&config, 2);
+	struct kvmcore_exit_state state;
+	struct sdeistate_error err = { .code = 0 };
+	struct sdeistate *open, *none = NULL;
+	struct rig from, to;
+
+	rig_begin(&from, 2);
+	rig_begin(&to, 2);
+	kvmcore_pause(to_model.vm);
+	kvmcore_resume(from.kernel.vm);
+	CHECK(kvmcore_vcpu_mmio(from.kernel.vm, 1, &load, &result, &from.kernel.reply) == 0,
+	      "load");
+	kvmcore_pause(from.kernel.vm);
+	from.fds.run = run_was_done;
+	CHECK(from.port.run(from.port.vm, 1, 0) == 0, "it comes out of the guest");
+	open = take(&from);
+	REQUIRE(open && open->n_exits == 1, "and is carried");
+	CHECK(open->exits[0].reg == KVMCORE_EXIT_REG_UNKNOWN, "without its register");
+	check_field(open, &to_model.port, 1, "reg");
+	CHECK(sdeistate_replay(open, &to_model.port, &err) == -EOPNOTSUPP &&
+		      !strcmp(err.field, "reg"),
+	      "a model is refused before the first SET");
+	check_field(open, &to.port, 1, NULL);
+	cross(open, &to);
+	CHECK(sdeistate_router_exit(to.router, 1, &state) == 0 && state.nr == DEVICE,
+	      "a kernel takes it");
+	/* Answered, it is completed by a run or not captured at all. */
+	CHECK(sdeistate_router_answered(from.router, 1) == 0, "answered");
+	from.port.run = NULL;
+	CHECK(sdeistate_capture(&from.port, NULL, &none, &err) == -EOPNOTSUPP &&
+		      err.reason == SDEISTATE_PORT_LACKS && !strcmp(err.field, "run"),
+	      "which without a run would lose the answer");
+	open->exits[0].reg = 5;
+	open->exits[0].answered = 1;
+	rig_end(&to);
+	rig_begin(&to, 2);
+	check_field(open, &to.port, 1, "answered");
+	check_field(open, &to_model.port, 1, NULL);
+	sdeistate_free(open);
+	model_free(&to_model);
+	rig_end(&from);
+	rig_end(&to);
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_from_router_to_router, test_vcpus_are_made_on_both_sides,
 			 test_unmerged_numbers_never_reach_the_kernel, test_a_router_that_came_late,
-			 test_exits_are_watched);
+			 test_exits_are_watched, test_a_load_of_a_kernel_needs_a_kernel);
 }

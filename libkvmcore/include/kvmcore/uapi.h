@@ -244,7 +244,10 @@ struct kvmcore_array {
 #define KVMCORE_VM_REGS 1 /* GET/SET struct kvmcore_array of kvmcore_vm_regs, one for each vCPU */
 #define KVMCORE_VM_EXITS \
 	2 /* GET/SET struct kvmcore_array of kvmcore_exit_state, ascending by vCPU */
-#define KVMCORE_VM_VCPUS 3 /* GET struct kvmcore_array of kvmcore_vm_vcpu, one for each vCPU */
+#define KVMCORE_VM_VCPUS  3 /* GET struct kvmcore_array of kvmcore_vm_vcpu, one for each vCPU */
+#define KVMCORE_VM_MEMORY 4 /* GET struct kvmcore_array of kvmcore_vm_memory, ascending */
+#define KVMCORE_VM_FW_REGS \
+	5 /* GET struct kvmcore_array of kvmcore_vm_fw_reg, ascending: what a vCPU made now would have */
 
 enum kvmcore_vm_type {
 	KVMCORE_VM_ARM64,
@@ -279,6 +282,18 @@ struct kvmcore_vm_vcpu {
 	__u32 psci_version; /* KVM_REG_ARM_PSCI_VERSION; 0 before KVM_ARM_VCPU_INIT */
 };
 
+/* A memory slot: guest addresses, in bytes. */
+struct kvmcore_vm_memory {
+	__u64 base;
+	__u64 size; /* not 0 */
+};
+
+/* A firmware pseudo-register of the VM, readable before there is a vCPU. */
+struct kvmcore_vm_fw_reg {
+	__u64 id;
+	__u64 value;
+};
+
 /*
  * What KVM_GET_ONE_REG gives for each general register of a vCPU, in creation order. A port whose
  * vCPUs have their registers elsewhere than its group 0x564D answers ENXIO.
@@ -301,12 +316,13 @@ struct kvmcore_exit_state {
 	__u64 flags;  /* KVM_HYPERCALL_EXIT_*, KVMCORE_EXIT_*; or bit 0: a store */
 	__u64 data;   /* MMIO: what is stored, or what an answered load gets */
 	__u8 len;     /* MMIO: 1..8 bytes */
-	__u8 reg;     /* MMIO load: x0..x30; 31: nowhere */
+	__u8 reg;     /* MMIO load: x0..x30; 31: nowhere; KVMCORE_EXIT_REG_UNKNOWN */
 	__u8 answered;
 	__u8 pad[5];
 };
-#define KVMCORE_EXIT_WRITE   (1ULL << 0)
-#define KVMCORE_EXIT_DIALECT (1ULL << 32) /* of KVM_CAP_FORWARD_HYPERCALL: answered in args */
+#define KVMCORE_EXIT_REG_UNKNOWN 32 /* only the kernel knows: its instruction is made again */
+#define KVMCORE_EXIT_WRITE       (1ULL << 0)
+#define KVMCORE_EXIT_DIALECT     (1ULL << 32) /* of KVM_CAP_FORWARD_HYPERCALL: answered in args */
 
 /* KVMCORE_GROUP_SDEI */
 #define KVMCORE_SDEI_INFO     0 /* GET struct kvmcore_sdei_info */

@@ -9,10 +9,9 @@
 
 #include <kvmcore/uapi.h>
 
-#define MAX_LEN     8u
-#define NO_REGISTER 31u
-#define CALL_FLAGS  (KVM_HYPERCALL_EXIT_SMC | KVM_HYPERCALL_EXIT_16BIT | KVMCORE_EXIT_DIALECT)
-#define EXIT_OF(e)  OBJECT("pending exit of vcpu %u", (e)->vcpu)
+#define MAX_LEN    8u
+#define CALL_FLAGS (KVM_HYPERCALL_EXIT_SMC | KVM_HYPERCALL_EXIT_16BIT | KVMCORE_EXIT_DIALECT)
+#define EXIT_OF(e) OBJECT("pending exit of vcpu %u", (e)->vcpu)
 
 bool present_exits(const struct sdeistate *state)
 {
@@ -77,6 +76,13 @@ int capture_drain(struct capture *capture)
 
 /* --- capture --- */
 
+/* Answered, and nobody but the kernel it left can bring the answer to the guest. */
+static bool needs_run(const struct kvmcore_exit_state *exit)
+{
+	return exit->reason == KVM_EXIT_HYPERCALL ? exit->flags & KVMCORE_EXIT_DIALECT
+						  : exit->reg == KVMCORE_EXIT_REG_UNKNOWN;
+}
+
 int capture_exits(struct capture *capture)
 {
 	struct sdeistate *state = capture->state;
@@ -87,8 +93,7 @@ int capture_exits(struct capture *capture)
 	for (unsigned int i = 0; i < state->n_exits && !ret; i++) {
 		if (!state->exits[i].answered)
 			continue;
-		if (state->exits[i].flags & KVMCORE_EXIT_DIALECT &&
-		    state->exits[i].reason == KVM_EXIT_HYPERCALL)
+		if (needs_run(&state->exits[i]))
 			return error_set(capture->err, SDEISTATE_PORT_LACKS, -EOPNOTSUPP, "port",
 					 "run", "present, to drain vcpu %u|NULL",
 					 state->exits[i].vcpu);
@@ -126,9 +131,12 @@ static int validate_access(const struct kvmcore_exit_state *exit, struct sdeista
 	    (!write && !exit->answered && exit->data))
 		return inconsistent(err, EXIT_OF(exit), "data", "what was moved|0x%" PRIx64,
 				    (uint64_t)exit->data);
-	if (exit->reg > (write ? 0 : NO_REGISTER))
-		return inconsistent(err, EXIT_OF(exit), "reg", "0 to 31, 0 of a store|%u",
+	if (exit->reg > (write ? 0 : KVMCORE_EXIT_REG_UNKNOWN))
+		return inconsistent(err, EXIT_OF(exit), "reg", "0 to 32, 0 of a store|%u",
 				    exit->reg);
+	if (exit->answered && exit->reg == KVMCORE_EXIT_REG_UNKNOWN)
+		return inconsistent(err, EXIT_OF(exit), "answered",
+				    "0, where only a kernel knows the register|1");
 	return 0;
 }
 
@@ -154,10 +162,33 @@ int validate_exits(const struct sdeistate *state, struct sdeistate_error *err)
 
 /* --- destination --- */
 
+/*
+ * A kernel makes an unanswered access again, by its instruction, and completes none that it did not
+ * begin. Whoever tells of all vCPUs at once executes no instructions and completes what it is given.
+ */
+static void check_access(struct target *target, const struct kvmcore_exit_state *exit,
+			 bool by_kernel)
+{
+	if (!by_kernel && exit->reg == KVMCORE_EXIT_REG_UNKNOWN)
+		obstacle(target, SDEISTATE_INCOMPATIBLE, EXIT_OF(exit), "reg",
+			 "a kernel, which makes the load again|a model, and the register is known "
+			 "to the source's kernel alone");
+	if (by_kernel && exit->answered)
+		obstacle(target, SDEISTATE_INCOMPATIBLE, EXIT_OF(exit), "answered",
+			 "0: a kernel completes only what it began|1");
+}
+
 void check_exits(struct target *target)
 {
+	const struct sdeistate *state = target->state;
 	struct kvmcore_array count = { .capacity = 0 };
+	const bool by_kernel = access_attr_get(target->port, KVMCORE_GROUP_VM, KVMCORE_VM_VCPUS,
+					       &(struct kvmcore_array){ 0 }) == -ENXIO;
 	int ret = access_attr_get(target->port, KVMCORE_GROUP_VM, KVMCORE_VM_EXITS, &count);
+
+	for (unsigned int i = 0; i < state->n_exits; i++)
+		if (state->exits[i].reason == KVM_EXIT_MMIO)
+			check_access(target, &state->exits[i], by_kernel);
 
 	if (ret == -ENXIO)
 		obstacle(target, SDEISTATE_PORT_LACKS, "device attribute group 0x564d", "exits",

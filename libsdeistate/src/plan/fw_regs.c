@@ -16,6 +16,11 @@
 #define NR_KNOWN      ARRAY_SIZE(known)
 #define MAX_LISTED    4096u /* registers of one vCPU; a kernel has some hundreds */
 
+_Static_assert(sizeof(struct sdeistate_fw_reg) == sizeof(struct kvmcore_vm_fw_reg) &&
+		       offsetof(struct sdeistate_fw_reg, value) ==
+			       offsetof(struct kvmcore_vm_fw_reg, value),
+	       "KVMCORE_VM_FW_REGS gives them as they are");
+
 /* How a destination has to compare with the source. */
 enum fw_rule {
 	FW_PSCI,     /* the same or a newer one it knows */
@@ -275,10 +280,11 @@ static bool is_taken(const struct fw_known *reg, uint64_t want, uint64_t have)
 	return want == have;
 }
 
-static void check_one(struct target *target, const struct sdeistate_fw_reg *want)
+static void check_one(struct target *target, const struct sdeistate *found,
+		      const struct sdeistate_fw_reg *want)
 {
 	const struct fw_known *reg = find_known(want->id);
-	const struct sdeistate_fw_reg *have = find_reg(target->found, want->id);
+	const struct sdeistate_fw_reg *have = find_reg(found, want->id);
 
 	if (!have) {
 		if (!reg->has_reset || want->value != reg->reset)
@@ -292,14 +298,41 @@ static void check_one(struct target *target, const struct sdeistate_fw_reg *want
 			 have->value);
 }
 
-void check_fw_regs(struct target *target)
+static void check_all(struct target *target, const struct sdeistate *found)
 {
 	const struct sdeistate *state = target->state;
 
-	if (target->create)
-		return; /* no vCPU to read them through; the SETs will tell */
 	for (unsigned int i = 0; i < state->n_fw_regs; i++)
-		check_one(target, &state->fw_regs[i]);
+		check_one(target, found, &state->fw_regs[i]);
+}
+
+/* Without a vCPU to read them through; who does not tell them so will refuse the SET. */
+static void check_future(struct target *target)
+{
+	struct sdeistate_error err = { .code = 0 };
+	struct capture look = { .port = target->port, .err = &err };
+	CLEANUP(cleanup_free) void *regs = NULL;
+	struct sdeistate found = { .fw_regs = NULL };
+	int ret = capture_array(&look, KVMCORE_GROUP_VM, KVMCORE_VM_FW_REGS, "firmware registers",
+				sizeof(*found.fw_regs), SDEISTATE_MAX_FW_REGS, &regs,
+				&found.n_fw_regs);
+
+	found.fw_regs = regs;
+	if (ret == -ENOMEM)
+		target->no_memory = ret;
+	else if (ret && ret != -ENXIO)
+		obstacle(target, err.reason, err.object, err.field, "%s|%s", err.expected,
+			 err.actual);
+	else if (!ret)
+		check_all(target, &found);
+}
+
+void check_fw_regs(struct target *target)
+{
+	if (target->create)
+		check_future(target);
+	else
+		check_all(target, target->found);
 }
 
 /* A bitmap the state says nothing about stays as a new VM has it. */

@@ -9,7 +9,9 @@
 #include <kvmcore/uapi.h>
 #include <stdio.h>
 
-#define SHARED "MMIO guard, shared"
+#define SHARED     "MMIO guard, shared"
+#define MAX_SLOTS  65536u     /* a kernel has at most 32767 */
+#define MAX_PROBES (1u << 20) /* reads of guest memory, one for each granule */
 
 /* In ABI U every guest is enrolled from the start, which is nothing to carry. */
 bool present_guard(const struct sdeistate *state)
@@ -99,21 +101,88 @@ static void check_ranges(struct target *target, const char *object, uint64_t gra
 		}
 }
 
-/* Where the destination has memory no device can be. The ends of a range are looked at. */
-static void check_memory_there(struct target *target)
+static int compare_base(const void *a, const void *b)
+{
+	const struct kvmcore_vm_memory *x = a, *y = b;
+
+	return (x->base > y->base) - (x->base < y->base);
+}
+
+static void obstacle_memory(struct target *target, const struct kvmcore_guard_range *range,
+			    uint64_t at)
+{
+	obstacle(target, SDEISTATE_INCOMPATIBLE,
+		 OBJECT("MMIO guard range 0x%" PRIx64, (uint64_t)range->base), "memory",
+		 "none|guest memory at 0x%" PRIx64, at);
+}
+
+/* Both ascending: the first slot that ends behind a range's begin meets it, or none does. */
+static void compare_slots(struct target *target, const struct kvmcore_vm_memory *slot,
+			  unsigned int n)
+{
+	const struct sdeistate *state = target->state;
+	unsigned int at = 0;
+
+	for (unsigned int i = 0; i < state->n_guarded; i++) {
+		const struct kvmcore_guard_range *range = &state->guarded[i];
+
+		while (at < n &&
+		       (slot[at].size == 0 || slot[at].base + (slot[at].size - 1) < range->base))
+			at++;
+		if (at < n && slot[at].base < range->base + range->size)
+			obstacle_memory(target, range, slot[at].base);
+	}
+}
+
+static bool is_memory(const struct kvm_port *port, uint64_t ipa)
+{
+	uint8_t byte;
+
+	return port->mem_read(port->vm, ipa, &byte, 1) == 0;
+}
+
+/* A VMM that does not tell its slots is asked granule by granule, up to MAX_PROBES of them. */
+static void probe_memory(struct target *target, uint64_t granule)
 {
 	const struct sdeistate *state = target->state;
 	const struct kvm_port *port = target->port;
-	uint8_t byte;
+	uint64_t left = MAX_PROBES;
 
 	for (unsigned int i = 0; i < state->n_guarded && port->mem_read; i++) {
 		const struct kvmcore_guard_range *range = &state->guarded[i];
+		const uint64_t end = range->base + range->size, n = range->size / granule;
+		uint64_t at = range->base;
 
-		if (port->mem_read(port->vm, range->base, &byte, 1) == 0 ||
-		    port->mem_read(port->vm, range->base + range->size - 1, &byte, 1) == 0)
-			obstacle(target, SDEISTATE_INCOMPATIBLE,
-				 OBJECT("MMIO guard range 0x%" PRIx64, (uint64_t)range->base),
-				 "memory", "none|guest memory");
+		if (n > left && is_memory(port, end - 1))
+			at = end - 1;
+		while (n <= left && end - at > granule && !is_memory(port, at))
+			at += granule;
+		left -= n <= left ? n : 0;
+		if (is_memory(port, at))
+			obstacle_memory(target, range, at);
+	}
+}
+
+/* Where the destination has memory no device can be (docs/abi-guard.md, STATE: EEXIST). */
+static void check_memory_there(struct target *target, uint64_t granule)
+{
+	struct sdeistate_error err = { .code = 0 };
+	struct capture look = { .port = target->port, .err = &err };
+	CLEANUP(cleanup_free) void *slots = NULL;
+	unsigned int n = 0;
+	int ret = capture_array(&look, KVMCORE_GROUP_VM, KVMCORE_VM_MEMORY, "memory slots",
+				sizeof(struct kvmcore_vm_memory), MAX_SLOTS, &slots, &n);
+
+	if (ret == -ENXIO) {
+		probe_memory(target, granule < PAGE ? PAGE : granule);
+	} else if (ret == -ENOMEM) {
+		target->no_memory = ret;
+	} else if (ret) {
+		obstacle(target, err.reason, err.object, err.field, "%s|%s", err.expected,
+			 err.actual);
+	} else if (n) {
+		qsort(slots, n, sizeof(struct kvmcore_vm_memory), compare_base);
+		compare_slots(target, slots, n);
 	}
 }
 
@@ -140,7 +209,7 @@ void check_guard(struct target *target)
 		check_ranges(target, "MMIO guard", info.granule, state->guarded, state->n_guarded);
 		check_ranges(target, SHARED, info.granule, state->shared, state->n_shared);
 	}
-	check_memory_there(target);
+	check_memory_there(target, info.granule);
 }
 
 int replay_guard(struct target *target)

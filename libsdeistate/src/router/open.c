@@ -11,7 +11,6 @@
 
 #define FLAGS_OFFSET 96 /* of kvm_run.hypercall: longmode and padding in older headers */
 #define MAX_LEN      8u
-#define NO_REGISTER  31u
 
 static void describe_access(const struct kvm_run *page, struct kvmcore_exit_state *state)
 {
@@ -20,7 +19,7 @@ static void describe_access(const struct kvm_run *page, struct kvmcore_exit_stat
 		.nr = page->mmio.phys_addr,
 		.flags = page->mmio.is_write ? KVMCORE_EXIT_WRITE : 0,
 		.len = (uint8_t)(page->mmio.len < MAX_LEN ? page->mmio.len : MAX_LEN),
-		.reg = page->mmio.is_write ? 0 : NO_REGISTER, /* the kernel's own knowledge */
+		.reg = page->mmio.is_write ? 0 : KVMCORE_EXIT_REG_UNKNOWN,
 	};
 	if (page->mmio.is_write)
 		memcpy(&state->data, page->mmio.data, state->len);

@@ -90,7 +90,7 @@ static int route_vm_group(struct sdeistate_router *router, unsigned long cmd,
 	if (attr->attr == KVMCORE_VM_EXITS)
 		return open_attr(router, cmd, attr);
 	if (attr->attr != KVMCORE_VM_INFO)
-		return -ENXIO; /* the kernel holds the registers */
+		return -ENXIO; /* the kernel holds registers and memory */
 	ret = call_service(router, ON_VM, cmd, attr, -ENXIO);
 	if (ret == 0 && cmd == KVM_GET_DEVICE_ATTR && router->has_run)
 		((struct kvmcore_vm_info *)(uintptr_t)attr->addr)->has_run = 1;

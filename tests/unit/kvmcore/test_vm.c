@@ -132,7 +132,7 @@ static void test_a_vm_says_who_it_is(void)
 	kvmcore_run(m.vm, 0, true, &m.reply);
 	model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, KVMCORE_VM_INFO, &info);
 	CHECK(info.has_run, "and that it has run");
-	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 4, &info) == -ENXIO &&
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 6, &info) == -ENXIO &&
 		      model_attr(&m, -1, KVM_SET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, &info) ==
 			      -ENXIO &&
 		      model_attr(&m, -1, KVM_GET_DEVICE_ATTR, KVMCORE_GROUP_VM, 0, NULL) == -EFAULT,
@@ -188,6 +188,39 @@ static void test_all_registers_move_at_once(void)
 		      vcpu[1].mp_state == KVM_MP_STATE_RUNNABLE && vcpu[0].psci_version == psci &&
 		      psci && vcpu[2].psci_version == 0,
 	      "but power and no PSCI");
+	model_free(&m);
+}
+
+static void test_memory_and_firmware_before_any_vcpu(void)
+{
+	static _Alignas(4096) uint8_t memory[8192];
+	struct model m = model_new(&(struct kvmcore_config){ .kernel = "7.2" }, 0);
+	struct kvmcore_vm_memory slot[3];
+	struct kvmcore_vm_fw_reg fw[9];
+	struct kvmcore_array slots = { .capacity = 3, .ptr = (uintptr_t)slot };
+	struct kvmcore_array regs = { .capacity = 9, .ptr = (uintptr_t)fw };
+	const uint32_t group = KVMCORE_GROUP_VM;
+	uint64_t value = 0;
+
+	CHECK(model_memory(&m, 0, 0x80000000, 8192, memory) == 0 &&
+		      model_memory(&m, 1, 0x40000000, 4096, memory) == 0,
+	      "two slots");
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_VM_MEMORY, &slots) == 0 &&
+		      slots.count == 2 && slot[0].base == 0x40000000 && slot[0].size == 4096 &&
+		      slot[1].base == 0x80000000 && slot[1].size == 8192,
+	      "ascending");
+	CHECK(model_attr(&m, -1, KVM_GET_DEVICE_ATTR, group, KVMCORE_VM_FW_REGS, &regs) == 0 &&
+		      regs.count == 8 && fw[0].id == KVMCORE_REG_FW(0) &&
+		      fw[7].id == KVMCORE_REG_FW_BMAP(3),
+	      "eight registers");
+	kvmcore_vcpu_create(m.vm, 0, 0);
+	for (unsigned int i = 0; i < 8; i++)
+		CHECK(model_get_reg(&m, 0, fw[i].id, &value) == 0 && value == fw[i].value,
+		      "with what a vCPU made now reads");
+	CHECK(model_attr(&m, -1, KVM_SET_DEVICE_ATTR, group, KVMCORE_VM_MEMORY, &slots) == -ENXIO &&
+		      model_attr(&m, -1, KVM_SET_DEVICE_ATTR, group, KVMCORE_VM_FW_REGS, &regs) ==
+			      -ENXIO,
+	      "neither can be set");
 	model_free(&m);
 }
 
@@ -348,7 +381,8 @@ static void test_vcpus_run_in_parallel(void)
 
 int main(void)
 {
-	return RUN_TESTS(test_a_bad_configuration_is_named, test_vcpus_have_one_name_each,
+	return RUN_TESTS(test_memory_and_firmware_before_any_vcpu,
+			 test_a_bad_configuration_is_named, test_vcpus_have_one_name_each,
 			 test_there_is_room_for_all, test_the_epoch_tells_of_changes,
 			 test_a_paused_vm_does_not_move, test_a_vm_says_who_it_is,
 			 test_all_registers_move_at_once, test_what_the_vmm_answers,
