@@ -318,7 +318,7 @@ static void test_no_part_and_no_change_of_it_is_taken(void)
 	for (size_t at = 0; at < delta.len; at++) {
 		delta.data[at] ^= (uint8_t)(1u << at % 8);
 		CHECK(is_refused(delta.data, delta.len), "nor with a bit changed");
-		delta.data[at] ^= (uint8_t)(1u << at % 8) ^ 0xff;
+		delta.data[at] ^= (uint8_t)((1u << at % 8) ^ 0xffu);
 		CHECK(is_refused(delta.data, delta.len), "nor with a byte");
 		delta.data[at] ^= 0xff;
 	}
