@@ -2,6 +2,7 @@
 #include "cancel.h"
 #include "client.h"
 #include "fault.h"
+#include "issues.h"
 #include "memory.h"
 #include "mover.h"
 #include "realm_send.h"
@@ -329,13 +330,14 @@ static int report(struct tool *tool, struct sender *sender,
 	/* Another send was faster: where its VM went is not for this one to say. */
 	if (strcmp(failure.vm_source, "ended") == 0 && strcmp(failure.vm_destination, "none") == 0)
 		failure.vm_destination = "unknown";
-	return tool_fail(tool, &failure);
+	return issues_fail_as(tool, progress->obstacles, &failure);
 }
 
 static int run_send(struct tool *tool, void *opaque)
 {
 	CLEANUP(close_sender) struct sender sender = { .args = opaque };
-	struct transport_progress progress = { .role = TRANSPORT_SOURCE };
+	struct transport_issues obstacles = { .n_issues = 0 };
+	struct transport_progress progress = { .role = TRANSPORT_SOURCE, .obstacles = &obstacles };
 	struct transport_session_times times;
 	struct transport_error err;
 	struct failure failure;
@@ -377,7 +379,8 @@ const struct verb verb_send = {
 	.summary = "Hand a VM over to another host",
 	.about = "Stops the VM, sends its sealed state, and gives the right to run it away once "
 		 "the other host has replayed and proved it. Until then a failure lets the VM run "
-		 "on here. If the last answer is lost the session is in doubt (exit code 9), "
+		 "on here. Exit code 6 and the list of obstacles if it cannot take it. If the last "
+		 "answer is lost the session is in doubt (exit code 9), "
 		 "and resolve ends it.\n\n"
 		 "Ctrl-C (SIGINT, SIGTERM, SIGHUP) gives it up, lets the VM run on here and ends "
 		 "with 7; "

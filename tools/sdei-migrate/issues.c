@@ -25,22 +25,31 @@ static void say_issue(const struct tool *tool, const struct transport_error *iss
 		 *issue->actual ? issue->actual : "-");
 }
 
-int issues_fail(const struct tool *tool, const struct transport_issues *issues)
+int issues_fail_as(const struct tool *tool, const struct transport_issues *issues,
+		   struct failure *failure)
 {
-	struct failure failure;
 	json_t *json;
 
-	client_failure(&failure, &issues->issue[0]);
+	if (issues->n_issues == 0)
+		return tool_fail(tool, failure);
 	if (issues->n_issues > 1)
-		failure.reason = SDEISTATE_INCOMPATIBLE;
+		failure->reason = SDEISTATE_INCOMPATIBLE;
 	if (!tool->json) {
 		for (unsigned int i = 0; i < issues->n_issues; i++)
 			say_issue(tool, &issues->issue[i]);
-		return tool_fail(tool, &failure);
+		return tool_fail(tool, failure);
 	}
-	json = failure_json(&failure);
+	json = failure_json(failure);
 	json_object_set_new(json, "obstacles", issues_json(issues));
 	if (tool_result(tool, json))
 		return EXIT_CODE_FAILURE;
-	return (int)failure_exit(failure.reason);
+	return (int)failure_exit(failure->reason);
+}
+
+int issues_fail(const struct tool *tool, const struct transport_issues *issues)
+{
+	struct failure failure;
+
+	client_failure(&failure, &issues->issue[0]);
+	return issues_fail_as(tool, issues, &failure);
 }

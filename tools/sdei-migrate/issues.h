@@ -12,6 +12,10 @@
 /** issues_json() - one object per obstacle; NULL: no memory */
 json_t *issues_json(const struct transport_issues *issues);
 
+/** issues_fail_as() - report @failure, and all that stands in the way (none, maybe) beside it. Return: exit code */
+int issues_fail_as(const struct tool *tool, const struct transport_issues *issues,
+		   struct failure *failure);
+
 /** issues_fail() - report the first obstacle as the failure, and all of them beside it. Return: exit code */
 int issues_fail(const struct tool *tool, const struct transport_issues *issues);
 

@@ -23,6 +23,7 @@ struct visitor {
 	struct transport_progress *progress; /* while it is in the list */
 	struct ledger_session session;
 	uint64_t generation; /* the VM's here */
+	struct transport_issues obstacles;
 };
 
 static const struct transport_id *id_of(const struct visitor *visitor)
@@ -199,7 +200,7 @@ static int op_base(void *ctx, const struct transport_buffer *blob,
 {
 	struct visitor *visitor = ctx;
 	struct sdeistate_opened *opened = NULL;
-	struct transport_issues issues = { .n_issues = 0 };
+	struct transport_issues *issues = &visitor->obstacles;
 	struct transport_state records;
 	int ret = mover_open_seal(&visitor->receiver->mover, &visitor->session.offer,
 				  SDEISTATE_KIND_BASE, nonce, blob, &opened, err);
@@ -208,15 +209,35 @@ static int op_base(void *ctx, const struct transport_buffer *blob,
 		return ret;
 	records = (struct transport_state){ opened->stream.data, opened->stream.len };
 	if (!again)
-		ret = transport_control_check(visitor->control, &records, &issues, err);
+		ret = transport_control_check(visitor->control, &records, issues, err);
 	sdeistate_opened_free(opened);
 	if (ret)
 		return is_refusal(ret) ? 0 : ret;
-	if (issues.n_issues == 0)
+	if (again || issues->n_issues == 0)
 		return 0;
 	if (err)
-		*err = issues.issue[0];
-	return issues.issue[0].code;
+		*err = issues->issue[0];
+	return issues->issue[0].code;
+}
+
+static const struct transport_issues *op_obstacles(void *ctx)
+{
+	const struct visitor *visitor = ctx;
+
+	return visitor->obstacles.n_issues ? &visitor->obstacles : NULL;
+}
+
+/* STAGE names the first of them; the rest, if that is what it failed for and nothing was SET. */
+static void list_obstacles(struct visitor *visitor, const struct transport_state *records,
+			   const struct transport_error *why)
+{
+	struct transport_issues *all = &visitor->obstacles;
+
+	if (transport_control_check(visitor->control, records, all, NULL) || all->n_issues == 0 ||
+	    strcmp(all->issue[0].reason, why->reason) != 0 ||
+	    strcmp(all->issue[0].object, why->object) != 0 ||
+	    strcmp(all->issue[0].field, why->field) != 0)
+		all->n_issues = 0;
 }
 
 static int stage(struct visitor *visitor, const struct transport_stage *stage,
@@ -252,6 +273,8 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 				      visitor->receiver->realm_contents, err);
 	if (!ret)
 		ret = stage(visitor, &request, digest, err);
+	if (ret && is_refusal(ret) && err)
+		list_obstacles(visitor, &request.records, err);
 	sdeistate_opened_free(opened);
 	return ret;
 }
@@ -388,6 +411,7 @@ static const struct transport_destination_ops destination_ops = {
 	.record = op_record,
 	.base = op_base,
 	.stage = op_stage,
+	.obstacles = op_obstacles,
 	.token = op_token,
 	.commit = op_commit,
 	.withdraw = op_withdraw,

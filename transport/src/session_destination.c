@@ -324,6 +324,11 @@ static bool is_moving(const struct transport_progress *progress)
 	return state == TRANSPORT_SESSION_ABORTING || state == TRANSPORT_SESSION_COMMITTING;
 }
 
+static const struct transport_issues *obstacles_of(const struct destination *dest)
+{
+	return dest->ops->obstacles ? dest->ops->obstacles(dest->ctx) : NULL;
+}
+
 /* Another thread took the session away to answer a RESOLVE; it also sees it to its end. */
 static void wait_for_others(struct destination *dest, const struct transport_error *why)
 {
@@ -332,7 +337,7 @@ static void wait_for_others(struct destination *dest, const struct transport_err
 	while (is_moving(dest->progress) && clock_left_ms(deadline))
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 	if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTED)
-		session_link_abort(&dest->link, why);
+		session_link_abort(&dest->link, why, obstacles_of(dest));
 }
 
 /* D8: first durably, then the VMM, then the answer. */
@@ -344,7 +349,7 @@ static void withdraw(struct destination *dest, const struct transport_error *why
 						       ? TRANSPORT_EVENT_FAIL
 						       : TRANSPORT_EVENT_WITHDRAW);
 	if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTED)
-		session_link_abort(&dest->link, why);
+		session_link_abort(&dest->link, why, obstacles_of(dest));
 }
 
 static void fail(struct destination *dest, const struct transport_error *why)
@@ -354,7 +359,7 @@ static void fail(struct destination *dest, const struct transport_error *why)
 	else if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTING)
 		withdraw(dest, why);
 	else if (!dest->recorded)
-		session_link_abort(&dest->link, why);
+		session_link_abort(&dest->link, why, obstacles_of(dest));
 }
 
 static int finish(struct destination *dest, int ret, struct transport_error *err)

@@ -9,6 +9,7 @@
 #include "verbs.h"
 
 #define TRANSCRIPT_MAX 512u
+#define SIGNATURE_ROOM (TRANSPORT_MAX_SIGNATURE + 16u) /* with its field's header */
 #define OUTCOME_TYPE   "sdei-migrate/session/outcome"
 
 static const struct transport_deadlines defaults = {
@@ -264,15 +265,21 @@ int session_link_send(struct session_link *link, enum session_message type,
 	return session_write(link->stream, type, &link->sent, body, link->wait.message_ms, err);
 }
 
-int session_link_put_error(struct transport_buffer *body, const struct transport_error *error)
+static int put_error(struct transport_buffer *body, uint16_t tag,
+		     const struct transport_error *error)
 {
 	struct transport_buffer bytes = { .max = 1024 };
 	int ret = verb_put_error(&bytes, error);
 
 	if (!ret)
-		ret = transport_wire_put(body, S_TAG_ERROR, bytes.data, bytes.len);
+		ret = transport_wire_put(body, tag, bytes.data, bytes.len);
 	transport_buffer_free(&bytes);
 	return ret;
+}
+
+int session_link_put_error(struct transport_buffer *body, const struct transport_error *error)
+{
+	return put_error(body, S_TAG_ERROR, error);
 }
 
 int session_link_read_error(const struct session_in *in, struct transport_error *err)
@@ -282,6 +289,17 @@ int session_link_read_error(const struct session_in *in, struct transport_error 
 	if (field && verb_get_error(field->data, field->len, err, NULL) == 0)
 		return err->code;
 	return transport_error_fill(err, -ECANCELED, "peer", "session", "", "a reason|none");
+}
+
+static void take_obstacles(const struct session_in *in, struct transport_issues *all)
+{
+	for (unsigned int i = 0; i < in->fields.n_fields; i++) {
+		const struct transport_field *field = &in->fields.field[i];
+
+		if (field->tag == S_TAG_OBSTACLE && all->n_issues < TRANSPORT_CONTROL_MAX_ISSUES &&
+		    verb_get_error(field->data, field->len, &all->issue[all->n_issues], NULL) == 0)
+			all->n_issues++;
+	}
 }
 
 /* What the peer says of its failure, as ours. */
@@ -295,6 +313,8 @@ static int take_error(struct session_link *link, const struct session_in *in,
 		return transport_error_fill(err, -ECANCELED, "peer", "session", "",
 					    "the peer to go on|it gave up without a reason");
 	link->peer_gave_up = true;
+	if (link->obstacles)
+		take_obstacles(in, link->obstacles);
 	if (err)
 		*err = said;
 	return said.code;
@@ -346,12 +366,27 @@ int session_link_expect_either(struct session_link *link, enum session_message o
 	return ret;
 }
 
-void session_link_abort(struct session_link *link, const struct transport_error *why)
+/* As many as fit beside a signature. */
+static int put_obstacles(struct transport_buffer *body, const struct transport_issues *all)
+{
+	int ret = 0;
+
+	body->max -= SIGNATURE_ROOM;
+	for (unsigned int i = 0; all && i < all->n_issues && !ret; i++)
+		ret = put_error(body, S_TAG_OBSTACLE, &all->issue[i]);
+	body->max += SIGNATURE_ROOM;
+	return ret == -E2BIG ? 0 : ret;
+}
+
+void session_link_abort(struct session_link *link, const struct transport_error *why,
+			const struct transport_issues *all)
 {
 	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
 	const bool signs = link->role == TRANSPORT_DESTINATION && link->known;
 	int ret = session_link_put_error(&body, why);
 
+	if (!ret)
+		ret = put_obstacles(&body, all);
 	if (!ret && signs)
 		ret = session_link_outcome(link, TRANSPORT_OUTCOME_ABORTED, &body, NULL);
 	if (!ret)

@@ -18,11 +18,12 @@ struct session_link {
 	uint8_t exporter[TRANSPORT_EXPORTER_SIZE];
 	uint64_t sent, received; /* messages */
 	size_t max_blob;
-	uint64_t features;       /* ours, to be told */
-	uint64_t peers_features; /* unknown ones, too */
-	bool known;              /* the destination: the source has proved who it is */
-	bool peer_gave_up;       /* and said why */
-	bool peer_aborted;       /* the peer said ABORTED, signed: proof holds it */
+	uint64_t features;                  /* ours, to be told */
+	uint64_t peers_features;            /* unknown ones, too */
+	bool known;                         /* the destination: the source has proved who it is */
+	bool peer_gave_up;                  /* and said why */
+	bool peer_aborted;                  /* the peer said ABORTED, signed: proof holds it */
+	struct transport_issues *obstacles; /* where the peer's go; NULL: not wanted */
 	struct transport_proof proof;
 };
 
@@ -76,8 +77,12 @@ int session_link_put_error(struct transport_buffer *body, const struct transport
 /** session_link_read_error() - the error object of a message, or that there is none, as @err. Return: its code */
 int session_link_read_error(const struct session_in *in, struct transport_error *err);
 
-/** session_link_abort() - tell the peer why we give up, signed if it is known, if it still listens */
-void session_link_abort(struct session_link *link, const struct transport_error *why);
+/**
+ * session_link_abort() - tell the peer why we give up, signed if it is known, if it still listens
+ * @all: what stood in the way, as much of it as a message holds; NULL: @why is all
+ */
+void session_link_abort(struct session_link *link, const struct transport_error *why,
+			const struct transport_issues *all);
 
 /** session_link_outcome() - append a signed outcome of this session */
 int session_link_outcome(struct session_link *link, enum transport_outcome outcome,

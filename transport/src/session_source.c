@@ -355,7 +355,7 @@ static void ask_abort(struct source *source, const struct transport_error *why)
 {
 	struct session_in in = { .body.len = 0 };
 
-	session_link_abort(&source->link, why);
+	session_link_abort(&source->link, why, NULL);
 	if (!source->link.peer_aborted)
 		expect(source, MESSAGE_OUTCOME, ABORTED_WAIT_MS, &in, NULL);
 	session_in_release(&in);
@@ -386,7 +386,7 @@ static int fail(struct source *source, int why, struct transport_error *err)
 	if (was == TRANSPORT_SESSION_RELINQUISHED && !source->link.peer_aborted)
 		ask_abort(source, &said);
 	else if (was < TRANSPORT_SESSION_RELINQUISHING && !source->link.peer_aborted)
-		session_link_abort(&source->link, &said);
+		session_link_abort(&source->link, &said, NULL);
 	if (was != TRANSPORT_SESSION_ABORTED)
 		transport_session_move(source->progress, source->link.peer_aborted
 								 ? TRANSPORT_EVENT_PEER_ABORTED
@@ -429,6 +429,7 @@ int transport_session_send(struct transport_stream *stream, const struct transpo
 	*times = (struct transport_session_times){ .hello = 0 };
 	ret = session_link_init(&source.link, TRANSPORT_SOURCE, stream, signer, deadlines, &why);
 	source.link.offer = *offer;
+	source.link.obstacles = progress->obstacles;
 	source.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
 			       (ops->challenge ? TRANSPORT_FEATURE_TOKEN : 0);
 	if (!ret)

@@ -80,10 +80,12 @@ static const struct transport_rule token[] = {
 static const struct transport_rule only_signature[] = { SIGNATURE };
 static const struct transport_rule abort_rules[] = {
 	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
+	{ S_TAG_OBSTACLE, TRANSPORT_WIRE_BYTES, 0, 1024, false, true, "obstacle" },
 };
 static const struct transport_rule aborted[] = {
 	SIGNATURE,
 	{ S_TAG_ERROR, TRANSPORT_WIRE_BYTES, 0, 1024, false, false, "error" },
+	{ S_TAG_OBSTACLE, TRANSPORT_WIRE_BYTES, 0, 1024, false, true, "obstacle" },
 };
 static const struct transport_rule done[] = {
 	SIGNATURE,

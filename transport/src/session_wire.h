@@ -57,7 +57,8 @@ enum session_tag {
 	S_TAG_HELD = 21,
 	S_TAG_CHALLENGE = 22,
 	S_TAG_TOKEN = 23,
-	S_TAG_ERROR = 20, /* an error object of docs/control.md */
+	S_TAG_ERROR = 20,    /* an error object of docs/control.md */
+	S_TAG_OBSTACLE = 24, /* likewise, as often as it takes */
 };
 
 #define SESSION_SMALL_BODY 16384u /* bytes of any message but BASE and BLOB */

@@ -131,6 +131,9 @@ def test_an_s390_vm_finds_no_poorer_host(directory):
         code, told = pair.send()
         check(code == 6 and told["object"] == "s390 facility 76" and pair.running() == "a",
               "it stays where it is, and the first reason is told", told)
+        check({each["object"] for each in told["obstacles"]} ==
+              {"s390 facility 76", "s390 facility 139", "s390 facility 146", "s390 CMMA"},
+              "beside all others", json.dumps(told)[:900])
         sealed = os.path.join(directory, "s390.snap")
         ask("snapshot", "--control", pair.control("a"), "--key", pair.keys["a"] + ".key", "-o", sealed,
             "--any-destination")

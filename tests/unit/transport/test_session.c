@@ -70,6 +70,50 @@ static void test_a_realm_is_attested_before_it_goes(void)
 	      "nobody asks where no realm moves");
 }
 
+/* @n obstacles, all of them @length long, in the way of stage(). Return: how many the source hears of */
+static unsigned int tell(unsigned int n, size_t length, struct transport_issues *heard)
+{
+	static struct transport_issues found;
+	struct world world = new_world();
+
+	found = (struct transport_issues){ .n_issues = n };
+	for (unsigned int i = 0; i < n; i++) {
+		struct transport_error *issue = &found.issue[i];
+
+		issue->code = -EOPNOTSUPP;
+		snprintf(issue->reason, sizeof(issue->reason), "incompatible");
+		snprintf(issue->object, sizeof(issue->object), "thing %u", i);
+		memset(issue->expected, 'x', length);
+		memset(issue->actual, 'y', length);
+	}
+	*heard = (struct transport_issues){ .n_issues = 0 };
+	world.destination.obstacles = &found;
+	world.source.obstacles = heard;
+	world.destination.fault_step = TRANSPORT_STEP_RECV_OPEN;
+	world.destination.fault_code = -EOPNOTSUPP;
+	play(&world);
+	CHECK(world.source.may_run && !world.destination.may_run &&
+		      !strcmp(world.source.error.object, "fault"),
+	      "the VM stays, for the reason itself");
+	return heard->n_issues;
+}
+
+static void test_all_obstacles_are_told(void)
+{
+	struct transport_issues heard;
+	unsigned int n;
+
+	CHECK(tell(3, 10, &heard) == 3 && !strcmp(heard.issue[2].object, "thing 2") &&
+		      !strcmp(heard.issue[0].expected, "xxxxxxxxxx") &&
+		      heard.issue[1].code == -EOPNOTSUPP,
+	      "beside the first, all of them");
+	CHECK(tell(0, 0, &heard) == 0, "or none");
+	CHECK(tell(TRANSPORT_CONTROL_MAX_ISSUES, 20, &heard) == TRANSPORT_CONTROL_MAX_ISSUES,
+	      "as many as CHECK can find");
+	n = tell(TRANSPORT_CONTROL_MAX_ISSUES, 159, &heard);
+	CHECK(n > 20 && n < TRANSPORT_CONTROL_MAX_ISSUES, "or as many as fit beside a signature");
+}
+
 static void test_no_fault_makes_two_or_none(void)
 {
 	for (int step = 0; step < TRANSPORT_NR_STEPS; step++) {
@@ -226,9 +270,9 @@ static void test_resolve_brings_a_signed_answer(void)
 
 int main(void)
 {
-	return RUN_TESTS(test_a_vm_is_handed_over, test_no_fault_makes_two_or_none,
-			 test_a_live_peer_ends_the_doubt_at_once, test_a_base_is_tried_out_once,
-			 test_a_lost_answer_is_doubt, test_lies_are_found,
-			 test_resolve_brings_a_signed_answer,
+	return RUN_TESTS(test_a_vm_is_handed_over, test_all_obstacles_are_told,
+			 test_no_fault_makes_two_or_none, test_a_live_peer_ends_the_doubt_at_once,
+			 test_a_base_is_tried_out_once, test_a_lost_answer_is_doubt,
+			 test_lies_are_found, test_resolve_brings_a_signed_answer,
 			 test_a_realm_is_attested_before_it_goes);
 }

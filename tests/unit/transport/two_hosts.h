@@ -35,8 +35,9 @@ struct host {
 	bool no_token;     /* destination: has none to give */
 	bool no_answer;    /* destination: an older one, which does not know the question */
 	bool refuses_none; /* source: goes on with a token alone */
-	int tokens;        /* appraised */
-	char told[32];     /* why there was none */
+	struct transport_issues *obstacles; /* found here, or told to us */
+	int tokens;                         /* appraised */
+	char told[32];                      /* why there was none */
 	int pauses;
 	int bases; /* sent or tried */
 	struct transport_stream *stream;
@@ -324,7 +325,13 @@ static int destination_resolve(void *ctx, const struct transport_id *session,
 	return 0;
 }
 
+static const struct transport_issues *destination_obstacles(void *ctx)
+{
+	return ((struct host *)ctx)->obstacles;
+}
+
 static const struct transport_destination_ops destination_ops = {
+	.obstacles = destination_obstacles,
 	.record = destination_record,
 	.base = destination_base,
 	.stage = destination_stage,
@@ -371,6 +378,7 @@ static void run_source(struct world *world)
 	struct transport_source_ops ops = source_ops;
 	struct transport_session_times times;
 
+	host->progress.obstacles = host->obstacles;
 	if (host->no_base)
 		ops.base = NULL;
 	if (world->resolves)

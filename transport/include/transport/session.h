@@ -109,6 +109,8 @@ struct transport_progress {
 	_Atomic int state; /* enum transport_session_state */
 	bool peers_error;  /* the error that came back is the peer's own */
 	bool held;         /* source, COMMITTED: the VM stays paused at the destination */
+	/* Source: the caller's, empty; gets all that stands in the way at the destination. NULL: not wanted */
+	struct transport_issues *obstacles;
 };
 
 /** transport_session_move() - take a transition. Return: 0; -EPERM if it is forbidden now */
@@ -321,6 +323,8 @@ struct transport_destination_ops {
 	int (*stage)(void *ctx, const struct transport_buffer *blob,
 		     const uint8_t nonce[TRANSPORT_NONCE_SIZE],
 		     uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+	/* All that base() or stage() has found in the way, to tell the source beside the error. May be NULL; so may what it returns. */
+	const struct transport_issues *(*obstacles)(void *ctx);
 	/* Append a token of what is staged; its failure is told to the source, which decides. May be NULL. */
 	int (*token)(void *ctx, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
 		     struct transport_buffer *token, struct transport_error *err);
