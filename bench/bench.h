@@ -45,6 +45,9 @@ double bench_memcpy(size_t bytes);
 double bench_sha256(size_t bytes);
 double bench_ed25519_sign(void);
 double bench_ed25519_verify(void);
+
+/** bench_ed25519_verify_times() - @n verifications, and nothing timed. Return: 0; 1 if one failed */
+int bench_ed25519_verify_times(unsigned int n);
 double bench_unix_round_trip(void);
 double bench_tcp_round_trip(void);
 

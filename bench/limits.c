@@ -105,6 +105,17 @@ static double time_signing(bench_fn *step)
 	return ns;
 }
 
+int bench_ed25519_verify_times(unsigned int n)
+{
+	struct signing s = { .key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") };
+	int ret = s.key ? sign(&s) : -1;
+
+	for (unsigned int i = 0; i < n && ret == 0; i++)
+		ret = verify(&s);
+	EVP_PKEY_free(s.key);
+	return ret ? 1 : 0;
+}
+
 double bench_ed25519_sign(void)
 {
 	return time_signing(sign);

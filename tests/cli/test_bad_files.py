@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of bad snapshot: its own reason, its own exit code, and nothing restored."""
 import hashlib
+import json
 import os
 import struct
 import time
@@ -58,7 +59,8 @@ def test_not_ours(at, _vm):
         told = run("verify", path, *at.trust, "--json")
         check(told.returncode in (13, 14), "what is no snapshot is refused", told.stdout)
     at.refused(13, "not-ours", b"\x7fELF" + bytes(200))
-    fails(1, "io", "verify", at.directory, *at.trust)
+    told = fails(1, "io", "verify", at.directory, *at.trust)
+    check(told["object"] == at.directory, "the file is named", json.dumps(told))
 
 
 @bench

@@ -84,6 +84,30 @@ def test_many_files(directory):
     check(done.stdout == "" and done.stderr.count("no trusted key signed it") == 3, "none holds", done.stderr)
 
 
+def test_more_files_than_a_round(directory):
+    """All processors verify; what is said comes in the order of the command line, once for each."""
+    prefix, other = key(directory, "k"), key(directory, "other")
+    good, bad = (os.path.join(directory, name) for name in ("good", "bad"))
+    with host(directory) as vm:
+        take(vm, good, "--key", prefix + ".key")
+        take(vm, bad, "--key", other + ".key")
+    files = [bad if n % 97 == 50 else good for n in range(700)]
+    trust = ("--trust", prefix + ".pub")
+    for wrap in ((), ("taskset", "-c", str(min(os.sched_getaffinity(0))))):
+        done = subprocess.run([*wrap, cli.PROGRAM, "verify", "--json", *trust, *files],
+                              capture_output=True, text=True, check=False)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        check(done.returncode == 15 and [line["file"] for line in lines] == files,
+              "one line for each, in order", f"{len(lines)} lines, exit {done.returncode}")
+        check(all((line["reason"] == "ok") == (line["file"] == good) for line in lines),
+              "and the right one", done.stdout[:300])
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([cli.PROGRAM, "verify", *trust, *[good] * 2], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    check(done.returncode == 1 and "No space left" in done.stderr, "a full disk is told",
+          done.stderr[:300])
+
+
 def token(directory):
     """A SoftHSM token with a P-256 key. Returns its public key, the environment and the URI; None without SoftHSM."""
     module = next((path for path in MODULES if os.path.exists(path)), None)

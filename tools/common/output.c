@@ -184,7 +184,7 @@ static void print_text(FILE *out, const char *path, const json_t *json)
 	}
 }
 
-static int finish(const struct tool *tool)
+int tool_flush(const struct tool *tool)
 {
 	struct failure failure;
 
@@ -206,7 +206,7 @@ int tool_result(const struct tool *tool, json_t *object)
 		print_line(tool->out, owned);
 	else
 		print_text(tool->out, "", owned);
-	return finish(tool);
+	return tool_flush(tool);
 }
 
 int tool_event(const struct tool *tool, json_t *object)
@@ -216,7 +216,7 @@ int tool_event(const struct tool *tool, json_t *object)
 	if (!owned)
 		return tool_no_memory(tool);
 	print_line(tool->out, owned);
-	return finish(tool);
+	return tool_flush(tool);
 }
 
 void tool_stdout_is_data(struct tool *tool)

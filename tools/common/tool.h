@@ -67,6 +67,9 @@ int tool_usage(const struct tool *tool, const char *option, const char *expected
 /** tool_no_memory() - report it. Return: exit code */
 int tool_no_memory(const struct tool *tool);
 
+/** tool_flush() - have lines that were printed arrive. Return: 0; 1 when they did not, which is reported */
+int tool_flush(const struct tool *tool);
+
 /** tool_say() - a message for people, on stderr; silent with --quiet */
 void tool_say(const struct tool *tool, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -3,8 +3,10 @@
 #include "realm_bulk.h"
 #include "state_json.h"
 #include "verbs.h"
+#include "verify_many.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct verify_args {
 	const char *key, *base;
@@ -32,22 +34,6 @@ static json_t *verdict(const struct sealed *sealed, bool has_key)
 	return json;
 }
 
-/* Which of many files it was stands in front. */
-static int fail_file(const struct tool *tool, const char *path, const struct failure *failure)
-{
-	json_t *json;
-
-	if (!tool->json) {
-		tool_say(tool, "%s:", path);
-		return tool_fail(tool, failure);
-	}
-	json = failure_json(failure);
-	json_object_set_new(json, "file", json_string(path));
-	if (tool_event(tool, json))
-		return EXIT_CODE_FAILURE;
-	return (int)failure_exit(failure->reason);
-}
-
 /* What stays the same from file to file. */
 struct verifier {
 	const struct verify_args *args;
@@ -61,7 +47,8 @@ static void release_verifier(struct verifier *verifier)
 	policy_free(verifier->policy);
 }
 
-static int verify_one(const struct verifier *verifier, const char *path, struct sealed *sealed,
+static int verify_one(const struct verifier *verifier, const char *path,
+		      struct sdeistate_workspace *workspace, struct sealed *sealed,
 		      struct failure *failure)
 {
 	const struct verify_args *args = verifier->args;
@@ -70,6 +57,7 @@ static int verify_one(const struct verifier *verifier, const char *path, struct 
 		.key = args->key,
 		.base = args->base,
 		.keys = &verifier->keys,
+		.workspace = workspace,
 		.threshold = (unsigned int)args->threshold.value,
 		.flags = args->key ? 0 : SDEISTATE_OPEN_ANY_AUDIENCE,
 	};
@@ -84,34 +72,14 @@ static int verify_one(const struct verifier *verifier, const char *path, struct 
 	return policy_enforce(verifier->policy, &facts, failure);
 }
 
-/* One line for each; the first failure's exit code. */
-static int verify_many(struct tool *tool, const struct verifier *verifier)
+static void verify_item(const void *arg, struct many_item *item,
+			struct sdeistate_workspace *workspace)
 {
-	const struct verify_args *args = verifier->args;
-	int code = 0;
+	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 
-	for (size_t i = 0; i < args->files.n; i++) {
-		const char *path = args->files.item[i];
-		OWNED_SEALED struct sealed sealed = { .fd = -1 };
-		struct failure failure;
-		char id[37];
-		int ret;
-
-		if (verify_one(verifier, path, &sealed, &failure)) {
-			ret = fail_file(tool, path, &failure);
-			code = code ? code : ret;
-			continue;
-		}
-		uuid_text(sealed.opened->manifest.id, id);
-		ret = tool->json ? tool_event(tool, json_pack("{s:s, s:i, s:s, s:s, s:s}", "reason",
-							      "ok", "exit", 0, "file", path,
-							      "verdict", "verified", "id", id))
-		      : tool->quiet ? 0
-				    : fprintf(tool->out, "%s: verified\n", path) < 0;
-		if (ret)
-			return ret;
-	}
-	return code;
+	item->ret = verify_one(arg, item->path, workspace, &sealed, &item->failure);
+	if (item->ret == 0)
+		memcpy(item->id, sealed.opened->manifest.id, sizeof(item->id));
 }
 
 static int run_verify(struct tool *tool, void *opaque)
@@ -127,9 +95,11 @@ static int run_verify(struct tool *tool, void *opaque)
 	if (policy_options_load(&args->policy, &verifier.policy, &failure) ||
 	    sealed_keys_load(&options, &verifier.keys, &failure))
 		return tool_fail(tool, &failure);
+	/* What a key's token stands for may not be used by two threads. */
 	if (args->files.n > 1)
-		return verify_many(tool, &verifier);
-	if (verify_one(&verifier, args->files.item[0], &sealed, &failure))
+		return verify_many(tool, &args->files, args->key ? 1 : VERIFY_MAX_THREADS,
+				   verify_item, &verifier);
+	if (verify_one(&verifier, args->files.item[0], NULL, &sealed, &failure))
 		return tool_fail(tool, &failure);
 	return tool_result(tool, verdict(&sealed, args->key != NULL));
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sdeistate/trust.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void release_key(struct sdeistate_key **key)
 {
@@ -56,8 +57,12 @@ int trust_load_all(const struct option_list *paths, struct sdeistate_trust **tru
 
 static int open_fd(const char *path, int *fd, struct failure *failure)
 {
+	struct stat st;
+
 	*fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	return *fd < 0 ? failure_io(failure, path, errno) : 0;
+	if (*fd < 0)
+		return failure_io(failure, path, errno);
+	return fstat(*fd, &st) == 0 && S_ISDIR(st.st_mode) ? failure_io(failure, path, EISDIR) : 0;
 }
 
 /* Those of --trust; where nothing is named, the folders trust.d. */
@@ -139,6 +144,7 @@ static int decode_delta(const struct sealed_options *options, struct sealed *sea
 						.own = options->own,
 						.key = options->key,
 						.keys = options->keys,
+						.workspace = options->workspace,
 						.threshold = options->threshold,
 						.flags = options->flags | SDEISTATE_OPEN_ANY_TIME |
 							 SDEISTATE_OPEN_ANY_AUDIENCE };
@@ -159,7 +165,8 @@ int sealed_open(const struct sealed_options *options, struct sealed *sealed,
 		struct failure *failure)
 {
 	struct sdeistate_open_options open_options = { .flags = options->flags,
-						       .threshold = options->threshold };
+						       .threshold = options->threshold,
+						       .workspace = options->workspace };
 	const struct sealed_keys *keys = options->keys ? options->keys : &sealed->keys;
 	const struct sdeistate_pub *self;
 	const struct sdeistate_key *secret;

@@ -26,9 +26,10 @@ struct sealed_options {
 	const struct sdeistate_key *own; /* its public half is trusted too; NULL: none; borrowed */
 	const char *base;                /* what a delta applies to; NULL: none was named */
 	const struct sealed_keys *keys;  /* loaded before, for many files; NULL: load them */
-	unsigned int threshold;          /* trusted keys that must have signed; 0: 1 */
-	unsigned int flags;              /* enum sdeistate_open_flags */
-	bool manifest_only;              /* do not decode */
+	struct sdeistate_workspace *workspace; /* kept from file to file; NULL: none */
+	unsigned int threshold;                /* trusted keys that must have signed; 0: 1 */
+	unsigned int flags;                    /* enum sdeistate_open_flags */
+	bool manifest_only;                    /* do not decode */
 };
 
 /* All zero is empty. */

@@ -165,6 +165,21 @@ enum sdeistate_open_flags {
 	SDEISTATE_OPEN_MANIFEST = 16, /* stop after the manifest; the payload is not looked at */
 };
 
+/**
+ * struct sdeistate_workspace - what opening one file after another can use again
+ *
+ * A decompressor asks the processor what it can do each time one is made, which a hypervisor may make
+ * dear. Holds nothing of a file that was encrypted. For one thread at a time.
+ */
+struct sdeistate_workspace;
+
+/** sdeistate_workspace_new() - Return: an empty one, owned by the caller; NULL: no memory */
+SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_new(void);
+
+/** sdeistate_workspace_free() - takes NULL; returns NULL */
+SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_free(
+	struct sdeistate_workspace *workspace);
+
 /* How to open. Everything is borrowed for as long as the opened file lives. */
 struct sdeistate_open_options {
 	const struct sdeistate_trust *trust;
@@ -176,6 +191,7 @@ struct sdeistate_open_options {
 	const struct sdeistate_key *const *secret; /* keys to decrypt with, tried in order */
 	unsigned int n_secrets;
 	uint64_t max_plain; /* of all frames together; 0: only the limits of limits.h */
+	struct sdeistate_workspace *workspace; /* NULL: one for each frame */
 };
 
 /* An opened file. Owned by the caller; everything in it is borrowed from it. */

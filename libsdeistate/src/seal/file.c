@@ -94,6 +94,9 @@ static int read_path(const char *path, int flags, bool secret, size_t max,
 
 	/* Without O_NONBLOCK a FIFO in a key's place would hang us. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+	if (fd < 0 && errno == ELOOP && flags & O_NOFOLLOW)
+		return error_set(err, SDEISTATE_IO, -ELOOP, path, "type",
+				 "the key's file itself|a symbolic link");
 	if (fd < 0)
 		return io_error(err, path, "", errno);
 	if (fstat(fd, &st))

@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "record.h"
 #include "util.h"
+#include "workspace.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -26,7 +27,8 @@ struct reader {
 	size_t chunk_size;
 	uint8_t *piece; /* expanded, where there is no @into */
 	ZSTD_DCtx *zstd;
-	EVP_MD_CTX *digest;
+	bool borrowed;      /* @zstd is the caller's */
+	EVP_MD_CTX *digest; /* of what was expanded, where there is no @into */
 	bool begun, ended;
 };
 
@@ -199,6 +201,30 @@ static int take_table(struct reader *reader, struct sdeistate_error *err)
 	return ret;
 }
 
+/* What was encrypted leaves nothing behind in the caller's. */
+static ZSTD_DCtx *take_zstd(struct reader *reader)
+{
+	const struct frame_from *from = reader->from;
+
+	reader->borrowed = from->workspace && !from->encrypted;
+	if (!reader->borrowed)
+		return ZSTD_createDCtx();
+	ZSTD_DCtx_reset(from->workspace->zstd, ZSTD_reset_session_and_parameters);
+	return from->workspace->zstd;
+}
+
+static int prepare_digest(struct reader *reader)
+{
+	if (reader->into)
+		return 0;
+	reader->piece = malloc(PIECE);
+	reader->digest = EVP_MD_CTX_new();
+	return reader->piece && reader->digest &&
+			       EVP_DigestInit_ex(reader->digest, EVP_sha256(), NULL)
+		       ? 0
+		       : -ENOMEM;
+}
+
 static int prepare(struct reader *reader, struct sdeistate_error *err)
 {
 	const struct frame_from *from = reader->from;
@@ -206,11 +232,8 @@ static int prepare(struct reader *reader, struct sdeistate_error *err)
 
 	reader->chunk_size = from->frame->chunks == 1 ? (size_t)from->frame->stored_size : max;
 	reader->chunk = malloc(reader->chunk_size);
-	reader->piece = reader->into ? NULL : malloc(PIECE);
-	reader->zstd = ZSTD_createDCtx();
-	reader->digest = EVP_MD_CTX_new();
-	if (!reader->chunk || (!reader->into && !reader->piece) || !reader->zstd ||
-	    !reader->digest || !EVP_DigestInit_ex(reader->digest, EVP_sha256(), NULL) ||
+	reader->zstd = take_zstd(reader);
+	if (!reader->chunk || !reader->zstd || prepare_digest(reader) ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(reader->zstd, ZSTD_d_windowLogMax,
 						(int)from->frame->window_log)))
 		return error_no_memory(err, "payload frame");
@@ -225,7 +248,8 @@ static void release(struct reader *reader)
 		OPENSSL_cleanse(reader->piece, PIECE);
 	free(reader->chunk);
 	free(reader->piece);
-	ZSTD_freeDCtx(reader->zstd);
+	if (!reader->borrowed)
+		ZSTD_freeDCtx(reader->zstd);
 	EVP_MD_CTX_free(reader->digest);
 }
 

@@ -20,6 +20,7 @@ struct frame_from {
 	bool encrypted;
 	const struct sdeistate_key *const *secret;
 	unsigned int n_secrets;
+	struct sdeistate_workspace *workspace; /* NULL: one of its own */
 	struct open_watch *watch;
 };
 

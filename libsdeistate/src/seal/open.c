@@ -190,6 +190,7 @@ static struct frame_from from_rest(struct sdeistate_opened *opened)
 				    .encrypted = opened->manifest.encrypted,
 				    .secret = rest->options.secret,
 				    .n_secrets = rest->options.n_secrets,
+				    .workspace = rest->options.workspace,
 				    .watch = &rest->watch };
 }
 

@@ -8,11 +8,15 @@
 #include <sdeistate/record.h>
 #include <stdbool.h>
 
+#define SOURCE_AHEAD 4096u
+
 struct source {
 	const uint8_t *bytes; /* NULL: read from fd */
 	size_t len;
 	int fd;
 	uint64_t consumed;
+	uint8_t ahead[SOURCE_AHEAD]; /* read from fd, not asked for yet: from @from to @to */
+	size_t from, to;
 };
 
 /** source_some() - up to @len bytes, fewer only at the end. Return: 0; -errno io */

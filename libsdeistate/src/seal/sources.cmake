@@ -27,6 +27,7 @@ set(SDEISTATE_SEAL_SOURCES
 	src/seal/trust.c
 	src/seal/trust_limits.c
 	src/seal/trust_list.c
+	src/seal/workspace.c
 	src/seal/write_file.c)
 
 # A file names the schema its records were written with: the digest of the schema's text.
