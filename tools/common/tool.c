@@ -194,5 +194,7 @@ int tool_main(const struct program *program, int argc, char **argv)
 	tool.verb = find_verb(program, argc - 1, argv + 1, &used);
 	if (!tool.verb)
 		return run_bare(&tool, argc - 1, argv + 1);
+	if (tool.verb->pass && !(argc - 1 - used == 1 && strcmp(argv[argc - 1], "--help") == 0))
+		return tool.verb->pass(&tool, argc - 1 - used, argv + 1 + used);
 	return run_verb(&tool, argc - 1 - used, argv + 1 + used);
 }

@@ -29,6 +29,8 @@ struct verb {
 	const struct option_row *options;          /* ends with OPTION_END; NULL: none */
 	size_t args_size;                          /* of the struct the options are written to */
 	int (*run)(struct tool *tool, void *args); /* returns an exit code */
+	/* Instead of run: gets the words as they are, but for --help alone, to hand them to another program. */
+	int (*pass)(struct tool *tool, int argc, char **argv);
 };
 
 struct program {

@@ -38,6 +38,7 @@
 	X(status) \
 	X(cancel) \
 	X(resolve) \
+	X(hook) \
 	X(host) \
 	X(vm_status) \
 	X(vm_pause) \

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * args.h - what `hook dbus` was told
+ */
+#ifndef SDEI_MIGRATE_HOOK_ARGS_H
+#define SDEI_MIGRATE_HOOK_ARGS_H
+
+#include "../sealing.h"
+
+struct hook_args {
+	const char *control, *bus, *id, *role, *qmp, *state, *bus_user;
+	struct sealing_args sealing; /* source: all of it but out; destination: the key */
+	struct option_list trust;    /* destination */
+	struct policy_options policy;
+	struct option_number ids, timeout; /* parts; ms that Save or Load may take */
+	bool private_bus, no_qmp_guard, stay_paused;
+};
+
+#endif
