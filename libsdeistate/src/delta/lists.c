@@ -128,6 +128,17 @@ static const struct delta_field guard_range_fields[] = {
 	FIELD(kvmcore_guard_range, size),
 };
 
+static const struct delta_field fw_reg_fields[] = {
+	FIELD(sdeistate_fw_reg, value),
+};
+
+static const struct delta_field exit_fields[] = {
+	FIELD(kvmcore_exit_state, reason),    FIELD(kvmcore_exit_state, nr),
+	FIELD(kvmcore_exit_state, flags),     FIELD(kvmcore_exit_state, data),
+	FIELD(kvmcore_exit_state, len),       FIELD(kvmcore_exit_state, reg),
+	BINARY(kvmcore_exit_state, answered),
+};
+
 #define NUMBER(record, at) LIST_NUMBER((uint32_t)SDEISTATE_RECORD_##record, at)
 #define FIELDS(list)       .field = (list), .n_fields = ARRAY_SIZE(list)
 #define ONE(record, label, list)                                                              \
@@ -171,9 +182,11 @@ const struct delta_list delta_lists[] = {
 	  FIELDS(memory_fields) },
 	ONE(FILTER, "filter", filter_fields),
 	BY_KEY(FILTER, 1, "filter.range", filter, 4, SDEISTATE_MAX_FILTER, filter_range_fields),
+	BY_KEY(FW_REGS, 0, "fw_regs", fw_regs, 8, SDEISTATE_MAX_FW_REGS, fw_reg_fields),
 	ONE(GUARD, "guard", guard_fields),
 	BY_KEY(GUARD, 1, "guard.range", guarded, 8, SDEISTATE_MAX_GUARD, guard_range_fields),
 	BY_KEY(GUARD, 2, "guard.shared", shared, 8, SDEISTATE_MAX_GUARD, guard_range_fields),
+	BY_KEY(PENDING_EXITS, 0, "pending_exits", exits, 4, KVM_SDEI_MAX_VCPUS, exit_fields),
 };
 const unsigned int n_delta_lists = ARRAY_SIZE(delta_lists);
 
