@@ -193,6 +193,8 @@ void check_exits(struct target *target)
 	if (ret == -ENXIO)
 		obstacle(target, SDEISTATE_PORT_LACKS, "device attribute group 0x564d", "exits",
 			 "present|absent");
+	else if (ret == -ENOMEM)
+		target->no_memory = ret;
 	else if (ret < 0)
 		obstacle(target, SDEISTATE_CAPTURE_FAILED, "pending exits", "", "success|%s",
 			 strerror(-ret));
