@@ -65,6 +65,33 @@ def test_show_and_a_second_reader(directory):
         check(told[part] == value, f"a second reader says the same of {part}", f"{value} {told[part]}")
 
 
+def test_verify_takes_them_and_no_broken_one_is_made(directory):
+    prefix = key(directory, "k")
+    with source(directory, answers=ANSWERS) as vm:
+        fill(vm)
+        path = seal(directory, vm, prefix)
+    told = ask("verify", "--trust", prefix + ".pub", path)
+    check(told["reason"] == "ok", "a snapshot with all of them verifies", json.dumps(told))
+    out = os.path.join(directory, "edited")
+    rows = (
+        ("pending_exits[0x2].len=9", "pending exit of vcpu 2", "len"),
+        ("pending_exits[0x2].answered=1", None, None),
+        ("pending_exits[0x1].answered=1", "pending exit of vcpu 1", "answered"),
+        ("pending_exits[0x1].reason=9", "pending exit of vcpu 1", "reason"),
+        ("guard.granule=5000", "MMIO guard", "granule"),
+        (f"filter.range[{FORWARDED:#x}].action=3", "SMCCC filter", "action"),
+        ("fw_regs[0x6030000000140000].value=0x10000", None, None),
+    )
+    for change, thing, field in rows:
+        if thing is None:
+            expect(0, "edit", path, "-o", out, "--set", change)
+            check(len(ask("diff", path, out, code=1)["differences"]) == 1, f"{change} is one difference")
+            os.unlink(out)
+            continue
+        told = fails(14, "inconsistent", "edit", path, "-o", out, "--set", change)
+        check(told["object"].startswith(thing) and told["field"] == field, f"{change} is refused by name", json.dumps(told))
+
+
 def test_there_with_everything(directory):
     prefix = key(directory, "k")
     with source(directory, answers=ANSWERS) as vm, source(directory, "b", answers=ANSWERS) as there:
