@@ -36,6 +36,8 @@ TABLE = (
     _all_of("roundtrip", "capture to capture, bit-equal for random states", "dev", "roundtrip"),
     _all_of("golden", "sealed files of every revision still open", "dev", "golden"),
     _all_of("cli", "the commands: exit codes, pipes, kill -9", "dev", "cli"),
+    _all_of("model", "the session's model, checked with spin, and held against the code", "dev",
+            "model"),
     Configuration("house", "the rules of the house, one test per rule", "dev",
                   run=checks.run_house),
     Configuration("tidy", "clang-tidy finds nothing", "dev", run=tidy.run),

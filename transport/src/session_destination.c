@@ -346,7 +346,7 @@ static void withdraw(struct destination *dest, const struct transport_error *why
 	struct transport_error ignored;
 
 	transport_session_move(dest->progress, dest->ops->withdraw(dest->ctx, &ignored)
-						       ? TRANSPORT_EVENT_FAIL
+						       ? TRANSPORT_EVENT_STUCK
 						       : TRANSPORT_EVENT_WITHDRAW);
 	if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTED)
 		session_link_abort(&dest->link, why, obstacles_of(dest));

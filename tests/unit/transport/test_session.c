@@ -207,6 +207,20 @@ static void test_a_lost_answer_is_doubt(void)
 	      "a VMM that does not answer relinquish is doubt as well");
 }
 
+static void test_an_abort_that_is_not_on_disk_is_not_told(void)
+{
+	struct world world = new_world();
+
+	world.source.fault_step = TRANSPORT_STEP_SEND_COMMIT;
+	world.source.fault_code = -EIO;
+	world.destination.cannot_write = true;
+	play(&world);
+	CHECK(world.destination.outcome == TRANSPORT_SESSION_PENDING,
+	      "it is pending until it can be written");
+	CHECK(world.source.outcome == TRANSPORT_SESSION_IN_DOUBT && world.source.proof.len == 0,
+	      "and the source hears nothing and is in doubt");
+}
+
 static void test_lies_are_found(void)
 {
 	struct world world = new_world();
@@ -273,6 +287,7 @@ int main(void)
 	return RUN_TESTS(test_a_vm_is_handed_over, test_all_obstacles_are_told,
 			 test_no_fault_makes_two_or_none, test_a_live_peer_ends_the_doubt_at_once,
 			 test_a_base_is_tried_out_once, test_a_lost_answer_is_doubt,
-			 test_lies_are_found, test_resolve_brings_a_signed_answer,
+			 test_an_abort_that_is_not_on_disk_is_not_told, test_lies_are_found,
+			 test_resolve_brings_a_signed_answer,
 			 test_a_realm_is_attested_before_it_goes);
 }

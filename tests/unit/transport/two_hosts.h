@@ -42,6 +42,7 @@ struct host {
 	int bases; /* sent or tried */
 	struct transport_stream *stream;
 	struct transport_proof proof;
+	bool cannot_write; /* destination: that the session was aborted */
 	enum transport_outcome answer;
 	struct transport_progress progress;
 	struct transport_error error;
@@ -302,9 +303,10 @@ static int destination_commit(void *ctx, bool *refused, struct transport_error *
 
 static int destination_withdraw(void *ctx, struct transport_error *err)
 {
-	(void)err;
-	((struct host *)ctx)->aborted_durably = true;
-	return 0;
+	struct host *host = ctx;
+
+	host->aborted_durably = !host->cannot_write;
+	return host->cannot_write ? transport_error_fill(err, -EIO, "io", "ledger", "", "|") : 0;
 }
 
 static int destination_outcome(void *ctx, enum transport_session_state state,
