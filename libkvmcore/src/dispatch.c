@@ -96,6 +96,10 @@ void dispatch_call(struct call *call)
 		return;
 	if (vm->dialects && leaves_by_dialect(call, id))
 		return;
+	if (call->trap->smc && vm->kernel->refuses_smc) {
+		call_set(call, 0, SMCCC_NOT_SUPPORTED);
+		return;
+	}
 	apply_filter(call, row, true);
 }
 

@@ -12,8 +12,8 @@
 
 /*
  * Capabilities as arm64 kernels of Debian answered them under QEMU (-cpu max), those that mean
- * something here; recorded for 6.12 and 7.2. For 6.1 the column is derived from the same list by
- * when each capability was added. Numbers instead of names: the build host's header may be older.
+ * something here; recorded for 6.12 and 7.2. For 6.1 they follow from when each was added, and were
+ * compared with one. Numbers instead of names: the build host's header may be older.
  */
 #define CAP(number, value)           \
 	{                            \
@@ -29,16 +29,16 @@
 		CAP(23, 1), CAP(41, 1), CAP(66, 512), CAP(70, 1), CAP(81, 1), CAP(87, 1),       \
 		CAP(89, 1), CAP(93, 1), CAP(98, 1), CAP(102, 1), CAP(105, 1), CAP(119, 6),      \
 		CAP(126, 1), CAP(127, 1), CAP(128, 512), CAP(136, 1), CAP(144, 1), CAP(158, 1), \
-		CAP(165, 52), CAP(170, 1), CAP(171, 1), CAP(172, 1), CAP(177, 1), CAP(178, 1),  \
-		CAP(187, 1), CAP(198, 1), CAP(215, 1), CAP(216, 1)
+		CAP(170, 1), CAP(171, 1), CAP(172, 1), CAP(177, 1), CAP(178, 1), CAP(187, 1),   \
+		CAP(198, 1), CAP(215, 1), CAP(216, 1)
 
 #define CAPS_SINCE_6_12 \
-	CAP(223, 1048576), CAP(227, 1), CAP(229, 1075843072), CAP(230, 1), CAP(231, 1)
+	CAP(165, 52), CAP(223, 1048576), CAP(227, 1), CAP(229, 1075843072), CAP(230, 1), CAP(231, 1)
 
 #define CAPS_SINCE_7_2 \
 	CAP(234, 1), CAP(239, 1), CAP_ON_VM(243, -EINVAL, 1), CAP(244, 3), CAP(245, 1)
 
-static const struct kernel_cap caps_6_1[] = { CAPS_ALL };
+static const struct kernel_cap caps_6_1[] = { CAPS_ALL, CAP(165, 48) };
 static const struct kernel_cap caps_6_12[] = { CAPS_ALL, CAPS_SINCE_6_12 };
 static const struct kernel_cap caps_7_2[] = { CAPS_ALL, CAPS_SINCE_6_12, CAPS_SINCE_7_2 };
 
@@ -71,7 +71,7 @@ static const struct reserved_set pkvm_reserved = { 1, pkvm_calls, ARRAY_SIZE(pkv
 #define ARCH_RESERVED [KVMCORE_VM_ARM64] = &arch_reserved, [KVMCORE_VM_REALM] = &arch_reserved
 
 static const struct kernel_profile profile[] = {
-	{ PROFILE("6.1", caps_6_1, PSCI_1_1) },
+	{ PROFILE("6.1", caps_6_1, PSCI_1_1), .refuses_smc = true },
 	{ PROFILE("6.12", caps_6_12, PSCI_1_1), .reserved = { ARCH_RESERVED },
 	  .has_s390_uv_feat = true },
 	{ PROFILE("7.2", caps_7_2, PSCI_1_3), .reserved = { ARCH_RESERVED },

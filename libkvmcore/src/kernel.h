@@ -33,6 +33,7 @@ struct kernel_profile {
 	bool has_vendor_bmap_2;
 	bool has_protected_vms;
 	bool has_s390_uv_feat; /* since 6.6 */
+	bool refuses_smc;      /* before 6.4 a guest's SMC reaches no service */
 	const struct kernel_cap *cap;
 	unsigned int n_caps;
 	struct {

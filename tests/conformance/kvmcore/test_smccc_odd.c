@@ -334,6 +334,27 @@ static void test_ssbs_hides_the_second_workaround(void)
 	model_free(&m);
 }
 
+/* handle_smc() of 6.1: the instruction is stepped over with x0 = -1, whatever it asked. */
+static void test_no_smc_before_6_4(void)
+{
+	static const uint64_t id[] = { 0x84000000, 0x80000000, 0xc4000020, 0x8600ff01, 0 };
+	const struct kvmcore_config old = { .kernel = "6.1" };
+	const struct kvmcore_trap smc = { .smc = true };
+	struct model m = model_new(&old, 1);
+
+	for (size_t i = 0; i < ARRAY_SIZE(id); i++) {
+		struct kvmcore_regs regs = { .x = { id[i], 0x111, 0x222, 0x333 } };
+
+		CHECK(kvmcore_call(m.vm, 0, &smc, &regs, &m.reply) == 0 && m.reply.returned,
+		      "the guest goes on");
+		CHECK(regs.x[0] == NOT_SUPPORTED && regs.x[1] == 0x111 && regs.x[2] == 0x222 &&
+			      regs.x[3] == 0x333,
+		      "only x0 is written");
+	}
+	CHECK(model_call(&m, 0, 0x84000000, 0, 0, 0) == 0x10001, "HVC is answered");
+	model_free(&m);
+}
+
 /* kvm_arch_vcpu_ioctl_run(): nothing happens on a vCPU before its INIT. */
 static void test_an_access_before_init(void)
 {
@@ -350,5 +371,6 @@ static void test_an_access_before_init(void)
 int main(void)
 {
 	return RUN_TESTS(test_odd_input, test_what_a_system_event_leaves_behind,
-			 test_ssbs_hides_the_second_workaround, test_an_access_before_init);
+			 test_ssbs_hides_the_second_workaround, test_no_smc_before_6_4,
+			 test_an_access_before_init);
 }
