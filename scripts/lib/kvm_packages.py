@@ -47,7 +47,7 @@ def _apt(folder, options, command, *words):
         raise Missing(f"{command} is not on this machine") from absent
     if told.returncode != 0:
         last = (told.stderr.strip() or told.stdout.strip() or "no word").splitlines()[-1]
-        raise Missing(f"{command} {words[0]}: {last}")
+        raise Missing(f"{command}: {last}")
     return told.stdout
 
 

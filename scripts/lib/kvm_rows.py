@@ -4,11 +4,13 @@
 A row is {"name", "area", "vcpus", "steps"}; tests/kvm/README.md lists the steps."""
 import json
 import os
+import random
 import re
 
 from tree import ROOT
 
 DATA = os.path.join(ROOT, "tests", "conformance", "data", "kernel")
+PTP = "86000001"    # answers with the time
 VOLUMES = {"vol-10000-single-stride2": (10000, 2, 0),
            "vol-10000-single-adjacent-same": (10000, 1, 0),
            "vol-10000-single-adjacent-alternating": (10000, 1, 1),
@@ -114,7 +116,7 @@ def _call_steps(row):
                       "value": noted.group(2)})
     call = {"do": "call", "smc": row["insn"].startswith("smc"),
             "imm": int(row["insn"].split("#")[1], 0), **row["in"],
-            "random": row.get("out") == "random",
+            "random": row.get("out") == "random" or row["in"]["x0"].endswith(PTP),
             "user": [_user(exit_) for exit_ in row["exits"] if exit_["reason"] == "HYPERCALL"]}
     return steps + [call]
 
@@ -153,11 +155,104 @@ def _plain_rows():
                    "steps": [{"do": "cap", "nr": row["nr"]}]}
 
 
+# Every size and direction, at the ends of the data; then the PC that the VMM had better not have set yet.
+def _access_rows():
+    values = ("0x0", "0x1122334455667788", "0xffffffffffffffff")
+    for length in (1, 2, 4, 8):
+        for write in (True, False):
+            for value in values:
+                word = "store" if write else "load"
+                step = {"do": "access", "write": write, "len": length, "ipa": "0x09000040",
+                        "value": value if write else "0xa5a5a5a5a5a5a5a5", "answer": value}
+                yield {"name": f"access/{word}-{length}-{value}", "area": "MMIO exits",
+                       "vcpus": 1, "steps": [step]}
+                yield {"name": f"access/{word}-{length}-{value}-pc-set-early",
+                       "area": "MMIO exits", "vcpus": 1, "steps": [dict(step, pc=0x100)]}
+    yield {"name": "access/four-in-a-row", "area": "MMIO exits", "vcpus": 1, "steps": [
+        {"do": "access", "write": at % 2 == 0, "len": 4, "ipa": hex(0x09000000 + 0x1000 * at),
+         "value": hex(0x1000 + at), "answer": hex(0x2000 + at)} for at in range(4)]}
+
+
+# Each call that has a name, by both instructions, past each fate that a filter can give it.
+CALLS = tuple(range(0x80000000, 0x80000003)) + (
+    0x80003fff, 0x80007fff, 0x80008000, 0x8000ff00, 0x8000ff01, 0x8000ff03) + tuple(
+    range(0x84000000, 0x84000020)) + tuple(range(0xc4000000, 0xc4000020)) + tuple(
+    range(0x84000020, 0x84000040)) + tuple(range(0xc4000020, 0xc4000040)) + tuple(
+    range(0x84000050, 0x84000055)) + (0xc4000053, 0xc4000050) + (
+    0x8400ff00, 0x8400ff01, 0x8400ff03, 0xc5000020, 0xc5000021, 0x85000020, 0x8500ff01,
+    0x8600ff00, 0x8600ff01, 0x8600ff03) + tuple(range(0x86000000, 0x86000004)) + tuple(
+    range(0xc6000000, 0xc600000a)) + (0xc6000040, 0xc6000041, 0x95c1ba5e, 0x95c1ba5f) + tuple(
+    range(0xc4000150, 0xc4000154)) + tuple(range(0xc4000190, 0xc400019a))
+# These wait for an interrupt that never comes; those end the VM, and so their row.
+SLEEPS = {0x84000001, 0xc4000001, 0x84000002}
+ENDS = {0x84000008, 0x84000009, 0x84000012, 0xc4000012, 0x84000015, 0xc4000015}
+STAYS_AWAY = "the guest would not come back"
+RANDOM = {0x84000053, 0xc4000053, 0x86000001}
+ANSWER = [{"x0": "0x1234567812345678"}]
+FATES = (("none", None), ("handle", 0), ("deny", 1), ("forward", 2))
+
+
+def _call(number, smc=False, **more):
+    return {"do": "call", "smc": smc, "imm": 0, "x0": hex(number),
+            "user": [] if number in ENDS else ANSWER,
+            "random": number & 0xffffffff in RANDOM, **more}
+
+
+def _matrix_rows():
+    for fate, action in FATES:
+        for conduit in ("hvc", "smc"):
+            for number in CALLS:
+                made = {"name": f"matrix/{fate}/{conduit}/{number:#x}", "area": "call matrix",
+                        "vcpus": 1}
+                if number in SLEEPS and action in (None, 0):
+                    yield dict(made, skip=STAYS_AWAY)
+                    continue
+                steps = [] if action is None else [
+                    _range({"base": hex(number), "nr": 1, "action": action})]
+                yield dict(made, steps=steps + [_call(number, conduit == "smc")],
+                           only_with_filter=number in SLEEPS)
+
+
+def _random_steps(chance):
+    """Ranges that meet and overlap, a register or two, then calls about their edges."""
+    edges = [number for number in CALLS] + [0, 0x7fffffff, 0x8000ffff, 0xc000ffff, 0xffffffff]
+    steps, near = [], chance.sample(edges, 4)
+    for _ in range(chance.randrange(1, 13)):
+        base = (chance.choice(near) + chance.randrange(-6, 7)) & 0xffffffff
+        steps.append(_range({"base": hex(base), "nr": chance.choice((0, 1, 2, 5, 16, 0x10000)),
+                             "action": chance.choice((0, 1, 2, 1, 2, 3))}))
+    for _ in range(chance.randrange(3)):
+        number = chance.choice((0x140000, 0x160000, 0x160001, 0x160002, 0x160003))
+        value = chance.choice((0, 1, 2, 3, 0x10000, 0x10001, 0x10002, 0x10003))
+        steps.append({"do": "set", "id": hex(0x6030000000000000 | number), "value": hex(value)})
+    for _ in range(chance.randrange(2, 7)):
+        number = (chance.choice(near) + chance.randrange(-7, 8)) & 0xffffffff
+        if number not in SLEEPS | ENDS:
+            steps.append(_call(number, chance.random() < 0.4,
+                               imm=chance.choice((0, 0, 0, 1, 0xffff)),
+                               x1=hex(chance.choice((*CALLS, chance.getrandbits(64))))))
+    return steps
+
+
+def random_rows(seed, count):
+    """The same rows for the same seed."""
+    chance = random.Random(seed)
+    return [{"name": f"random/{seed}/{at}", "area": "random sequences", "vcpus": 1,
+             "steps": _random_steps(chance)} for at in range(count)]
+
+
 def host_row():
     """What the model has to be told about the CPU: the mitigation levels, and SSBS by its call."""
     levels = [{"do": "get", "id": hex(0x6030000000140000 + n)} for n in (1, 2, 3)]
     return {"name": "_host", "area": "", "vcpus": 1, "steps": levels}
 
 
+def for_kernel(rows, has_filter):
+    """Without a filter nothing stands between the guest and a call that ends it."""
+    return [dict(row, skip=STAYS_AWAY) if row.get("only_with_filter") and not has_filter else row
+            for row in rows]
+
+
 def all_rows():
-    return [*_filter_rows(), *_call_rows(), *_register_rows(), *_plain_rows()]
+    return [*_filter_rows(), *_call_rows(), *_register_rows(), *_plain_rows(),
+            *_access_rows(), *_matrix_rows()]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The step "call": a guest with a known value in each of x0..x17 executes HVC or SMC; every exit
- * is told and answered, then every register that is not what it was.
+ * The guest's steps. "call": a guest with a known value in each of x0..x17 executes HVC or SMC; every exit
+ * is told and answered, then every register that is not what it was. "access": it loads or stores where
+ * no memory is, and what the next run makes of the answer.
  */
 #include "steps.h"
 
@@ -148,4 +149,49 @@ json_t *steps_call(struct machine *m, const json_t *step)
 	}
 	return json_pack("{s:o,s:i,s:o}", "exits", exits, "ret", ret, "x",
 			 changed(m, &call, json_is_true(json_object_get(step, "random"))));
+}
+
+/* Little-endian, as the guest is. Bytes beyond the access are nobody's. */
+static uint64_t data_of(const struct kvm_run *page)
+{
+	uint64_t data = 0;
+
+	memcpy(&data, page->mmio.data, page->mmio.len <= 8 ? page->mmio.len : 8);
+	return data;
+}
+
+static json_t *tell_mmio(struct machine *m, const struct kvm_run *page)
+{
+	return json_pack("{s:i,s:o,s:i,s:i,s:o,s:I}", "reason", (int)page->exit_reason, "ipa",
+			 hex(page->mmio.phys_addr), "len", (int)page->mmio.len, "write",
+			 (int)page->mmio.is_write, "data",
+			 page->mmio.is_write ? hex(data_of(page)) : json_null(), "pc",
+			 (json_int_t)(get_reg(m, KVMCORE_REG_PC) - m->insn));
+}
+
+json_t *steps_access(struct machine *m, const json_t *step)
+{
+	const struct machine_access access = {
+		.write = json_is_true(json_object_get(step, "write")),
+		.len = (uint8_t)steps_u64(step, "len"),
+		.ipa = steps_u64(step, "ipa"),
+		.value = steps_u64(step, "value"),
+	};
+	const uint64_t read = steps_u64(step, "answer");
+	struct kvm_run *page;
+	json_t *exit;
+	int ret = machine_access(m, &access), drained;
+
+	if (ret)
+		return json_integer(ret);
+	page = (struct kvm_run *)(uintptr_t)m->port.exit(m->port.vm, 0);
+	exit = tell_mmio(m, page);
+	if (!access.write)
+		memcpy(page->mmio.data, &read, sizeof(read));
+	if (json_object_get(step, "pc"))
+		set_reg(m, KVMCORE_REG_PC, m->insn + steps_u64(step, "pc"));
+	drained = m->port.run(m->port.vm, 0, 1);
+	return json_pack("{s:o,s:i,s:I,s:o}", "exit", exit, "drained", drained, "pc",
+			 (json_int_t)(get_reg(m, KVMCORE_REG_PC) - m->insn), "x0",
+			 hex(get_reg(m, KVMCORE_REG_X(0))));
 }

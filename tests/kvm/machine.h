@@ -28,10 +28,17 @@ struct machine_call {
 	uint64_t x[CALL_REGS];
 };
 
+/* A load to x0 or a store of x0, where no memory is. */
+struct machine_access {
+	bool write;
+	uint8_t len; /* 1, 2, 4 or 8 */
+	uint64_t ipa, value;
+};
+
 struct machine {
 	struct kvm_port port;
 	void *own;
-	uint64_t insn; /* address of the call that machine_place() put down */
+	uint64_t insn; /* address of the call or access that was put down last */
 };
 
 /** machine_open() - a VM without vCPUs. Return: 0 or -errno */
@@ -48,5 +55,8 @@ int machine_place(struct machine *m, const struct machine_call *call);
 
 /** machine_go() - let vCPU 0 run. Return: 1 when the call came back, 0 on an exit, or -errno */
 int machine_go(struct machine *m);
+
+/** machine_access() - vCPU 0 executes @access and leaves by it. Return: 0 or -errno */
+int machine_access(struct machine *m, const struct machine_access *access);
 
 #endif

@@ -19,6 +19,7 @@
 #define RAM_IPA     0x40000000ULL
 #define RAM_SIZE    0x200000u
 #define CODE        0x1000u
+#define CODE_STEP   16u
 #define DOORBELL    0x0a000000ULL
 #define RUN_SECONDS 5 /* a guest that sleeps is called back */
 
@@ -206,24 +207,36 @@ static int set_reg(struct machine *m, uint64_t id, uint64_t value)
 	return m->port.ioctl(m->port.vm, 0, KVM_SET_ONE_REG, &reg);
 }
 
-int machine_place(struct machine *m, const struct machine_call *call)
+/* @first and what comes behind it, at a place that no instruction cache knows. */
+static int put_code(struct machine *m, uint32_t first)
 {
 	struct kernel_vm *k = m->own;
-	const uint32_t code[] = { call->smc ? SMC(call->imm) : HVC(call->imm), STR_WZR_X21,
-				  B_SELF };
-	int ret = 0;
+	const uint32_t code[] = { first, STR_WZR_X21, B_SELF };
+	uint8_t *at = k->ram + k->code;
 
-	if (k->n == 0 || k->code + sizeof(code) > RAM_SIZE)
+	if (k->n == 0 || k->code + CODE_STEP > RAM_SIZE)
 		return -EBADF;
-	memcpy(k->ram + k->code, code, sizeof(code));
-	__builtin___clear_cache((char *)k->ram + k->code, (char *)k->ram + k->code + sizeof(code));
+	memcpy(at, code, sizeof(code));
+	__builtin___clear_cache((char *)at, (char *)at + sizeof(code));
 	m->insn = RAM_IPA + k->code;
-	k->code += 16; /* a place of its own each, which no instruction cache knows */
+	k->code += CODE_STEP;
+	return set_reg(m, KVMCORE_REG_PC, m->insn);
+}
+
+static int set_registers(struct machine *m, const uint64_t *x)
+{
+	int ret = set_reg(m, KVMCORE_REG_X(21), DOORBELL);
+
 	for (unsigned int i = 0; i < CALL_REGS && !ret; i++)
-		ret = set_reg(m, KVMCORE_REG_X(i), call->x[i]);
-	if (!ret)
-		ret = set_reg(m, KVMCORE_REG_X(21), DOORBELL);
-	return ret ? ret : set_reg(m, KVMCORE_REG_PC, m->insn);
+		ret = set_reg(m, KVMCORE_REG_X(i), x[i]);
+	return ret;
+}
+
+int machine_place(struct machine *m, const struct machine_call *call)
+{
+	int ret = put_code(m, call->smc ? SMC(call->imm) : HVC(call->imm));
+
+	return ret ? ret : set_registers(m, call->x);
 }
 
 static void ignore(int signal)
@@ -252,5 +265,21 @@ int machine_go(struct machine *m)
 	call_back_in(0);
 	if (ret)
 		return ret;
-	return page->exit_reason == KVM_EXIT_MMIO && page->mmio.phys_addr == DOORBELL;
+	if (page->exit_reason != KVM_EXIT_MMIO || page->mmio.phys_addr != DOORBELL)
+		return 0;
+	/* The store is completed by the next run, which would move a PC that was set meanwhile. */
+	ret = m->port.run(m->port.vm, 0, 1);
+	return ret == -EINTR ? 1 : ret;
+}
+
+int machine_access(struct machine *m, const struct machine_access *access)
+{
+	/* STR{B,H,} [WX]0, [X1] and LDR{B,H,} [WX]0, [X1]: the size is in the top two bits */
+	const uint32_t size = (uint32_t)__builtin_ctz(access->len) << 30;
+	const uint64_t x[CALL_REGS] = { access->value, access->ipa };
+	int ret = put_code(m, size | (access->write ? 0x39000020u : 0x39400020u));
+
+	if (!ret)
+		ret = set_registers(m, x);
+	return ret ? ret : machine_go(m);
 }

@@ -67,6 +67,21 @@ int machine_place(struct machine *m, const struct machine_call *call)
 	return kvmcore_vcpu_regs_set(m->own, 0, &regs);
 }
 
+int machine_access(struct machine *m, const struct machine_access *access)
+{
+	const struct kvmcore_mmio mmio = { .ipa = access->ipa,
+					   .len = access->len,
+					   .write = access->write,
+					   .value = { access->value },
+					   .reg = 0 };
+	const struct machine_call start = { .x = { access->value, access->ipa } };
+	struct kvmcore_mmio_result result;
+	struct kvmcore_reply reply;
+	int ret = machine_place(m, &start);
+
+	return ret ? ret : kvmcore_vcpu_mmio(m->own, 0, &mmio, &result, &reply);
+}
+
 int machine_go(struct machine *m)
 {
 	struct kvmcore_vcpu_regs regs;

@@ -255,15 +255,21 @@ static json_t *do_call(struct scene *s, const json_t *step)
 	return steps_call(&s->m, step);
 }
 
+static json_t *do_access(struct scene *s, const json_t *step)
+{
+	return steps_access(&s->m, step);
+}
+
 /* --- Rows ------------------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *word;
 	json_t *(*play)(struct scene *s, const json_t *step);
 } steps[] = {
-	{ "attr", do_attr }, { "many", do_many },     { "init", do_init },       { "run", do_run },
-	{ "get", do_get },   { "set", do_set },       { "call", do_call },       { "cap", do_cap },
-	{ "mp", do_mp },     { "events", do_events }, { "reglist", do_reglist },
+	{ "attr", do_attr },     { "many", do_many },       { "init", do_init },
+	{ "run", do_run },       { "get", do_get },         { "set", do_set },
+	{ "call", do_call },     { "cap", do_cap },         { "mp", do_mp },
+	{ "events", do_events }, { "reglist", do_reglist }, { "access", do_access },
 };
 
 static json_t *play(struct scene *s, const json_t *step)

@@ -21,4 +21,7 @@ json_t *steps_row(const struct machine_host *host, const json_t *row);
 /** steps_call() - the step "call". Return: a new value */
 json_t *steps_call(struct machine *m, const json_t *step);
 
+/** steps_access() - the step "access". Return: a new value */
+json_t *steps_access(struct machine *m, const json_t *step);
+
 #endif
