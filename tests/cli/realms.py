@@ -14,12 +14,12 @@ CONFIG, CREATE, INIT, POPULATE, ACTIVATE = range(5)
 RPV, HASH = 0, 1
 
 
-def description(directory, name="realm.json", dialect="v1", vcpus=2, **more):
+def description(directory, name="realm.json", dialect="v1", vcpus=2, size=SIZE, **more):
     """A realm VM that nothing was done to. Returns the path of its description."""
     if dialect != "v1":
         more["dialects"] = ["rme-v8"]
     return model(directory, name, type="realm", kernel="7.2", vcpus=[{} for _ in range(vcpus)],
-                 memory=[{"base": hex(RAM), "size": hex(SIZE)}], **more)
+                 memory=[{"base": hex(RAM), "size": hex(size)}], **more)
 
 
 class Realm:
@@ -70,6 +70,14 @@ class Realm:
         check([done[i] for i in (0, 1, 2, 3, 4, 6, 7)] == ["0"] * 7 and done[5] is True,
               "a realm is built", json.dumps(done))
         check(self.populate(RAM + 4096 * (pages - 1), 8192) == "ENXIO", "what is there is refused")
+        return self
+
+    def build_of(self, data, piece=61440):
+        """In state NEW, with @data as its pages."""
+        for at in range(0, len(data), piece):
+            self.write(RAM + at, data[at:at + piece])
+        done = [self.command(CREATE), self.populate(RAM, len(data))]
+        check(done == ["0"] * 2, "a realm is built", json.dumps(done))
         return self
 
     def activate(self):

@@ -19,10 +19,13 @@
 #define MAX_CONNECTIONS 64u
 #define GRACE_MS        1000 /* how long a newcomer that says nothing is safe where all places are taken */
 
+#define MAX_STATE       (16ULL << 30) /* bytes of a sealed state, unless --max-state says otherwise */
+
 struct recv_args {
 	const char *control, *vms, *state;
 	struct ledger_word word;
 	const char *realm_contents;
+	struct option_number max_state;
 	bool once, stay_paused;
 	struct mover_options mover;
 };
@@ -382,6 +385,8 @@ static int run_recv(struct tool *tool, void *opaque)
 		.receiver = { .control = args->control,
 			      .vms = args->vms,
 			      .realm_contents = args->realm_contents,
+			      .max_state =
+				      args->max_state.given ? args->max_state.value : MAX_STATE,
 			      .stay_paused = args->stay_paused,
 			      .word = args->word.rule ? &args->word : NULL,
 			      .lock = PTHREAD_MUTEX_INITIALIZER },
@@ -440,6 +445,14 @@ static const struct option_row rows[] = {
 	  .offset = AT(stay_paused),
 	  .type = OPTION_FLAG },
 	REALM_FOLDER_ROW(struct recv_args),
+	{ .name = "--max-state",
+	  .argument = "SIZE",
+	  .help = "the largest sealed state to take, a realm's pages among it (default 16G); above "
+		  "24M it goes through a file in $TMPDIR",
+	  .offset = AT(max_state),
+	  .type = OPTION_SIZE,
+	  .min = TRANSPORT_SESSION_MAX_BLOB,
+	  .max = 1ULL << 37 },
 	{ .name = "--override",
 	  .argument = "RULE",
 	  .help = "take a VM although this rule forbids it; recorded, needs --reason",

@@ -195,6 +195,18 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 	}
 	if (realm_bulk_seal(&request, &file, &error))
 		return vmm_error(err, &error);
+	if (file.len > peer->limit)
+		return transport_error_fill(
+			err, -E2BIG, "over-limit", "sealed state", "size",
+			"at most %llu bytes for that host%s|%zu bytes",
+			(unsigned long long)peer->limit,
+			bulk && bulk->n ? "; --realm-contents ref=PREFIX leaves pages out" : "",
+			file.len);
+	if (file.mapped) {
+		transport_buffer_adopt(blob, (void *)(uintptr_t)file.data, file.len);
+		file = (struct sealed_bytes){ .len = 0 };
+		return 0;
+	}
 	ret = transport_buffer_append(blob, file.data, file.len);
 	return ret ? transport_error_fill(err, ret, "over-limit", "sealed state", "size",
 					  "at most %zu bytes|%zu bytes", blob->max, file.len)

@@ -425,13 +425,14 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 {
 	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
 	struct visitor visitor = { .receiver = receiver, .stream = stream, .result = result };
+	struct transport_destination_ops ops = destination_ops;
 
+	ops.max_state = receiver->max_state;
 	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
 	if (!result->ret)
 		result->ret = transport_session_receive(stream, &receiver->mover.signer,
-							&receiver->mover.deadlines,
-							&destination_ops, &visitor, &progress,
-							&result->visit, &result->error);
+							&receiver->mover.deadlines, &ops, &visitor,
+							&progress, &result->visit, &result->error);
 	delist(&visitor);
 	result->state = transport_session_state(&progress);
 	result->peers_error = progress.peers_error;

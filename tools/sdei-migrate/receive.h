@@ -18,6 +18,7 @@ struct receiver {
 	const char *control;        /* the one VM's socket; or */
 	const char *vms;            /* the folder of UUID.sock */
 	const char *realm_contents; /* folder of referred pages; may be NULL */
+	uint64_t max_state;         /* bytes of a sealed state */
 	bool stay_paused;
 	const struct ledger_word *word; /* a rule that does not count, or NULL */
 	pthread_mutex_t lock;           /* of the list */

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <transport/wire.h>
 
 #define SMALLEST 256u
@@ -32,7 +33,7 @@ int transport_buffer_append(struct transport_buffer *buffer, const void *data, s
 {
 	int ret;
 
-	if (len > buffer->max || buffer->len > buffer->max - len)
+	if (buffer->mapped || len > buffer->max || buffer->len > buffer->max - len)
 		return -E2BIG;
 	if (buffer->len + len > buffer->size) {
 		ret = grow(buffer, buffer->len + len);
@@ -45,9 +46,21 @@ int transport_buffer_append(struct transport_buffer *buffer, const void *data, s
 	return 0;
 }
 
+void transport_buffer_adopt(struct transport_buffer *buffer, void *map, size_t len)
+{
+	buffer->data = map;
+	buffer->len = len;
+	buffer->size = len;
+	buffer->mapped = true;
+}
+
 void transport_buffer_free(struct transport_buffer *buffer)
 {
-	OPENSSL_clear_free(buffer->data, buffer->size);
+	if (buffer->mapped)
+		munmap(buffer->data, buffer->size);
+	else
+		OPENSSL_clear_free(buffer->data, buffer->size);
+	buffer->mapped = false;
 	buffer->data = NULL;
 	buffer->len = 0;
 	buffer->size = 0;

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "session_link.h"
+#include "session_spool.h"
 
 #define OTHERS_WAIT_MS 10000 /* for a thread that answers a RESOLVE to settle this session */
 
@@ -163,38 +164,83 @@ static int try_out(struct destination *dest, const struct session_in *in,
 	return ret;
 }
 
-/* BLOB, or first the BASE that a source may send if it was told that it can be tried out here. */
-static int wait_blob(struct destination *dest, struct session_in *in, struct transport_error *err)
-{
-	int ret;
+/* Many pages are read, held against their digests and sealed before the first piece comes: docs/protocol.md, 6. */
+#define LARGE_WAITS 4
 
-	if (!(dest->link.features & dest->link.peers_features & TRANSPORT_FEATURE_BASE))
-		return expect(dest, MESSAGE_BLOB, dest->link.wait.commit_ms, in, err);
-	ret = session_link_expect_either(&dest->link, MESSAGE_BASE, MESSAGE_BLOB,
-					 dest->link.wait.commit_ms, in, err);
-	if (ret || in->type == MESSAGE_BLOB)
+/* BLOB; before it BULK, where a realm comes and so much is taken; before both BASE, where it may come. */
+static int expect_state(struct destination *dest, bool base, struct session_in *in,
+			struct transport_error *err)
+{
+	enum session_message type[3] = { MESSAGE_BLOB };
+	const bool large = dest->link.limit > TRANSPORT_SESSION_MAX_BLOB &&
+			   strcmp(dest->link.offer.vm.type, "realm") == 0;
+	const int wait = dest->link.wait.commit_ms;
+	size_t n = 1;
+
+	if (large)
+		type[n++] = MESSAGE_BULK;
+	if (base)
+		type[n++] = MESSAGE_BASE;
+	return session_link_expect_any(&dest->link, type, n,
+				       large && wait < INT32_MAX / LARGE_WAITS ? wait * LARGE_WAITS
+									       : wait,
+				       in, err);
+}
+
+static int take_piece(struct destination *dest, const struct session_in *in,
+		      struct session_spool *spool, struct transport_error *err)
+{
+	const struct transport_buffer piece = blob_of(in);
+
+	return session_spool_add(spool, dest->link.limit, piece.data, piece.len, err);
+}
+
+/* The whole sealed state: BLOB's, or behind that of each BULK. @whole is borrowed from @in or a mapping. */
+static int wait_state(struct destination *dest, struct session_in *in, struct session_spool *spool,
+		      struct transport_buffer *whole, struct transport_error *err)
+{
+	const bool base = dest->link.features & dest->link.peers_features & TRANSPORT_FEATURE_BASE;
+	int ret = expect_state(dest, base, in, err);
+
+	if (!ret && in->type == MESSAGE_BASE) {
+		ret = try_out(dest, in, err);
+		session_in_release(in);
+		ret = ret ? ret : expect_state(dest, false, in, err);
+	}
+	while (!ret && in->type == MESSAGE_BULK) {
+		ret = take_piece(dest, in, spool, err);
+		session_in_release(in);
+		ret = ret ? ret : expect_state(dest, false, in, err);
+	}
+	if (ret)
 		return ret;
-	ret = try_out(dest, in, err);
-	session_in_release(in);
-	return ret ? ret : expect(dest, MESSAGE_BLOB, dest->link.wait.commit_ms, in, err);
+	if (spool->size == 0) {
+		*whole = blob_of(in);
+		return 0;
+	}
+	ret = take_piece(dest, in, spool, err);
+	return ret ? ret : session_spool_map(spool, whole, err);
 }
 
 static int stage(struct destination *dest, uint8_t digest[TRANSPORT_DIGEST_SIZE],
 		 struct transport_error *err)
 {
+	struct session_spool spool = SESSION_SPOOL_EMPTY;
 	struct session_in in = { .body.len = 0 };
-	struct transport_buffer blob;
+	struct transport_buffer blob = { .max = 0 };
 	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_BLOB, err);
 
 	if (!ret)
-		ret = wait_blob(dest, &in, err);
+		ret = wait_state(dest, &in, &spool, &blob, err);
 	if (!ret)
 		ret = fault(dest, TRANSPORT_STEP_RECV_OPEN, err);
 	if (!ret) {
-		blob = blob_of(&in);
 		dest->visit->times.blob_size = blob.len;
 		ret = dest->ops->stage(dest->ctx, &blob, dest->link.nonce, digest, err);
 	}
+	if (blob.mapped)
+		transport_buffer_free(&blob);
+	session_spool_close(&spool);
 	session_in_release(&in);
 	return ret ? ret : move(dest, TRANSPORT_EVENT_STAGE, err);
 }
@@ -390,6 +436,8 @@ int transport_session_receive(struct transport_stream *stream,
 	ret = session_link_init(&dest.link, TRANSPORT_DESTINATION, stream, signer, deadlines, &why);
 	dest.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
 			     (ops->token ? TRANSPORT_FEATURE_TOKEN : 0);
+	if (ops->max_state > TRANSPORT_SESSION_MAX_BLOB)
+		dest.link.limit = ops->max_state;
 	if (!ret)
 		ret = greet(&dest, &why);
 	if (!ret && !visit->resolve)

@@ -35,6 +35,7 @@ int session_link_init(struct session_link *link, enum transport_role role,
 		.signer = signer,
 		.role = role,
 		.max_blob = TRANSPORT_SESSION_MAX_BLOB,
+		.limit = TRANSPORT_SESSION_MAX_BLOB,
 		.wait = { pick(given->message_ms, defaults.message_ms),
 			  pick(given->prepared_ms, defaults.prepared_ms),
 			  pick(given->commit_ms, defaults.commit_ms),
@@ -174,6 +175,7 @@ static void read_peer(struct session_link *link, const struct session_in *in)
 	       TRANSPORT_NONCE_SIZE);
 	memcpy(link->peer.key_id, transport_fields_find(&in->fields, S_TAG_KEY)->data,
 	       TRANSPORT_KEY_ID_SIZE);
+	link->peer.limit = limit;
 	link->peers_features = transport_fields_u64(&in->fields, S_TAG_FEATURES, 0);
 	if (limit < link->max_blob)
 		link->max_blob = (size_t)limit;
@@ -181,7 +183,7 @@ static void read_peer(struct session_link *link, const struct session_in *in)
 
 static int put_common(struct session_link *link, struct transport_buffer *body)
 {
-	int ret = transport_wire_put_u64(body, S_TAG_LIMIT, TRANSPORT_SESSION_MAX_BLOB);
+	int ret = transport_wire_put_u64(body, S_TAG_LIMIT, link->limit);
 
 	ret |= transport_wire_put_u64(body, S_TAG_FEATURES, link->features);
 	ret |= transport_wire_put(body, S_TAG_NONCE, link->nonce, sizeof(link->nonce));
@@ -265,6 +267,50 @@ int session_link_send(struct session_link *link, enum session_message type,
 	return session_write(link->stream, type, &link->sent, body, link->wait.message_ms, err);
 }
 
+int session_link_send_blob(struct session_link *link, enum session_message type,
+			   const struct transport_buffer *blob, struct transport_error *err)
+{
+	struct transport_buffer body = { .max = blob->len + TRANSPORT_WIRE_FIELD_SIZE };
+	int ret;
+
+	if (blob->len > link->max_blob)
+		return transport_error_fill(err, -E2BIG, "over-limit", "sealed state", "size",
+					    "at most %zu bytes|%zu bytes", link->max_blob,
+					    blob->len);
+	ret = transport_wire_put(&body, S_TAG_BLOB, blob->data, blob->len);
+	if (ret)
+		transport_error_fill(err, ret, "no-memory", "session",
+				     session_message_name((uint16_t)type), "|");
+	else
+		ret = session_link_send(link, type, &body, err);
+	transport_buffer_free(&body);
+	return ret;
+}
+
+/* docs/protocol.md, 3.8: what does not fit BLOB goes before it, a piece at a time. */
+int session_link_send_state(struct session_link *link, const struct transport_buffer *blob,
+			    struct transport_error *err)
+{
+	const uint64_t limit = link->peer.limit;
+	struct transport_buffer part = { .data = blob->data, .len = blob->len };
+	int ret = 0;
+
+	if (blob->len > limit)
+		return transport_error_fill(err, -E2BIG, "over-limit", "sealed state", "size",
+					    "at most %llu bytes|%zu bytes",
+					    (unsigned long long)limit, blob->len);
+	if (blob->len <= link->max_blob)
+		return session_link_send_blob(link, MESSAGE_BLOB, blob, err);
+	while (!ret && part.len > SESSION_PIECE) {
+		const struct transport_buffer piece = { .data = part.data, .len = SESSION_PIECE };
+
+		ret = session_link_send_blob(link, MESSAGE_BULK, &piece, err);
+		part.data += SESSION_PIECE;
+		part.len -= SESSION_PIECE;
+	}
+	return ret ? ret : session_link_send_blob(link, MESSAGE_BLOB, &part, err);
+}
+
 static int put_error(struct transport_buffer *body, uint16_t tag,
 		     const struct transport_error *error)
 {
@@ -337,12 +383,28 @@ static int hear_aborted(struct session_link *link, const struct session_in *in,
 int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,
 			struct session_in *in, struct transport_error *err)
 {
-	return session_link_expect_either(link, type, type, timeout_ms, in, err);
+	return session_link_expect_any(link, &type, 1, timeout_ms, in, err);
+}
+
+static bool is_one_of(enum session_message got, const enum session_message *type, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (type[i] == got)
+			return true;
+	return false;
 }
 
 int session_link_expect_either(struct session_link *link, enum session_message other,
 			       enum session_message type, int timeout_ms, struct session_in *in,
 			       struct transport_error *err)
+{
+	const enum session_message types[] = { type, other };
+
+	return session_link_expect_any(link, types, 2, timeout_ms, in, err);
+}
+
+int session_link_expect_any(struct session_link *link, const enum session_message *type, size_t n,
+			    int timeout_ms, struct session_in *in, struct transport_error *err)
 {
 	struct session_in got;
 	int ret =
@@ -350,7 +412,7 @@ int session_link_expect_either(struct session_link *link, enum session_message o
 
 	if (ret)
 		return ret;
-	if (got.type == type || got.type == other) {
+	if (is_one_of(got.type, type, n)) {
 		*in = got;
 		return 0;
 	}
@@ -359,7 +421,7 @@ int session_link_expect_either(struct session_link *link, enum session_message o
 		ret = hear_aborted(link, &got, err);
 	else
 		ret = transport_error_fill(err, -EBADMSG, "protocol",
-					   session_message_name((uint16_t)type), "order",
+					   session_message_name((uint16_t)type[0]), "order",
 					   "this message|%s",
 					   session_message_name((uint16_t)got.type));
 	session_in_release(&got);

@@ -18,6 +18,7 @@ struct session_link {
 	uint8_t exporter[TRANSPORT_EXPORTER_SIZE];
 	uint64_t sent, received; /* messages */
 	size_t max_blob;
+	uint64_t limit;                     /* ours, to be told: bytes of a whole sealed state */
 	uint64_t features;                  /* ours, to be told */
 	uint64_t peers_features;            /* unknown ones, too */
 	bool known;                         /* the destination: the source has proved who it is */
@@ -58,6 +59,14 @@ int session_link_verify(struct session_link *link, enum session_purpose purpose,
 int session_link_send(struct session_link *link, enum session_message type,
 		      const struct transport_buffer *body, struct transport_error *err);
 
+/** session_link_send_blob() - BASE, BULK or BLOB. Return: as session_link_send(); -E2BIG "over-limit" */
+int session_link_send_blob(struct session_link *link, enum session_message type,
+			   const struct transport_buffer *blob, struct transport_error *err);
+
+/** session_link_send_state() - a sealed state: BLOB, and BULK before it for what does not fit. Return: the same */
+int session_link_send_state(struct session_link *link, const struct transport_buffer *blob,
+			    struct transport_error *err);
+
 /**
  * session_link_expect() - the next message must be of this type
  *
@@ -65,6 +74,10 @@ int session_link_send(struct session_link *link, enum session_message type,
  */
 int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,
 			struct session_in *in, struct transport_error *err);
+
+/** session_link_expect_any() - the same for one of @n types; an error names the first */
+int session_link_expect_any(struct session_link *link, const enum session_message *type, size_t n,
+			    int timeout_ms, struct session_in *in, struct transport_error *err);
 
 /** session_link_expect_either() - the same for one of two types; an error names @type */
 int session_link_expect_either(struct session_link *link, enum session_message other,

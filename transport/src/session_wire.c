@@ -63,6 +63,9 @@ static const struct transport_rule preflight[] = {
 static const struct transport_rule blob[] = {
 	BYTES(S_TAG_BLOB, 1, TRANSPORT_SESSION_MAX_BLOB, "blob"),
 };
+static const struct transport_rule bulk[] = {
+	BYTES(S_TAG_BLOB, 1, SESSION_PIECE, "blob"),
+};
 static const struct transport_rule prepared[] = {
 	BYTES(S_TAG_DIGEST, TRANSPORT_DIGEST_SIZE, TRANSPORT_DIGEST_SIZE, "digest"),
 };
@@ -103,14 +106,23 @@ static const struct {
 	const struct transport_rule *rule;
 	size_t n_rules;
 } messages[] = {
-	ROW(HELLO, hello),         ROW(WELCOME, welcome),
-	ROW(PREFLIGHT, preflight), { MESSAGE_READY, NULL, 0 },
-	ROW(BASE, blob),           ROW(BLOB, blob),
-	ROW(PREPARED, prepared),   ROW(CHALLENGE, challenge),
-	ROW(TOKEN, token),         ROW(COMMIT, commit),
-	ROW(DONE, done),           ROW(ABORT, abort_rules),
-	ROW(ABORTED, aborted),     ROW(RESOLVE, only_signature),
-	ROW(OUTCOME, outcome),     { MESSAGE_HEARTBEAT, NULL, 0 },
+	ROW(HELLO, hello),
+	ROW(WELCOME, welcome),
+	ROW(PREFLIGHT, preflight),
+	{ MESSAGE_READY, NULL, 0 },
+	ROW(BASE, blob),
+	ROW(BLOB, blob),
+	ROW(PREPARED, prepared),
+	ROW(CHALLENGE, challenge),
+	ROW(TOKEN, token),
+	ROW(COMMIT, commit),
+	ROW(DONE, done),
+	ROW(ABORT, abort_rules),
+	ROW(ABORTED, aborted),
+	ROW(RESOLVE, only_signature),
+	ROW(BULK, bulk),
+	ROW(OUTCOME, outcome),
+	{ MESSAGE_HEARTBEAT, NULL, 0 },
 };
 
 const char *session_message_name(uint16_t type)
@@ -159,7 +171,10 @@ static int check_header(const struct transport_header *header, uint64_t number, 
 {
 	const char *name = session_message_name(header->type);
 	const bool large = header->type == MESSAGE_BASE || header->type == MESSAGE_BLOB;
-	const size_t max = large ? max_blob + TRANSPORT_WIRE_FIELD_SIZE : SESSION_SMALL_BODY;
+	const size_t max = large ? max_blob + TRANSPORT_WIRE_FIELD_SIZE
+			   : header->type == MESSAGE_BULK
+				   ? SESSION_PIECE + TRANSPORT_WIRE_FIELD_SIZE
+				   : SESSION_SMALL_BODY;
 
 	if (header->length > max)
 		return transport_error_fill(err, -E2BIG, "over-limit", name, "length",

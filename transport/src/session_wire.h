@@ -26,6 +26,7 @@
 	X(READY, 15, "session message READY")         \
 	X(CHALLENGE, 17, "session message CHALLENGE") \
 	X(TOKEN, 18, "session message TOKEN")         \
+	X(BULK, 19, "session message BULK")           \
 	X(WELCOME, 16, "session message WELCOME")
 
 enum session_message {
@@ -61,7 +62,8 @@ enum session_tag {
 	S_TAG_OBSTACLE = 24, /* likewise, as often as it takes */
 };
 
-#define SESSION_SMALL_BODY 16384u /* bytes of any message but BASE and BLOB */
+#define SESSION_SMALL_BODY 16384u     /* bytes of any message but BASE, BULK and BLOB */
+#define SESSION_PIECE      (1u << 20) /* bytes of a sealed state in one BULK */
 
 /* A message that came in. */
 struct session_in {

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 from hosts import Pair, cli, key
-from realms import Realm, description
+from realms import SIZE, Realm, description
 
 # The same key in each form that a verifier's trust anchors have.
 P384_COORDINATE = 48
@@ -42,11 +42,11 @@ def write_json(directory, name, value):
 class RealmPair(Pair):
     """Source A with a realm that is being built, destination B with an empty one and a platform of its own."""
 
-    def __init__(self, directory, **how):
+    def __init__(self, directory, size=SIZE, **how):
         self.platform = key(directory, "platform", "p384")
         self.other = key(directory, "other", "p384")
-        self.here = description(directory)
-        self.there = description(directory, "there.json", **how)
+        self.here = description(directory, size=size)
+        self.there = description(directory, "there.json", size=size, **how)
         super().__init__(directory)
 
     def serve(self):

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A realm from host to host: built again there, attested before the source gives it up."""
+import contextlib
 import json
 import os
+import random
+import resource
 
 from hosts import check, cli
 from realm_pair import RealmPair, as_jwk, as_store, public_point, write_json
 from realms import RAM, Realm
+
+FLAT = 20 << 20  # bytes, less than the pages
 
 def test_a_new_realm_is_handed_over(directory):
     with RealmPair(directory) as pair:
@@ -91,6 +96,39 @@ def test_contents_beside_the_session(directory):
         code, told = pair.send("--realm-contents", "ref=" + images, *pair.anchor())
         check(code == 0 and pair.realm("b") == realm.status(), "they are found there",
               json.dumps(told))
+
+
+@contextlib.contextmanager
+def little_memory(size):
+    """For the programs that are started meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (size, hard))
+    if cli.run("--version").returncode:
+        print("a sanitizer wants more memory than the limit: only that it works is tested")
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def test_more_pages_than_one_message_takes(directory):
+    size = 26 << 20
+    with RealmPair(directory, size=size) as pair:
+        pair.timeout = 20000
+        realm = Realm(pair.hosts["a"]).build_of(random.Random(4).randbytes(size))
+        pair.start_recv("--max-state", "24M")
+        code, told = pair.send(*pair.anchor())
+        check(code == 10 and told["reason"] == "over-limit" and pair.running() == "a" and
+              "25165824" in told["expected"] and "--realm-contents ref=" in told["expected"],
+              "a host that does not take as much is named, with the way out", json.dumps(told))
+        pair.stop_recv()
+        with little_memory(FLAT):
+            pair.start_recv("--once")
+            code, told = pair.send(*pair.anchor())
+        check(code == 0 and told["realm"]["token"] == "verified" and
+              pair.realm("b") == realm.status() and pair.running() == "b",
+              "they go in pieces, and the memory of neither mover grows", json.dumps(told))
 
 
 def test_a_destination_that_cannot(directory):

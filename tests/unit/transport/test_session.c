@@ -114,6 +114,59 @@ static void test_all_obstacles_are_told(void)
 	CHECK(n > 20 && n < TRANSPORT_CONTROL_MAX_ISSUES, "or as many as fit beside a signature");
 }
 
+static struct world large(size_t size, uint64_t takes)
+{
+	struct world world = new_world();
+
+	ask(&world);
+	world.source.state_size = size;
+	world.destination.takes = takes;
+	return world;
+}
+
+static void test_a_large_realm_goes_in_pieces(void)
+{
+	static const size_t size[] = { TRANSPORT_SESSION_MAX_BLOB, TRANSPORT_SESSION_MAX_BLOB + 1u,
+				       26u << 20, (26u << 20) + 5u };
+
+	for (size_t i = 0; i < ARRAY_SIZE(size); i++) {
+		struct world world = large(size[i], 26u << 20 | 5);
+
+		play(&world);
+		CHECK(world.destination.may_run && world.destination.staged == size[i],
+		      "all of it comes as it was sent");
+	}
+}
+
+static void check_kept(const struct world *world, const char *promise)
+{
+	CHECK(world->source.may_run && !world->source.given_away && !world->destination.may_run &&
+		      world->destination.aborted_durably && world->destination.staged == 0,
+	      promise);
+}
+
+static void test_what_is_too_large_stays(void)
+{
+	struct world world = large(TRANSPORT_SESSION_MAX_BLOB + 1u, 0);
+
+	play(&world);
+	check_kept(&world, "a destination that takes no pieces is sent none");
+	CHECK(world.source.ret == -E2BIG && strstr(world.source.error.expected, "25165824") &&
+		      strstr(world.source.error.actual, "25165825"),
+	      "and both sizes are told");
+
+	world = large((26u << 20) + 1u, 26u << 20);
+	play(&world);
+	check_kept(&world, "nor one more than it takes");
+	CHECK(world.source.ret == -E2BIG, "which the source says");
+
+	world = large(26u << 20, 1u << 30);
+	snprintf(world.offer.vm.type, sizeof(world.offer.vm.type), "arm64");
+	play(&world);
+	check_kept(&world, "nor are there pieces of another VM than a realm");
+	CHECK(!strcmp(world.destination.error.reason, "protocol"), "which is a breach");
+}
+
 static void test_no_fault_makes_two_or_none(void)
 {
 	for (int step = 0; step < TRANSPORT_NR_STEPS; step++) {
@@ -289,5 +342,6 @@ int main(void)
 			 test_a_base_is_tried_out_once, test_a_lost_answer_is_doubt,
 			 test_an_abort_that_is_not_on_disk_is_not_told, test_lies_are_found,
 			 test_resolve_brings_a_signed_answer,
-			 test_a_realm_is_attested_before_it_goes);
+			 test_a_realm_is_attested_before_it_goes, test_a_large_realm_goes_in_pieces,
+			 test_what_is_too_large_stays);
 }

@@ -213,6 +213,7 @@ TRANSPORT_API const char *transport_outcome_name(enum transport_outcome outcome)
 struct transport_peer {
 	uint8_t key_id[TRANSPORT_KEY_ID_SIZE];
 	uint8_t nonce[TRANSPORT_NONCE_SIZE]; /* the peer's */
+	uint64_t limit;                      /* bytes of a sealed state that it takes */
 };
 
 /* --- the source --- */
@@ -238,7 +239,10 @@ struct transport_source_ops {
 	int (*base)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
 		    struct transport_error *err);
 	int (*pause)(void *ctx, struct transport_error *err);
-	/* Capture the final state and seal it for this peer; @digest is what PREPARED must say. */
+	/*
+	 * Capture the final state and seal it for this peer; @digest is what PREPARED must say. What is larger than
+	 * one message may take, up to the peer's limit, is a mapping (transport_buffer_adopt()).
+	 */
 	int (*capture)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
 		       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
 	/*
@@ -305,6 +309,8 @@ TRANSPORT_API int transport_proof_check(const struct transport_proof *proof,
 /* --- the destination --- */
 
 struct transport_destination_ops {
+	/* Bytes of a sealed state to take; what is above TRANSPORT_SESSION_MAX_BLOB comes in pieces. 0: no more than that. */
+	uint64_t max_state;
 	/*
 	 * Look at the offer, reserve the VM, write durably what must be known before it may run, and put
 	 * @progress where a RESOLVE for this session will find it. It is removed after outcome().

@@ -43,6 +43,7 @@ struct transport_header {
 struct transport_buffer {
 	uint8_t *data;
 	size_t len, size, max;
+	bool mapped; /* data is a mapping, see transport_buffer_adopt(); nothing can be appended */
 };
 
 struct transport_field {
@@ -135,7 +136,9 @@ TRANSPORT_API void transport_fields_text(const struct transport_fields *fields, 
 /** transport_buffer_append() - append raw bytes; errors as transport_wire_put() */
 TRANSPORT_API int transport_buffer_append(struct transport_buffer *buffer, const void *data,
 					  size_t len);
-/** transport_buffer_free() - wipe and free; @buffer is empty then and keeps its max */
+/** transport_buffer_adopt() - own @len mapped bytes, whatever its max; @buffer was empty */
+TRANSPORT_API void transport_buffer_adopt(struct transport_buffer *buffer, void *map, size_t len);
+/** transport_buffer_free() - wipe and free, or unmap; @buffer is empty then and keeps its max */
 TRANSPORT_API void transport_buffer_free(struct transport_buffer *buffer);
 
 /** transport_id_random() - a new identity (UUID version 4). Return: 0; -EIO without randomness */
