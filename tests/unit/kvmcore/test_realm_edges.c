@@ -109,6 +109,32 @@ static void test_a_service_enters_first(void)
 	realm_free(&r);
 }
 
+#define CPU_ON        0xc4000003u
+#define AFFINITY_INFO 0xc4000004u
+
+/* The two requests that name another REC are answered before the vCPU leaves its realm. */
+static void test_no_psci_request_waits(void)
+{
+	struct kvm_arm_rmm_psci_complete in = { .target_mpidr = 1 };
+	struct kvm_mp_state off = { .mp_state = KVM_MP_STATE_STOPPED };
+	struct realm_vm r = realm_in(1, NEW, NULL);
+
+	CHECK(kvmcore_vcpu_create(r.m.vm, 1, 1) == 1 &&
+		      kvmcore_ioctl(r.m.vm, 1, KVM_SET_MP_STATE, &off) == 0 &&
+		      realm_finalize_vcpu(&r, 0) == 0 && realm_finalize_vcpu(&r, 1) == 0 &&
+		      realm_cmd(&r, KVM_CAP_ARM_RME_ACTIVATE_REALM, NULL) == 0,
+	      "a realm has two RECs");
+	CHECK(SMC(&r, AFFINITY_INFO, 1, 0) == 1, "the other is off, which KVM says itself");
+	CHECK(kvmcore_ioctl(r.m.vm, 0, KVM_ARM_VCPU_RMM_PSCI_COMPLETE, &in) == -EINVAL,
+	      "nothing is left to answer");
+	CHECK(SMC(&r, CPU_ON, 1, RAM, 0) == 0 && SMC(&r, AFFINITY_INFO, 1, 0) == 0,
+	      "it is called, and on");
+	for (in.target_mpidr = 0; in.target_mpidr < 3; in.target_mpidr++)
+		CHECK(kvmcore_ioctl(r.m.vm, 0, KVM_ARM_VCPU_RMM_PSCI_COMPLETE, &in) == -EINVAL,
+		      "nothing is left to answer, whoever is named");
+	realm_free(&r);
+}
+
 static void test_psci_complete(void)
 {
 	struct kvm_arm_rmm_psci_complete in = { .target_mpidr = 0 };
@@ -134,5 +160,6 @@ int main(void)
 {
 	return RUN_TESTS(test_a_full_step_list_says_so, test_a_long_list_of_extends_is_given_up,
 			 test_a_call_takes_the_answer_first, test_an_access_takes_the_answer_first,
-			 test_a_service_enters_first, test_psci_complete);
+			 test_a_service_enters_first, test_psci_complete,
+			 test_no_psci_request_waits);
 }
