@@ -109,6 +109,56 @@ void appraise_verdict(struct appraisal *a, const char *name, const char *verdict
 	json_object_set_new(a->verdicts, name, json_pack("{s:s}", "verdict", verdict));
 }
 
+/* --- Replays ---------------------------------------------------------------------------------------- */
+
+/* The extends of one register, from zero on, until @want comes out. Return: how many; -1: it never does */
+static long count_extends(const struct sdeistate_realm *realm, uint32_t index, const uint8_t *want,
+			  size_t len, long *all)
+{
+	const size_t size = sdeistate_realm_hash_size(realm->hash);
+	struct kvmcore_digest rem = { { 0 } };
+	long found = matches((struct kvmcore_span){ rem.bytes, size }, want, len) ? 0 : -1;
+
+	*all = 0;
+	for (uint32_t i = 0; i < realm->n_extends; i++) {
+		const struct kvmcore_realm_extend *extend = &realm->extend[i];
+
+		if (extend->index != index)
+			continue;
+		if (kvmcore_rem_extend((enum kvmcore_hash)realm->hash, extend->value, extend->size,
+				       &rem))
+			return -1;
+		++*all;
+		if (found < 0 && matches((struct kvmcore_span){ rem.bytes, size }, want, len))
+			found = *all;
+	}
+	return found;
+}
+
+void appraise_replay(struct appraisal *a, const struct sdeistate_realm *realm)
+{
+	for (uint32_t i = 0; realm->has_extends && i < KVMCORE_NR_REMS; i++) {
+		char name[8], text[64];
+		json_t *verdict;
+		const char *hex;
+		uint8_t want[64];
+		long found, all;
+		size_t len;
+
+		snprintf(name, sizeof(name), "REM%u", i);
+		verdict = json_object_get(a->verdicts, name);
+		hex = json_string_value(json_object_get(verdict, "expected"));
+		if (!hex || !text_bytes(hex, want, sizeof(want), &len))
+			continue;
+		found = count_extends(realm, i + 1, want, len, &all);
+		if (found < 0)
+			snprintf(text, sizeof(text), "none of %ld extends", all);
+		else
+			snprintf(text, sizeof(text), "%ld of %ld extends", found, all);
+		json_object_set_new(verdict, "replay", json_string(text));
+	}
+}
+
 /* --- Stores ---------------------------------------------------------------------------------------- */
 
 /* An absent member asks for nothing. */

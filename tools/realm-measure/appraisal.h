@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <kvmcore/token.h>
+#include <sdeistate/realm.h>
 
 /* What a realm is, from a token or from a list of steps. */
 struct realm_facts {
@@ -41,6 +42,14 @@ void appraise_not_compared(struct appraisal *a, const char *name, struct kvmcore
 
 /** appraise_verdict() - record the verdict of a check that was made elsewhere */
 void appraise_verdict(struct appraisal *a, const char *name, const char *verdict);
+
+/**
+ * appraise_replay() - for each REM whose expectation was compared: of how many of the extends of its log is it the value?
+ *
+ * A realm that starts from cold has to extend its REMs again; this says how far it came. Only a realm whose
+ * extends are known is looked at.
+ */
+void appraise_replay(struct appraisal *a, const struct sdeistate_realm *realm);
 
 /**
  * appraise_reference() - the realm has to match one entry of a reference value store

@@ -254,7 +254,11 @@ static void print_verdict(const struct tool *tool, const char *name, const json_
 {
 	const char *word = json_string_value(json_object_get(verdict, "verdict"));
 
+	const char *replay = json_string_value(json_object_get(verdict, "replay"));
+
 	fprintf(tool->out, "%s: %s\n", name, word);
+	if (replay)
+		fprintf(tool->out, "  replay:   %s\n", replay);
 	if (!strcmp(word, "differs"))
 		fprintf(tool->out, "  expected: %s\n  actual:   %s\n",
 			json_string_value(json_object_get(verdict, "expected")),
@@ -340,6 +344,8 @@ static int verify_realm(const struct tool *tool, const struct verify_args *args,
 	}
 	if (appraise(a, args, &facts, NULL))
 		return tool_fail(tool, a->failure);
+	if (input.snapshot.realm)
+		appraise_replay(a, input.snapshot.realm);
 	return report(tool, a);
 }
 

@@ -65,12 +65,20 @@ def test_an_active_realm_with_its_rems(directory):
     with host(directory, model=description(directory)) as vm:
         realm = Realm(vm).build().activate()
         realm.extend(2, b"abc")
+        extended = realm.status()["rem"][1]
+        realm.extend(2, b"def")
+        realm.extend(1, b"ghi")
         status = realm.status()
         path = snapshot(directory, vm, prefix, "cold.snap", "--cold")
     rems = [word for i, rem in enumerate(status["rem"]) for word in ("--rem", f"{i}={rem}")]
     told = measure(0, "verify", "--snapshot", path, "--trust-anchor", prefix + ".pub", "--rim", status["rim"], *rems)
     check(words(told)["REM1"] == "match", "the REM is the guest's", str(told))
-    measure(8, "verify", "--snapshot", path, "--trust-anchor", prefix + ".pub", "--rem", "1=" + "00" * 64)
+    check([told["verdicts"][f"REM{i}"]["replay"] for i in range(4)] ==
+          ["1 of 1 extends", "2 of 2 extends", "0 of 0 extends", "0 of 0 extends"], "all was extended", str(told))
+    for rem, word in (("00" * 64, "0 of 2 extends"), (extended, "1 of 2 extends"), ("11" * 64, "none of 2 extends")):
+        told = measure(8, "verify", "--snapshot", path, "--trust-anchor", prefix + ".pub", "--rem", "1=" + rem)
+        check(told["verdicts"]["REM1"]["replay"] == word and "replay" not in told["verdicts"]["REM0"],
+              "how far a realm that started again has come", str(told))
 
 
 def test_what_a_snapshot_leaves_out(directory):
