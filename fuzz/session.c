@@ -148,6 +148,7 @@ static int resolve(void *ctx, const struct transport_id *session, const struct t
 }
 
 static const struct transport_destination_ops destination_ops = {
+	.max_state = 32u << 20,
 	.record = dst_record,
 	.stage = stage,
 	.commit = commit,

@@ -12,8 +12,9 @@
 
 static int bad(struct failure *failure, const char *path, const char *field, const char *expected)
 {
-	return failure_set(failure, SDEISTATE_NO_KEY, -EINVAL, path, field, expected,
-			   "something else");
+	failure_set(failure, SDEISTATE_NO_KEY, -EINVAL, path, field, expected, "something else");
+	failure->advice = "Name a file with the public key of a platform.";
+	return -EINVAL;
 }
 
 static int add(struct anchors *anchors, const struct kvmcore_trust_anchor *anchor)
