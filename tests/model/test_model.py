@@ -20,14 +20,14 @@ PLAIN = (
     ("DOUBLES=1 TRY_OUT=1", None),
     ("STALLS=1", None),
     ("LOSSES=1 CANCELS=1", None),
+    ("LOSSES=1 WRITES=1", None),
+    ("ASKS_THERE=1 STALLS=1", None),
     ("LOSSES=1", "some_run"),
     ("LOSSES=1", "doubt_ends"),
     ("CANCELS=1", "cancel_answered"),
 )
 MORE = (
     ("KILLS=2 LOSSES=1", None),
-    ("LOSSES=1 WRITES=1", None),
-    ("ASKS_THERE=1 STALLS=1", None),
     ("KILLS=1 ASKS_THERE=1", None),
     ("KILLS=1 VMM_KILLS=1", None),
     ("VMM_KILLS=1 ASKS_THERE=1 WORDS=1", None),
