@@ -38,6 +38,7 @@ TABLE = (
     _all_of("cli", "the commands: exit codes, pipes, kill -9", "dev", "cli"),
     _all_of("model", "the session's model, checked with spin, and held against the code", "dev",
             "model"),
+    _all_of("qemu", "migrations of a real QEMU, where there is one", "dev", "qemu"),
     Configuration("house", "the rules of the house, one test per rule", "dev",
                   run=checks.run_house),
     Configuration("tidy", "clang-tidy finds nothing", "dev", run=tidy.run),

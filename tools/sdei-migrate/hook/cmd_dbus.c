@@ -2,12 +2,13 @@
 #include "../cancel.h"
 #include "../client.h"
 #include "../mover.h"
-#include "destination.h"
+#include "guard.h"
 #include "private_bus.h"
-#include "source.h"
 
 #include <errno.h>
 #include <string.h>
+
+#define QEMU_START_MS 30000 /* until QEMU has its monitor, once it has its bus */
 
 extern const struct verb verb_dbus;
 
@@ -18,6 +19,7 @@ struct rider {
 	struct cancel cancel;
 	struct private_bus private_bus;
 	struct bus *bus;
+	struct qmp *qmp;   /* NULL: nobody watches QEMU */
 	struct side *side; /* of the one that is used */
 	struct source source;
 	struct destination destination;
@@ -26,6 +28,7 @@ struct rider {
 static void close_rider(struct rider *rider)
 {
 	rider->bus = bus_close(rider->bus);
+	qmp_close(rider->qmp);
 	private_bus_stop(&rider->private_bus);
 	source_close(&rider->source);
 	destination_close(&rider->destination);
@@ -53,9 +56,10 @@ static int check_args(struct tool *tool, const struct hook_args *args)
 				  "--to-audience PUB for each destination, or --any-destination");
 	if (args->bus_user && !args->private_bus)
 		return tool_usage(tool, "--bus-user", "--private-bus, whose policy names him");
-	if (!args->no_qmp_guard)
-		return tool_usage(tool, "--no-qmp-guard",
-				  "that option, because nobody watches QEMU: see --help");
+	if (args->no_qmp_guard == !!args->qmp)
+		return tool_usage(tool, "--qmp",
+				  args->qmp ? "--qmp or --no-qmp-guard, not both"
+					    : "QEMU's monitor, or --no-qmp-guard: see --help");
 	return 0;
 }
 
@@ -69,6 +73,16 @@ static int open_side(struct rider *rider, struct failure *failure)
 	return destination_open(rider->tool, rider->args, &rider->destination, failure);
 }
 
+static int start_bus(struct rider *rider, struct failure *failure)
+{
+	const struct hook_args *args = rider->args;
+	int ret = private_bus_start(args->bus, args->bus_user, &rider->private_bus, failure);
+
+	if (!ret)
+		tool_event(rider->tool, json_pack("{s:s, s:s}", "event", "bus", "bus", args->bus));
+	return ret;
+}
+
 static int open_rider(struct rider *rider, struct failure *failure)
 {
 	const struct hook_args *args = rider->args;
@@ -76,8 +90,12 @@ static int open_rider(struct rider *rider, struct failure *failure)
 	int ret = cancel_open(&rider->cancel, rider->tool, args->control,
 			      source ? CANCEL_SOURCE : CANCEL_DESTINATION, failure);
 
+	/* QEMU needs its bus when it starts, and the guard needs QEMU: so the bus is first. */
 	if (!ret && args->private_bus)
-		ret = private_bus_start(args->bus, args->bus_user, &rider->private_bus, failure);
+		ret = start_bus(rider, failure);
+	if (!ret && args->qmp)
+		ret = guard_open(args->qmp, args->private_bus ? QEMU_START_MS : 0, !source,
+				 &rider->qmp, failure);
 	cancel_hold(&rider->cancel);
 	if (!ret)
 		ret = open_side(rider, failure);
@@ -98,7 +116,7 @@ static int say_ready(const struct rider *rider)
 			  json_pack("{s:s, s:s, s:s, s:o, s:o, s:b}", "event", "ready", "role",
 				    rider->args->role, "bus", rider->args->bus, "ids", ids,
 				    "session", id_json(&rider->side->session.offer.session),
-				    "guard", false));
+				    "guard", rider->qmp != NULL));
 }
 
 /* Without a guard a failed Save is over when QEMU has had each part; the destination refuses them by name. */
@@ -106,26 +124,57 @@ static bool is_over(const struct rider *rider)
 {
 	const struct side *side = rider->side;
 
-	return side->state == SIDE_OVER ||
-	       (side->failed && is_source(rider->args) && source_all_asked(&rider->source));
+	return side->state == SIDE_OVER || (side->failed && !rider->qmp && is_source(rider->args) &&
+					    source_all_asked(&rider->source));
+}
+
+static int follow_qemu(struct rider *rider, struct failure *failure)
+{
+	if (!rider->qmp)
+		return 0;
+	return is_source(rider->args) ? guard_source(rider->qmp, &rider->source, failure)
+				      : guard_destination(rider->qmp, &rider->destination, failure);
+}
+
+static unsigned int watch(const struct rider *rider, struct pollfd *pfd, int *timeout_ms)
+{
+	unsigned int n = 0;
+
+	pfd[n++] = (struct pollfd){ .fd = rider->cancel.fd, .events = POLLIN };
+	if (rider->qmp)
+		pfd[n++] = (struct pollfd){ .fd = qmp_fd(rider->qmp), .events = POLLIN };
+	return rider->bus ? n + bus_poll(rider->bus, pfd + n, timeout_ms) : n;
+}
+
+static int answer(struct rider *rider, struct failure *failure)
+{
+	int ret = rider->bus ? bus_process(rider->bus, failure) : 0;
+
+	/* What has left cannot be called back: QEMU still tells how it ended. */
+	if (ret && rider->qmp && rider->side->state != SIDE_WAITING) {
+		rider->bus = bus_close(rider->bus);
+		ret = 0;
+	}
+	return ret;
 }
 
 static int serve(struct rider *rider, struct failure *failure)
 {
-	struct pollfd pfd[PARTS_MAX + 1];
+	struct pollfd pfd[PARTS_MAX + 2];
 	struct transport_error err;
 	int ret = 0;
 
 	while (!ret && !is_over(rider)) {
 		int timeout_ms = -1;
-		unsigned int n = bus_poll(rider->bus, pfd, &timeout_ms);
+		const unsigned int n = watch(rider, pfd, &timeout_ms);
 
-		pfd[n++] = (struct pollfd){ .fd = rider->cancel.fd, .events = POLLIN };
 		if (poll(pfd, n, timeout_ms) < 0 && errno != EINTR)
 			return failure_io(failure, "poll", errno);
 		if (cancel_asked(&rider->cancel, &err))
 			return client_failure(failure, &err);
-		ret = bus_process(rider->bus, failure);
+		ret = answer(rider, failure);
+		if (!ret && !is_over(rider))
+			ret = follow_qemu(rider, failure);
 	}
 	return ret;
 }
@@ -191,7 +240,7 @@ static int run_dbus(struct tool *tool, void *opaque)
 			give_up(&rider, &failure);
 		return tool_fail(tool, &failure);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(unwatched); i++)
+	for (size_t i = 0; !rider.qmp && i < ARRAY_SIZE(unwatched); i++)
 		tool_say(tool, "not watched: %s", unwatched[i]);
 	if (say_ready(&rider))
 		return EXIT_CODE_FAILURE;
@@ -263,6 +312,12 @@ static const struct option_row rows[] = {
 	  .offset = AT(trust),
 	  .type = OPTION_LIST,
 	  .names = OPTION_NAMES_FILE },
+	{ .name = "--qmp",
+	  .argument = "PATH",
+	  .help = "QEMU's monitor, a QMP socket for this helper alone: see that nothing runs twice",
+	  .offset = AT(qmp),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
 	{ .name = "--no-qmp-guard",
 	  .help = "run although nobody watches QEMU, and what that leaves open is on you",
 	  .offset = AT(no_qmp_guard),
@@ -301,13 +356,18 @@ static const struct option_row rows[] = {
 const struct verb verb_dbus = {
 	.name = "dbus",
 	.summary = "Ride along as a helper of QEMU's dbus-vmstate object",
-	.about = "Serves one VM and one migration. At the source Save stops the VM behind "
-		 "--control, "
-		 "captures and seals its state, gives up the right to run it, and answers. At the "
-		 "destination Load opens, checks, replays and proves it before it answers, so that "
-		 "whatever is wrong fails QEMU's migration by name.\n\n"
-		 "QEMU does not say on the bus how a migration ended. Until it is told by Clear or "
-		 "Resume of org.sdeimig.Hook1, the source's VM runs nowhere.",
+	.about =
+		"Serves one VM and one migration. At the source Save stops the VM behind "
+		"--control, "
+		"captures and seals its state, gives up the right to run it, and answers. At the "
+		"destination Load opens, checks, replays and proves it before it answers, so that "
+		"whatever is wrong fails QEMU's migration by name.\n\n"
+		"With --qmp the helper insists on return-path and -S, lets the destination run "
+		"(cont) "
+		"after a verified Load alone, stops it if somebody else does, and ends the "
+		"source's VM or lets it run again as QEMU says. QEMU does not say on the bus how a "
+		"migration ended: without --qmp the source's VM runs nowhere until Clear or Resume "
+		"of org.sdeimig.Hook1 is called.",
 	.options = rows,
 	.args_size = sizeof(struct hook_args),
 	.run = run_dbus,
