@@ -143,7 +143,9 @@ def test_a_key_in_a_token(directory):
             return
         check(told["reason"] == "ok", "a token seals", json.dumps(told))
         expect(0, "verify", "--trust", public, path)
-        told = fails(15, "no-key", *line, uri + "?pin-value=9999", env=env)
+        # Debian's PKCS#11 engine loses a little memory when a PIN is wrong; that is not ours to find.
+        leaky = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "detect_leaks=0")))
+        told = fails(15, "no-key", *line, uri + "?pin-value=9999", env={**env, "ASAN_OPTIONS": leaky})
         check("9999" not in json.dumps(told), "a PIN is not repeated", json.dumps(told))
         take(vm, path, "--key", prefix + ".key")
     ask("sign", "--key", uri + "?pin-value=1234", "--trust", prefix + ".pub", "-o", more, path,

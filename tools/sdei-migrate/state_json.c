@@ -180,7 +180,9 @@ static json_t *vcpu_json(const struct sdeistate *state, unsigned int i)
 	if (state->vcpu_state)
 		add_handlers(json, &state->vcpu_state[i]);
 	json_object_set_new(json, "queued",
-			    queue_json(state->vcpu_events + vcpu->first_event, vcpu->n_events));
+			    queue_json(vcpu->n_events ? &state->vcpu_events[vcpu->first_event]
+						      : NULL,
+				       vcpu->n_events));
 	if (state->v7)
 		add_v7(json, &state->v7[i]);
 	if (state->regs)
