@@ -3,6 +3,7 @@
 """trust add, list, remove, revoke, rotate; and what they do to verify and restore."""
 import json
 import os
+import subprocess
 
 import cli
 from cli import ask, check, expect, fails, host, key
@@ -79,6 +80,28 @@ def test_the_folder_of_the_user(directory):
     told = ask("verify", path, env=env)
     check(told.get("verdict") == "verified", "trust.d counts where nothing is named", json.dumps(told))
     expect(12, "verify", path)
+
+
+def test_many_at_once(directory):
+    """Processes that change one folder take turns: nobody's word is lost."""
+    folder = os.path.join(directory, "shared")
+    keys = [key(directory, f"m{n}") for n in range(8)]
+
+    def all_at_once(lines):
+        started = [subprocess.Popen([cli.PROGRAM, "trust", *line, "--dir", folder],
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                   for line in lines]
+        for one in started:
+            _, said = one.communicate(timeout=cli.TIMEOUT)
+            check(one.returncode == 0, "each is done", repr(said))
+
+    all_at_once([["add", one + ".pub", "--not-after", "2099-01-01T00:00:00Z"] for one in keys])
+    told = ask("trust", "list", "--dir", folder)["keys"]
+    check(len(told) == 8 and all(one["not_after"] == "2099-01-01T00:00:00Z" for one in told),
+          "every key with its window", json.dumps(told))
+    all_at_once([["revoke", one["id"]] for one in told])
+    told = ask("trust", "list", "--dir", folder)["keys"]
+    check(all(one["revoked"] for one in told), "every revocation", json.dumps(told))
 
 
 def test_what_is_refused(directory):

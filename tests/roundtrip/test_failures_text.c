@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Texts that people and peers write - limits of keys, rotations, policies, states as JSON - read with each
+ * allocation failing once: said by name, nothing leaked, nothing half made. jansson's are among them.
+ */
+#include "failing_heap.h"
+#include "form_json.h"
+#include "policy_rules.h"
+#include "support/check.h"
+
+#include <sdeistate/trust.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+	struct sdeistate_key *old, *successor;
+	struct sdeistate_buffer pem, rotation;
+	char list[160], form[8192];
+} scene;
+
+static const char policy_text[] =
+	"{\"policy\":1,\"any_destination\":false,\"max_age\":3600,\"profiles\":[\"spec\"]}";
+
+static struct sdeistate_trust *make_trust(struct sdeistate_error *err, int *ret)
+{
+	struct sdeistate_trust *trust = sdeistate_trust_new();
+	struct sdeistate_pub *pub = NULL;
+
+	*ret = trust ? 0 : -ENOMEM;
+	if (!*ret)
+		*ret = sdeistate_pub_parse(scene.pem.data, scene.pem.len, NULL, &pub, err);
+	if (!*ret)
+		*ret = sdeistate_trust_add(trust, pub, err);
+	sdeistate_pub_free(pub);
+	return trust;
+}
+
+static int read_list(struct failure *failure)
+{
+	struct sdeistate_error err = { .code = 0 };
+	int ret;
+	struct sdeistate_trust *trust = make_trust(&err, &ret);
+
+	(void)failure;
+	if (!ret)
+		ret = sdeistate_trust_list_parse(trust, scene.list, strlen(scene.list), "list",
+						 &err);
+	sdeistate_trust_free(trust);
+	return ret;
+}
+
+static int read_rotation(struct failure *failure)
+{
+	struct sdeistate_error err = { .code = 0 };
+	int ret;
+	struct sdeistate_trust *trust = make_trust(&err, &ret);
+
+	(void)failure;
+	if (!ret)
+		ret = sdeistate_rotation_apply(trust, (char *)scene.rotation.data,
+					       scene.rotation.len, "rotation", &err);
+	sdeistate_trust_free(trust);
+	return ret;
+}
+
+static int read_policy(struct failure *failure)
+{
+	json_t *json = NULL;
+	int ret = policy_parse("policy", (const uint8_t *)policy_text, sizeof(policy_text) - 1,
+			       &json, failure);
+
+	CHECK(!ret == !!json, "a policy, or none");
+	json_decref(json);
+	return ret;
+}
+
+static int read_form(struct failure *failure)
+{
+	json_t *form = json_loads(scene.form, JSON_REJECT_DUPLICATES, NULL);
+	struct sdeistate_buffer stream = { NULL, 0 };
+	struct sdeistate *state = NULL;
+	int ret = form ? form_json_read("form", form, &state, &stream, failure) : -ENOMEM;
+
+	CHECK(!ret || (!state && !stream.data), "a form, or nothing");
+	sdeistate_free(state);
+	sdeistate_buffer_free(&stream);
+	json_decref(form);
+	return ret;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct failure *failure);
+} reading[] = {
+	{ "limits", read_list },
+	{ "rotation", read_rotation },
+	{ "policy", read_policy },
+	{ "form", read_form },
+};
+
+static void fail_each(size_t which)
+{
+	struct failure failure;
+	const int good = reading[which].run(&failure);
+	unsigned int n = 0;
+
+	CHECK(good == 0, "with memory it is read");
+	for (bool reached = true; reached && n < 10000;) {
+		const long before = heap.live;
+		int ret;
+
+		heap.until_failure = ++n;
+		ret = reading[which].run(&failure);
+		reached = heap.until_failure == 0;
+		heap.until_failure = 0;
+		if (!CHECK(reached ? ret != 0 : ret == good, "a failed allocation is a failure"))
+			fprintf(stderr, "%s, allocation %u: %d\n", reading[which].name, n, ret);
+		if (!CHECK(heap.live == before, "which leaks nothing"))
+			fprintf(stderr, "%s, allocation %u: %ld\n", reading[which].name, n,
+				heap.live - before);
+	}
+	CHECK(n > 2, "there were some");
+}
+
+/* A seed of the fuzzer's: a state with most of what a form can say. */
+static void load_form(void)
+{
+	FILE *file = fopen(TEST_SOURCE_DIR "/fuzz/corpus/form/demo.json", "r");
+	size_t len = 0;
+
+	if (file) {
+		len = fread(scene.form, 1, sizeof(scene.form) - 1, file);
+		fclose(file);
+	}
+	REQUIRE(len > 1000, "a form");
+}
+
+static void set_scene(void)
+{
+	char id[2 * SDEISTATE_KEY_ID_SIZE + 1];
+	const uint8_t *bytes;
+
+	REQUIRE(sdeistate_key_generate(SDEISTATE_KEY_ED25519, &scene.old, NULL) == 0 &&
+			sdeistate_key_generate(SDEISTATE_KEY_P256, &scene.successor, NULL) == 0,
+		"keys");
+	bytes = sdeistate_pub_id(sdeistate_key_pub(scene.old));
+	for (unsigned int i = 0; i < SDEISTATE_KEY_ID_SIZE; i++)
+		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+	snprintf(scene.list, sizeof(scene.list),
+		 "sdei-migrate trust 1\n%s not-after=2030-12-31T23:59:59Z\n", id);
+	CHECK(sdeistate_pub_pem(sdeistate_key_pub(scene.old), &scene.pem, NULL) == 0 &&
+		      sdeistate_rotation_make(scene.old, sdeistate_key_pub(scene.successor), 1000,
+					      2000, &scene.rotation, NULL) == 0,
+	      "texts");
+}
+
+static void test_each_allocation_may_fail(void)
+{
+	json_set_alloc_funcs(malloc, free);
+	load_form();
+	set_scene();
+	for (size_t i = 0; i < sizeof(reading) / sizeof(reading[0]); i++)
+		fail_each(i);
+	sdeistate_key_free(scene.old);
+	sdeistate_key_free(scene.successor);
+	sdeistate_buffer_free(&scene.pem);
+	sdeistate_buffer_free(&scene.rotation);
+}
+
+int main(void)
+{
+	return RUN_TESTS(test_each_allocation_may_fail);
+}
