@@ -173,10 +173,14 @@ enum sdeistate_open_flags {
  */
 struct sdeistate_workspace;
 
-/** sdeistate_workspace_new() - Return: an empty one, owned by the caller; NULL: no memory */
+/**
+ * sdeistate_workspace_new() - make an empty workspace
+ *
+ * Return: it is the caller's; NULL: no memory
+ */
 SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_new(void);
 
-/** sdeistate_workspace_free() - takes NULL; returns NULL */
+/** sdeistate_workspace_free() - free it; takes NULL; returns NULL */
 SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_free(
 	struct sdeistate_workspace *workspace);
 
