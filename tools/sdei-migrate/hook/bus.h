@@ -35,7 +35,7 @@ struct bus;
  * has one of the Ids; -errno peer: the bus.
  */
 int bus_open(const char *address, const char *id, unsigned int n, const struct bus_ops *ops,
-	     void *ctx, struct bus **bus, struct failure *failure);
+	     void *ctx, struct bus **made, struct failure *failure);
 
 /** bus_poll() - what to wait for: PARTS_MAX entries at most. Return: how many; @timeout_ms is shortened */
 unsigned int bus_poll(const struct bus *bus, struct pollfd *pfd, int *timeout_ms);

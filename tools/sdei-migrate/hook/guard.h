@@ -16,7 +16,7 @@
  * Turns return-path on, and sees that it is; a destination must wait for its migration, and must have been started with -S.
  * Return: 0; -EPERM policy, with the remedy; errors of qmp_open().
  */
-int guard_open(const char *path, int patience_ms, bool destination, struct qmp **qmp,
+int guard_open(const char *path, int patience_ms, bool destination, struct qmp **made,
 	       struct failure *failure);
 
 /** guard_source() - follow what QEMU has said. Return: 0; -errno with @failure: QEMU does not answer any more */

@@ -24,7 +24,7 @@ struct qmp;
  *
  * Return: 0; -errno peer, -EBADMSG protocol, -ETIMEDOUT timeout.
  */
-int qmp_open(const char *path, int patience_ms, struct qmp **qmp, struct failure *failure);
+int qmp_open(const char *path, int patience_ms, struct qmp **made, struct failure *failure);
 
 /** qmp_close() - takes NULL; returns NULL */
 struct qmp *qmp_close(struct qmp *qmp);

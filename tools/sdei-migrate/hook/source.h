@@ -34,8 +34,8 @@ void source_close(struct source *source);
 /* Save, Clear and Resume; the context is the struct source. */
 extern const struct bus_ops source_ops;
 
-/** source_clear() - the VM runs at the destination: end it here. Return: 0; -EPERM refused: nothing was given */
-int source_clear(void *source, struct failure *failure);
+/** source_clear() - the VM runs at the destination: end it here; @ctx is the struct source. Return: 0; -EPERM refused: nothing was given */
+int source_clear(void *ctx, struct failure *failure);
 
 /** source_take_back() - the migration came to nothing: let the VM run here again. Return: as above */
 int source_take_back(struct source *source, const char *why, struct failure *failure);
