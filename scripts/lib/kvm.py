@@ -16,8 +16,8 @@ from tree import ROOT
 SOURCES = ("rows.c", "steps.c", "call.c", "machine_kernel.c")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 CPU = "max,pauth-impdef=on"
-SECONDS = 300
-PLAIN_RANDOM, LONG_RANDOM = 100, 2000
+SECONDS = 600
+PLAIN_RANDOM, LONG_RANDOM = 100, 1000
 STEADY_SEEDS = (7, 8, 9)
 STEADY_AREAS = ("guest calls", "MMIO exits", "random sequences")
 
