@@ -46,7 +46,7 @@ struct transport_tls;
  */
 TRANSPORT_API int transport_tls_new(const char *key, const char *certificate, const char *peers,
 				    struct transport_tls **tls, struct transport_error *err);
-/** transport_tls_free() - Return: NULL */
+/** transport_tls_free() - give the keys back; takes NULL. Return: NULL */
 TRANSPORT_API struct transport_tls *transport_tls_free(struct transport_tls *tls);
 
 /* --- opening --- */
