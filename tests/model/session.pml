@@ -34,8 +34,8 @@ byte mistake;    /* 0: as the code is */
 #define COMMIT_BEFORE_RELINQUISH 3
 #define NO_ANSWER_IS_A_REFUSAL   4
 #define ABORTED_BEFORE_THE_VMM   5
-#define KNOWN_HASTY              6 /* of these two the excuse is taken away */
-#define KNOWN_NEW_VMM            7
+#define HASTY                    6 /* settle by the word of the VMM, though send lives */
+#define KNOWN_NEW_VMM            7 /* of this one the excuse is taken away */
 
 inline take_budgets()
 {
@@ -97,7 +97,6 @@ bool was_taken; /* ... or has it ever been */
 /* The movers: what is on disk, and what is in memory. */
 byte disk[2], state[2];
 bool proof, overridden; /* in the ledgers */
-bool hasty; /* settled beside a send that lived, by the word of a VMM whose VM was not paused yet */
 bool listening, live, send_over, sigint;
 bool kill_send, kill_recv, kill_asker, kill_asker_d, parked;
 bool asking, asking_d;
@@ -644,10 +643,11 @@ inline settle_here()
 		if
 		:: said == ABORTED -> DECIDE(E_RESTART); DECIDE(E_PEER_ABORTED)
 		:: said == COMMITTED -> DECIDE(E_RESTART); DECIDE(E_PEER_COMMITTED)
+		:: said != ABORTED && said != COMMITTED && beside && mistake != HASTY -> goto answered
 		:: else ->
 			DECIDE(E_RESTART);
 			if
-			:: a == OTHER -> DECIDE(E_VM_KEPT); hasty = hasty || beside
+			:: a == OTHER -> DECIDE(E_VM_KEPT)
 			:: atomic { a != OTHER && words > 0 && lost[DESTINATION] ->
 					words--;
 					overridden = true;
@@ -815,7 +815,7 @@ init
 #define lie ((disk[DESTINATION] == ABORTED && was_taken) || (disk[SOURCE] == ABORTED && was_taken) || \
 	     (disk[SOURCE] == COMMITTED && !was_taken))
 /* What is known not to hold: docs/session-model.md, "What it has found". KNOWN_... takes the excuse away. */
-#define excused (overridden || (hasty && mistake != KNOWN_HASTY) || (lost[SOURCE] && mistake != KNOWN_NEW_VMM))
+#define excused (overridden || (lost[SOURCE] && mistake != KNOWN_NEW_VMM))
 
 #ifndef LIVE
 active proctype watch()
@@ -825,7 +825,7 @@ active proctype watch()
 #endif
 
 #ifdef LIVE
-ltl some_run { [] <> (runs(SOURCE) || runs(DESTINATION) || hasty) }
+ltl some_run { [] <> (runs(SOURCE) || runs(DESTINATION)) }
 ltl cancel_answered { [] (asking -> <> !asking) }
 ltl doubt_ends { [] (send_over -> <> (disk[SOURCE] == NEW || is_over(disk[SOURCE]))) }
 #endif

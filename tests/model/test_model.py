@@ -37,7 +37,7 @@ MORE = (
     ("KILLS=1", "doubt_ends"),
     ("KILLS=1 CANCELS=1", "cancel_answered"),
 )
-# A mistake that is put in, and what must then be found; last, what is known not to hold.
+# A mistake that is put in, and what must then be found.
 MISTAKES = (
     ("MISTAKE=1 KILLS=1", "some_run"),
     ("MISTAKE=2 LOSSES=1", None),

@@ -22,6 +22,7 @@ struct sender {
 	const struct send_args *args;
 	struct cancel cancel;
 	struct ledger *ledger;
+	struct ledger_live live;
 	struct mover mover;
 	struct transport_control *control;
 	struct transport_stream *stream;
@@ -31,6 +32,7 @@ struct sender {
 
 static void close_sender(struct sender *sender)
 {
+	ledger_live_end(&sender->live);
 	transport_stream_close(sender->stream);
 	transport_control_close(sender->control);
 	realm_sender_close(&sender->realm);
@@ -53,6 +55,8 @@ static int op_record(void *ctx, const struct transport_peer *peer, struct transp
 		return -EPERM;
 	memcpy(sender->session.peer_key, peer->key_id, sizeof(peer->key_id));
 	sender->session.state = TRANSPORT_SESSION_RECORDED;
+	if (ledger_live_begin(sender->ledger, id_of(sender), &sender->live, &failure))
+		return mover_error(err, &failure);
 	return ledger_begin(sender->ledger, &sender->session, NULL, NULL, &failure)
 		       ? mover_error(err, &failure)
 		       : 0;
@@ -335,7 +339,7 @@ static int report(struct tool *tool, struct sender *sender,
 
 static int run_send(struct tool *tool, void *opaque)
 {
-	CLEANUP(close_sender) struct sender sender = { .args = opaque };
+	CLEANUP(close_sender) struct sender sender = { .args = opaque, .live = { .fd = -1 } };
 	struct transport_issues obstacles = { .n_issues = 0 };
 	struct transport_progress progress = { .role = TRANSPORT_SOURCE, .obstacles = &obstacles };
 	struct transport_session_times times;

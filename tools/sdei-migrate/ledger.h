@@ -127,4 +127,24 @@ int ledger_consume(struct ledger *ledger, const struct ledger_use *use, uint64_t
 /** ledger_override() - write down that @use->word was needed. Return: 0; -EIO io */
 int ledger_override(struct ledger *ledger, const struct ledger_use *use, struct failure *failure);
 
+/* That a command is still at a session; the kernel takes it back when the process is gone. All zero with fd -1 is none. */
+struct ledger_live {
+	char *path;
+	int fd;
+};
+
+/**
+ * ledger_live_begin() - say so, before the session is written down
+ *
+ * Return: 0; -errno io. @live is to be ended in either case.
+ */
+int ledger_live_begin(struct ledger *ledger, const struct transport_id *id,
+		      struct ledger_live *live, struct failure *failure);
+
+/** ledger_live_end() - it is over; takes none, too */
+void ledger_live_end(struct ledger_live *live);
+
+/** ledger_is_live() - does a command of this host still work on this session? */
+bool ledger_is_live(const struct ledger *ledger, const struct transport_id *id);
+
 #endif

@@ -159,10 +159,18 @@ static int decide(const struct settle_request *request, struct ledger_session *s
 	return ret ? ret : ledger_settle(request->ledger, session, failure);
 }
 
+static bool peer_knows(const struct settle_report *report)
+{
+	return report->peer_answered && (report->outcome == TRANSPORT_OUTCOME_ABORTED ||
+					 report->outcome == TRANSPORT_OUTCOME_COMMITTED);
+}
+
 int settle_source(const struct settle_request *request, struct ledger_session *session,
 		  struct settle_report *report, struct failure *failure)
 {
 	OWNED_CONTROL struct transport_control *control = NULL;
+	/* First: what is said of a VM while its command lives may be otherwise a moment later. */
+	const bool live = ledger_is_live(request->ledger, &session->offer.session);
 	enum vm_word vm;
 	int ret = 0;
 
@@ -171,7 +179,7 @@ int settle_source(const struct settle_request *request, struct ledger_session *s
 		ask_peer(request, session, report);
 	vm = ask_vm(request, session, &control, report);
 	if (!settle_is_over(session)) {
-		if (vm == VM_PAUSED)
+		if (vm == VM_PAUSED || (live && !peer_knows(report)))
 			return failure_set(failure, SDEISTATE_BUSY, -EBUSY, "session", "VM",
 					   "no command that is still at it", "paused by it");
 		ret = decide(request, session, report, vm, failure);

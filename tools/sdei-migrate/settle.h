@@ -31,7 +31,8 @@ struct settle_report {
  * settle_source() - end a session of this host's own VM, as far as it can be ended
  *
  * @session is read from the ledger and written back. Asks the VMM, then the peer, then counts the
- * operator's word. Return: 0, and @session->state says how it stands (IN_DOUBT is possible); -EBUSY
+ * operator's word. Without the peer's answer nothing is decided while the command that began it lives.
+ * Return: 0, and @session->state says how it stands (IN_DOUBT is possible); -EBUSY
  * busy: the command that began it is still at it; -errno with @failure.
  */
 int settle_source(const struct settle_request *request, struct ledger_session *session,

@@ -47,6 +47,7 @@ int side_open(const struct tool *tool, const struct hook_args *args, enum transp
 void side_close(struct side *side)
 {
 	side->control = transport_control_close(side->control);
+	ledger_live_end(&side->live);
 	side->ledger = ledger_close(side->ledger);
 }
 

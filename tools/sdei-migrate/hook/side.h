@@ -24,6 +24,8 @@ struct side {
 	const struct hook_args *args;
 	struct transport_control *control;
 	struct ledger *ledger;
+	struct ledger_live
+		live; /* source: while this helper lives nobody settles by the VM's word alone */
 	struct ledger_session session;
 	enum side_state state;
 	bool recorded; /* the ledger has the session */

@@ -89,6 +89,9 @@ int source_open(const struct tool *tool, const struct hook_args *args, struct so
 	/* D8: on disk before the VM stops, so that a restarted host asks before it runs again. */
 	side->session.state = TRANSPORT_SESSION_RECORDED;
 	if (!ret)
+		ret = ledger_live_begin(side->ledger, &side->session.offer.session, &side->live,
+					failure);
+	if (!ret)
 		ret = ledger_begin(side->ledger, &side->session, NULL, NULL, failure);
 	side->recorded = !ret;
 	return ret;
