@@ -56,6 +56,7 @@ void *malloc(size_t size)
 	return count(__libc_malloc(size));
 }
 
+/* The C library declares them with names that are its own. NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 void *calloc(size_t n, size_t size)
 {
 	return count(__libc_calloc(n, size));
@@ -75,6 +76,7 @@ void free(void *at)
 	forget(at);
 	__libc_free(at);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 #pragma GCC visibility pop
 
 /* Bytes at the highest, above what was there before. */

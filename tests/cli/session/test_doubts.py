@@ -149,6 +149,23 @@ def test_cancel_before_commit(directory):
         check(pair.running() == "a", "the VM runs on here")
 
 
+def test_nothing_is_decided_beside_a_send_that_lives(directory):
+    with Pair(directory, timeout=4000) as pair:
+        pair.start_recv()
+        pair.start_send(fault="send.pause:stall")
+        wait_stopped(pair.sender)
+        pair.stop_recv()
+        code, told = pair.resolve()
+        check(code == 11 and told["reason"] == "busy", "its VM runs still, but send may go on", told)
+        check(pair.session()["state"] == "recorded", "and nothing is written down", pair.session())
+        pair.sender.kill()
+        pair.sender.communicate()
+        code, told = pair.resolve()
+        check(code == 0 and told["state"] == "aborted", "once it is gone the VM's word counts", told)
+        check(not [name for name in os.listdir(pair.state("a")) if name.startswith("live-")],
+              "and no lock is left", os.listdir(pair.state("a")))
+
+
 def test_cancel_after_commit(directory):
     with Pair(directory) as pair:
         pair.start_recv()
