@@ -67,22 +67,24 @@ void sdeistate_time_print(uint64_t seconds, char text[SDEISTATE_TIME_SIZE])
 
 int sdeistate_time_parse(const char *text, uint64_t *seconds)
 {
-	char again[SDEISTATE_TIME_SIZE];
+	char alone[SDEISTATE_TIME_SIZE] = "", again[SDEISTATE_TIME_SIZE];
+	const size_t len = sizeof(alone) - 1;
 	struct tm tm = { 0 };
 	const char *end;
 	time_t when;
 
-	if (strnlen(text, SDEISTATE_TIME_SIZE - 1) < SDEISTATE_TIME_SIZE - 1)
+	if (strnlen(text, len) < len)
 		return -EINVAL;
-	end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (end != text + SDEISTATE_TIME_SIZE - 1)
+	memcpy(alone, text, len);
+	end = strptime(alone, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (end != alone + len)
 		return -EINVAL;
 	when = timegm(&tm);
 	if (when < 0)
 		return -EINVAL;
 	/* strptime() takes the 31st of any month. */
 	sdeistate_time_print((uint64_t)when, again);
-	if (memcmp(again, text, SDEISTATE_TIME_SIZE - 1) != 0)
+	if (memcmp(again, alone, len) != 0)
 		return -EINVAL;
 	*seconds = (uint64_t)when;
 	return 0;
