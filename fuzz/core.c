@@ -19,7 +19,8 @@ struct input {
 
 struct target {
 	struct kvmcore_vm *vm;
-	uint64_t word[64]; /* where addresses in structs point to */
+	/* Where addresses in structs point to: as much as the largest array a step may name. */
+	uint64_t word[3 * sizeof(struct kvmcore_vm_regs) / sizeof(uint64_t) + 64];
 	struct kvmcore_reply reply;
 };
 
