@@ -216,6 +216,33 @@ static bool keeps_leaving_handler(const struct sdeistate *state)
 	return false;
 }
 
+/* Every 64-bit word of what a vCPU holds in v7 is a field of its own. */
+static void test_no_word_of_v7_is_overlooked(void)
+{
+	struct sdeistate_v7 held[2] = { { .running = 0 } };
+	struct sdeistate_vcpu vcpu = { .mpidr = 0 };
+	struct sdeistate a = {
+		.vm.profile = KVMCORE_PROFILE_KVM_V7, .vcpu = &vcpu, .n_vcpus = 1, .v7 = &held[0]
+	};
+	struct sdeistate b = a;
+	const size_t reserved = offsetof(struct sdeistate_v7, context.reserved) / 8;
+	char before[128] = "";
+
+	b.v7 = &held[1];
+	for (size_t i = 0; i < sizeof(held[0]) / 8; i++) {
+		struct heard heard = { 0 };
+
+		if (i >= reserved && i < reserved + ARRAY_SIZE(held[0].context.reserved))
+			continue; /* zero in a valid state */
+		((uint64_t *)&held[1])[i] = 1;
+		CHECK(sdeistate_diff(&a, &b, hear, &heard) == 0 && heard.n == 1,
+		      "one word is one change");
+		CHECK(strcmp(heard.path, before) != 0, "with a path of its own");
+		snprintf(before, sizeof(before), "%s", heard.path);
+		((uint64_t *)&held[1])[i] = 0;
+	}
+}
+
 static void test_losses_are_told_by_name(void)
 {
 	struct model m = scene_everything();
@@ -242,5 +269,5 @@ int main(void)
 {
 	return RUN_TESTS(test_each_field_has_its_path, test_what_only_one_side_has,
 			 test_a_proof_names_what_differs, test_v7_and_v5_tell_event_0_alike,
-			 test_losses_are_told_by_name);
+			 test_no_word_of_v7_is_overlooked, test_losses_are_told_by_name);
 }

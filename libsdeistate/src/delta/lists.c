@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "delta/lists.h"
 
+#include "plan/field_names.h"
 #include "plan/parts.h"
 
 #define SIZE_OF(type, member) sizeof(((struct type *)0)->member)
@@ -37,69 +38,22 @@ static const struct delta_field vcpu_fields[] = {
 	FIELD(sdeistate_vcpu, mp_state),
 };
 
-static const struct delta_field exposed_fields[] = {
-	FIELD(kvm_sdei_exposed_event_state, type),
-	FIELD(kvm_sdei_exposed_event_state, signaled),
-	FIELD(kvm_sdei_exposed_event_state, priority),
-};
+static const struct delta_field exposed_fields[] = { EXPOSED_FIELDS(FIELD) };
 
-static const struct delta_field registered_fields[] = {
-	FIELD(kvm_sdei_registered_event_state, route_mode),
-	FIELD(kvm_sdei_registered_event_state, route_affinity),
-	ARRAY(kvm_sdei_registered_event_state, ep_address),
-	ARRAY(kvm_sdei_registered_event_state, ep_arg),
-	ARRAY(kvm_sdei_registered_event_state, registered),
-	ARRAY(kvm_sdei_registered_event_state, enabled),
-	ARRAY(kvm_sdei_registered_event_state, unregister_pending),
-};
+static const struct delta_field registered_fields[] = { REGISTERED_FIELDS(FIELD, ARRAY) };
 
-static const struct delta_field binding_fields[] = {
-	FIELD(kvmcore_sdei_binding, intid),
-	FIELD(kvmcore_sdei_binding, shared),
-	FIELD(kvmcore_sdei_binding, slot),
-	ARRAY(kvmcore_sdei_binding, active),
-};
+static const struct delta_field binding_fields[] = { BINDING_FIELDS(FIELD, ARRAY) };
 
 static const struct delta_field queue_fields[] = {
 	{ .name = "length", .size = 4, .count = 1 },
 	{ .name = "word", .size = 8, .count = 2 * MAX_QUEUE }, /* number and count in turn */
 };
 
-static const struct delta_field pending_fields[] = {
-	FIELD(kvmcore_sdei_pending, vcpu),
-	FIELD(kvmcore_sdei_pending, count),
-};
+static const struct delta_field pending_fields[] = { PENDING_FIELDS(FIELD) };
 
-static const struct delta_field vcpu_state_fields[] = {
-	BINARY(kvm_sdei_vcpu_state, masked),
-	FIELD(kvm_sdei_vcpu_state, critical_num),
-	FIELD(kvm_sdei_vcpu_state, normal_num),
-	ARRAY(kvm_sdei_vcpu_state, critical_regs.regs),
-	FIELD(kvm_sdei_vcpu_state, critical_regs.pc),
-	FIELD(kvm_sdei_vcpu_state, critical_regs.pstate),
-	ARRAY(kvm_sdei_vcpu_state, normal_regs.regs),
-	FIELD(kvm_sdei_vcpu_state, normal_regs.pc),
-	FIELD(kvm_sdei_vcpu_state, normal_regs.pstate),
-};
+static const struct delta_field vcpu_state_fields[] = { VCPU_STATE_FIELDS(FIELD, ARRAY, BINARY) };
 
-static const struct delta_field v7_fields[] = {
-	FIELD(sdeistate_v7, handler[0].ep_addr),
-	FIELD(sdeistate_v7, handler[0].ep_arg),
-	FIELD(sdeistate_v7, handler[1].ep_addr),
-	FIELD(sdeistate_v7, handler[1].ep_arg),
-	FIELD(sdeistate_v7, handler[2].ep_addr),
-	FIELD(sdeistate_v7, handler[2].ep_arg),
-	FIELD(sdeistate_v7, handler[3].ep_addr),
-	FIELD(sdeistate_v7, handler[3].ep_arg),
-	FIELD(sdeistate_v7, registered),
-	FIELD(sdeistate_v7, enabled),
-	FIELD(sdeistate_v7, running),
-	FIELD(sdeistate_v7, pending),
-	FIELD(sdeistate_v7, context.pc),
-	FIELD(sdeistate_v7, context.pstate),
-	ARRAY(sdeistate_v7, context.regs),
-	FIELD(sdeistate_v7, pe_state),
-};
+static const struct delta_field v7_fields[] = { V7_FIELDS(FIELD, ARRAY) };
 
 static const struct delta_field regs_fields[] = {
 	ARRAY(sdeistate_regs, value),

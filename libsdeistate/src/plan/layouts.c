@@ -1,31 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "plan/field_names.h"
 #include "plan/fields.h"
 #include "util.h"
 
-/* The ABI's structs, field by field; padding is zero in a canonical state and has no name. */
+static const struct field exposed_fields[] = { EXPOSED_FIELDS(FIELD) };
 
-static const struct field exposed_fields[] = {
-	FIELD(kvm_sdei_exposed_event_state, type),
-	FIELD(kvm_sdei_exposed_event_state, signaled),
-	FIELD(kvm_sdei_exposed_event_state, priority),
-};
+static const struct field registered_fields[] = { REGISTERED_FIELDS(FIELD, FIELD_ARRAY) };
 
-static const struct field registered_fields[] = {
-	FIELD(kvm_sdei_registered_event_state, route_mode),
-	FIELD(kvm_sdei_registered_event_state, route_affinity),
-	FIELD_ARRAY(kvm_sdei_registered_event_state, ep_address),
-	FIELD_ARRAY(kvm_sdei_registered_event_state, ep_arg),
-	FIELD_ARRAY(kvm_sdei_registered_event_state, registered),
-	FIELD_ARRAY(kvm_sdei_registered_event_state, enabled),
-	FIELD_ARRAY(kvm_sdei_registered_event_state, unregister_pending),
-};
-
-static const struct field binding_fields[] = {
-	FIELD(kvmcore_sdei_binding, intid),
-	FIELD(kvmcore_sdei_binding, shared),
-	FIELD(kvmcore_sdei_binding, slot),
-	FIELD_ARRAY(kvmcore_sdei_binding, active),
-};
+static const struct field binding_fields[] = { BINDING_FIELDS(FIELD, FIELD_ARRAY) };
 
 static const struct field handler_fields[] = {
 	FIELD(kvmcore_sdei_handler, shared),   FIELD(kvmcore_sdei_handler, route_mode),
@@ -33,43 +15,17 @@ static const struct field handler_fields[] = {
 	FIELD(kvmcore_sdei_handler, ep_arg),
 };
 
-static const struct field pending_fields[] = {
-	FIELD(kvmcore_sdei_pending, num),
-	FIELD(kvmcore_sdei_pending, vcpu),
-	FIELD(kvmcore_sdei_pending, count),
-};
+static const struct field pending_fields[] = { FIELD(kvmcore_sdei_pending, num),
+					       PENDING_FIELDS(FIELD) };
 
 static const struct field queue_fields[] = {
 	FIELD(kvm_sdei_vcpu_event_state, num),
 	FIELD(kvm_sdei_vcpu_event_state, event_count),
 };
 
-static const struct field vcpu_state_fields[] = {
-	FIELD(kvm_sdei_vcpu_state, masked),
-	FIELD(kvm_sdei_vcpu_state, critical_num),
-	FIELD(kvm_sdei_vcpu_state, normal_num),
-	FIELD_ARRAY(kvm_sdei_vcpu_state, critical_regs.regs),
-	FIELD(kvm_sdei_vcpu_state, critical_regs.pc),
-	FIELD(kvm_sdei_vcpu_state, critical_regs.pstate),
-	FIELD_ARRAY(kvm_sdei_vcpu_state, normal_regs.regs),
-	FIELD(kvm_sdei_vcpu_state, normal_regs.pc),
-	FIELD(kvm_sdei_vcpu_state, normal_regs.pstate),
-};
+static const struct field vcpu_state_fields[] = { VCPU_STATE_FIELDS(FIELD, FIELD_ARRAY, FIELD) };
 
-static const struct field v7_fields[] = {
-	FIELD(sdeistate_v7, handler[0].ep_addr),
-	FIELD(sdeistate_v7, handler[0].ep_arg),
-	FIELD(sdeistate_v7, handler[1].ep_addr),
-	FIELD(sdeistate_v7, handler[1].ep_arg),
-	FIELD(sdeistate_v7, registered),
-	FIELD(sdeistate_v7, enabled),
-	FIELD(sdeistate_v7, running),
-	FIELD(sdeistate_v7, pending),
-	FIELD(sdeistate_v7, context.pc),
-	FIELD(sdeistate_v7, context.pstate),
-	FIELD_ARRAY(sdeistate_v7, context.regs),
-	FIELD(sdeistate_v7, pe_state),
-};
+static const struct field v7_fields[] = { V7_FIELDS(FIELD, FIELD_ARRAY) };
 
 static int compare_handler(const void *a, const void *b)
 {
