@@ -122,21 +122,26 @@ static int replace(const char *path, const void *data, size_t len, mode_t mode)
 	return ret ? ret : sync_directory_of(path);
 }
 
+bool file_is_replaced(const char *path)
+{
+	struct stat status;
+
+	return strcmp(path, "-") != 0 && (stat(path, &status) < 0 || S_ISREG(status.st_mode));
+}
+
+static int write_through(const char *path, const void *data, size_t len)
+{
+	OWNED_FD int fd =
+		strcmp(path, "-") == 0 ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : write_all(fd, data, len);
+}
+
 int file_write(const char *path, const void *data, size_t len, unsigned int mode,
 	       struct failure *failure)
 {
-	struct stat status;
-	int ret;
+	const int ret = file_is_replaced(path) ? replace(path, data, len, mode)
+					       : write_through(path, data, len);
 
-	if (strcmp(path, "-") == 0)
-		ret = write_all(STDOUT_FILENO, data, len);
-	else if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-		/* A device or a named pipe is written to, not replaced. */
-		OWNED_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-		ret = fd < 0 ? -errno : write_all(fd, data, len);
-	} else {
-		ret = replace(path, data, len, mode);
-	}
 	return ret ? failure_io(failure, path, -ret) : 0;
 }

@@ -9,6 +9,7 @@
 
 #include "failure.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,10 +21,14 @@
  */
 int file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct failure *failure);
 
+/** file_is_replaced() - does file_write() put a new file at @path? Not where it is "-", a device or a pipe */
+bool file_is_replaced(const char *path);
+
 /**
  * file_write() - replace @path by @data, all or nothing, on disk before it returns
  *
- * A new name beside the old one, fsync, rename, fsync of the directory. Return: 0; -errno.
+ * A new name beside the old one, fsync, rename, fsync of the directory. What is not replaced is written
+ * to as it comes, and may block for as long as nobody reads. Return: 0; -errno.
  */
 int file_write(const char *path, const void *data, size_t len, unsigned int mode,
 	       struct failure *failure);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cancel.h"
 #include "client.h"
+#include "common/file.h"
 #include "realm_bulk.h"
 #include "sealing.h"
 #include "state_json.h"
@@ -198,7 +199,7 @@ static int run_snapshot(struct tool *tool, void *opaque)
 	    seal(args, &keys, &taken, id.bytes, &file, &failure))
 		return tool_fail(tool, &failure);
 	/* A file appears whole or not at all; a pipe may never take what it is given. */
-	if (strcmp(args->sealing.out, "-") != 0)
+	if (file_is_replaced(args->sealing.out))
 		cancel_hold(&cancel);
 	if (sealing_write(&args->sealing, &file, &failure))
 		return tool_fail(tool, &failure);
@@ -216,21 +217,14 @@ static const struct option_row rows[] = {
 	  .help = "do not stop the VM: the file is a base for --base and cannot be restored alone",
 	  .offset = AT(running),
 	  .type = OPTION_FLAG },
-	{ .name = "--base",
-	  .argument = "FILE",
-	  .help = "write only what changed since this snapshot of the same VM",
-	  .offset = AT(base),
-	  .type = OPTION_TEXT,
-	  .names = OPTION_NAMES_FILE },
-	{ .name = "--trust",
-	  .argument = "PUB|DIR",
-	  .help = "public key of whoever may have signed the base; without it, the key of --key",
-	  .offset = AT(trust),
-	  .type = OPTION_LIST,
-	  .names = OPTION_NAMES_FILE },
+	SEALED_BASE_ROW(struct snapshot_args, base,
+			"write only what changed since this snapshot of the same VM"),
+	SEALED_TRUST_ROW(
+		struct snapshot_args, trust,
+		"public key of whoever may have signed the base; without it, the key of --key"),
 	REALM_CONTENTS_ROW(struct snapshot_args),
 	REALM_COLD_ROW(struct snapshot_args),
-	POLICY_ROWS(struct snapshot_args),
+	POLICY_ROWS(struct snapshot_args, policy),
 	OPTION_END,
 };
 

@@ -150,6 +150,19 @@ def test_snapshot_and_restore(directory):
         check(vm.vm("status")["may_run"], "and the VM runs on")
 
 
+def test_snapshot_into_a_pipe_that_nobody_reads(directory):
+    prefix = key(directory, "k")
+    path = os.path.join(directory, "pipe")
+    os.mkfifo(path)
+    with host(directory) as vm:
+        snapshot = start("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path, "--any-destination")
+        time.sleep(0.3)
+        snapshot.send_signal(signal.SIGTERM)
+        code, told, took = outcome(snapshot)
+        check(cancelled(code, told) and took < PROMPT, "is cancelled", f"{code} {told}")
+        check(os.listdir(directory).count("pipe") == 1 and vm.vm("status")["may_run"], "the pipe stays, the VM runs on")
+
+
 class Delay:
     """A control socket before another: the request of one kind is held until it is let go."""
 
