@@ -107,8 +107,9 @@ def test_full_output(directory):
                                   text=True, env=cli.environment(), check=False)
         check(done.returncode == 1 and "writing failed" in done.stderr, "a full disk is an error",
               f"{done.returncode} {done.stderr}")
-        fails(1, "io", "snapshot", "--control", vm.control, "--key", prefix + ".key",
-              "--any-destination", "-o", "/dev/full")
+        full = fails(1, "io", "snapshot", "--control", vm.control, "--key", prefix + ".key",
+                     "--any-destination", "-o", "/dev/full")
+        check("room" in full["advice"], "which says what to do", full)
         fails(1, "io", "snapshot", "--control", vm.control, "--key", prefix + ".key",
               "--any-destination", "-o", "/nonexistent/x")
 

@@ -68,8 +68,9 @@ static const struct {
 	  "Do not use it: the content is not what was signed." },
 	{ SDEISTATE_NO_KEY, EXIT_CODE_UNKNOWN_SIGNER, "there is no usable key",
 	  "Name a key file; sdei-migrate keygen makes one." },
-	{ SDEISTATE_KEY_PERMISSIONS, EXIT_CODE_UNKNOWN_SIGNER, "others can read the key",
-	  "Make a new key if anyone may have read it; else chmod 600 the file." },
+	{ SDEISTATE_KEY_PERMISSIONS, EXIT_CODE_UNKNOWN_SIGNER,
+	  "others may read or write what only its owner should",
+	  "Make a new key if anyone may have read it; else correct the file's mode and owner." },
 	{ SDEISTATE_DECRYPT, EXIT_CODE_VERIFICATION, "it cannot be decrypted",
 	  "Use the private key of a recipient it was encrypted to." },
 	{ SDEISTATE_INCONSISTENT, EXIT_CODE_DAMAGED, "the state contradicts itself",
@@ -132,6 +133,25 @@ static const struct {
 	  "Sign it, or accept it as it is with --insecure-no-signature." },
 };
 
+/* Reading or writing failed, and the system says why. */
+static const struct {
+	int error;
+	const char *advice;
+} io_advice[] = {
+	{ ENOSPC,
+	  "Make room on that file system and try again; what was there before is as it was." },
+	{ EDQUOT, "Make room within the quota and try again; what was there before is as it was." },
+	{ EROFS, "That file system is read-only: name another place." },
+	{ EACCES, "Run it as a user who may use that path, or name another." },
+	{ EPERM, "Run it as a user who may use that path, or name another." },
+	{ EISDIR, "That is a folder: name a file." },
+	{ ENOTDIR, "A part of that path is not a folder: check it." },
+	{ EMFILE, "Raise the limit of open files (ulimit -n) and try again." },
+	{ ENFILE, "The system has no more open files to give: end something and try again." },
+	{ EPIPE, "Whoever was to read it has gone: see why, and try again." },
+	{ EIO, "Look at the system's log: the device may be failing." },
+};
+
 #define X(symbol, number, name) +1
 _Static_assert(ARRAY_SIZE(rows) == 0 SDEISTATE_REASONS(X), "every reason has a row");
 #undef X
@@ -178,7 +198,12 @@ enum exit_code failure_exit(enum sdeistate_reason reason)
 
 const char *failure_advice(const struct failure *failure)
 {
-	return failure->advice ? failure->advice : rows[find_row(failure->reason)].advice;
+	if (failure->advice)
+		return failure->advice;
+	for (size_t i = 0; failure->reason == SDEISTATE_IO && i < ARRAY_SIZE(io_advice); i++)
+		if (io_advice[i].error == -failure->code)
+			return io_advice[i].advice;
+	return rows[find_row(failure->reason)].advice;
 }
 
 const char *failure_meaning(enum sdeistate_reason reason)
