@@ -145,19 +145,16 @@ static const struct option_row check_rows[] = {
 	  .offset = AT(snapshot),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
-	{ .name = "--trust",
-	  .argument = "PUB|DIR",
-	  .help = "public key of whoever may have signed it, or a folder of them; may be repeated",
-	  .offset = AT(trust),
-	  .type = OPTION_LIST,
-	  .names = OPTION_NAMES_FILE },
+	SEALED_TRUST_ROW(
+		struct policy_args, trust,
+		"public key of whoever may have signed it, or a folder of them; may be repeated"),
 	{ .name = "--key",
 	  .argument = "FILE",
 	  .help = "private key to decrypt with, for rules about what is inside",
 	  .offset = AT(decrypt),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
-	POLICY_TRUST_ROW(struct policy_args),
+	POLICY_TRUST_ROW(struct policy_args, policy),
 	OPTION_END,
 };
 

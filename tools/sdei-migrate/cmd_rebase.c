@@ -131,20 +131,17 @@ static int run_rebase(struct tool *tool, void *opaque)
 
 static const struct option_row rows[] = {
 	SEALING_ROWS(struct rebase_args, sealing),
-	{ .name = "--trust",
-	  .argument = "PUB|DIR",
-	  .help = "public key of whoever may have signed BASE and DELTA; without it, the key of "
-		  "--key",
-	  .offset = AT(trust),
-	  .type = OPTION_LIST,
-	  .names = OPTION_NAMES_FILE },
+	SEALED_TRUST_ROW(
+		struct rebase_args, trust,
+		"public key of whoever may have signed BASE and DELTA; without it, the key of "
+		"--key"),
 	{ .name = "--decrypt-key",
 	  .argument = "FILE",
 	  .help = "private key to decrypt them with",
 	  .offset = AT(secret),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
-	POLICY_ROWS(struct rebase_args),
+	POLICY_ROWS(struct rebase_args, policy),
 	{ .name = "BASE",
 	  .help = "sealed snapshot that the first delta applies to",
 	  .offset = AT(base),

@@ -466,7 +466,7 @@ static const struct option_row rows[] = {
 	  .type = OPTION_TEXT },
 	MOVER_KEY_ROW(struct recv_args),
 	MOVER_PEER_ROW(struct recv_args),
-	MOVER_POLICY_ROWS(struct recv_args),
+	POLICY_ROWS(struct recv_args, mover.policy),
 	MOVER_COMMON_ROWS(struct recv_args),
 	OPTION_END,
 };

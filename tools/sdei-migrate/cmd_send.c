@@ -372,7 +372,7 @@ static const struct option_row rows[] = {
 	  .required = true },
 	MOVER_KEY_ROW(struct send_args),
 	MOVER_PEER_ROW(struct send_args),
-	MOVER_POLICY_ROWS(struct send_args),
+	POLICY_ROWS(struct send_args, mover.policy),
 	REALM_SEND_ROWS(struct send_args),
 	MOVER_COMMON_ROWS(struct send_args),
 	OPTION_END,

@@ -152,13 +152,9 @@ static int run_sign(struct tool *tool, void *opaque)
 
 static const struct option_row rows[] = {
 	SEALING_ROWS(struct sign_args, sealing),
-	{ .name = "--trust",
-	  .argument = "PUB|DIR",
-	  .help = "public key of whoever must have signed it before; may be repeated",
-	  .offset = AT(trust),
-	  .type = OPTION_LIST,
-	  .names = OPTION_NAMES_FILE },
-	POLICY_ROWS(struct sign_args),
+	SEALED_TRUST_ROW(struct sign_args, trust,
+			 "public key of whoever must have signed it before; may be repeated"),
+	POLICY_ROWS(struct sign_args, policy),
 	{ .name = "FILE",
 	  .help = "snapshot, sealed or of edit and encode; - is stdin",
 	  .offset = AT(file),

@@ -2,6 +2,7 @@
 #include "mover.h"
 
 #include "client.h"
+#include "sealing.h"
 #include "vmm.h"
 
 #include <errno.h>
@@ -137,15 +138,6 @@ struct transport_stream_options mover_stream_options(const struct mover *mover)
 	};
 }
 
-/* Grows with every seal of a key, on one host, without a record of its own. */
-static uint64_t next_sequence(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static int digest_records(const struct transport_buffer *records,
 			  uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
@@ -172,7 +164,7 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 	struct sdeistate_seal_request request = {
 		.kind = kind,
 		.generation = offer->vm.generation,
-		.sequence = next_sequence(),
+		.sequence = sealing_sequence(),
 		.audience = &audience,
 		.n_audience = 1,
 		.profile = offer->vm.profile,

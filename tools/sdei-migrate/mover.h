@@ -110,19 +110,6 @@ const char *vm_state_or(const char *control, int timeout_ms, const char *otherwi
 		.offset = offsetof(type_of_args, mover.peer), .type = OPTION_TEXT, \
 		.names = OPTION_NAMES_FILE                                         \
 	}
-#define MOVER_POLICY_ROWS(type_of_args)                                                       \
-	{ .name = "--policy",                                                                 \
-	  .argument = "FILE|DIR",                                                             \
-	  .help = "rules to keep; without it those of policy.d, if there are any",            \
-	  .offset = offsetof(type_of_args, mover.policy.path),                                \
-	  .type = OPTION_TEXT,                                                                \
-	  .names = OPTION_NAMES_FILE },                                                       \
-	{                                                                                     \
-		.name = "--policy-trust", .argument = "PUB|DIR",                              \
-		.help = "who must have signed the policy; without it only permissions count", \
-		.offset = offsetof(type_of_args, mover.policy.trust), .type = OPTION_LIST,    \
-		.names = OPTION_NAMES_FILE                                                    \
-	}
 #define MOVER_COMMON_ROWS(type_of_args)                                                           \
 	{ .name = "--cert",                                                                       \
 	  .argument = "FILE",                                                                     \

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy_rows.h - how a command line names the policy it goes by
- *
- * The args struct has `struct policy_options policy`.
  */
 #ifndef SDEI_MIGRATE_POLICY_ROWS_H
 #define SDEI_MIGRATE_POLICY_ROWS_H
@@ -24,20 +22,21 @@ static inline int policy_options_load(const struct policy_options *options, stru
 	return ret ? ret : policy_load(options->path, signers, policy, failure);
 }
 
-#define POLICY_TRUST_ROW(type_of_args)                                                        \
+/* For a `struct policy_options` @member of the command's arguments. */
+#define POLICY_TRUST_ROW(type_of_args, member)                                                \
 	{                                                                                     \
 		.name = "--policy-trust", .argument = "PUB|DIR",                              \
 		.help = "who must have signed the policy; without it only permissions count", \
-		.offset = offsetof(type_of_args, policy.trust), .type = OPTION_LIST,          \
+		.offset = offsetof(type_of_args, member.trust), .type = OPTION_LIST,          \
 		.names = OPTION_NAMES_FILE                                                    \
 	}
-#define POLICY_ROWS(type_of_args)                                                  \
+#define POLICY_ROWS(type_of_args, member)                                          \
 	{ .name = "--policy",                                                      \
 	  .argument = "FILE|DIR",                                                  \
 	  .help = "rules to keep; without it those of policy.d, if there are any", \
-	  .offset = offsetof(type_of_args, policy.path),                           \
+	  .offset = offsetof(type_of_args, member.path),                           \
 	  .type = OPTION_TEXT,                                                     \
 	  .names = OPTION_NAMES_FILE },                                            \
-		POLICY_TRUST_ROW(type_of_args)
+		POLICY_TRUST_ROW(type_of_args, member)
 
 #endif

@@ -117,4 +117,30 @@ void release_base(struct sdeistate_base **base);
 #define OWNED_STATE CLEANUP(release_state)
 #define OWNED_BASE  CLEANUP(release_base)
 
+/* Options of the commands that open one; @text says what for. */
+#define SEALED_TRUST_ROW(type_of_args, member, text)                           \
+	{                                                                      \
+		.name = "--trust", .argument = "PUB|DIR", .help = (text),      \
+		.offset = offsetof(type_of_args, member), .type = OPTION_LIST, \
+		.names = OPTION_NAMES_FILE                                     \
+	}
+#define SEALED_BASE_ROW(type_of_args, member, text)                            \
+	{                                                                      \
+		.name = "--base", .argument = "FILE", .help = (text),          \
+		.offset = offsetof(type_of_args, member), .type = OPTION_TEXT, \
+		.names = OPTION_NAMES_FILE                                     \
+	}
+#define SEALED_KEY_ROW(type_of_args, member)                                                \
+	{                                                                                   \
+		.name = "--key", .argument = "FILE", .help = "private key to decrypt with", \
+		.offset = offsetof(type_of_args, member), .type = OPTION_TEXT,              \
+		.names = OPTION_NAMES_FILE                                                  \
+	}
+#define SEALED_FILE_ROW(type_of_args, member)                                  \
+	{                                                                      \
+		.name = "FILE", .help = "sealed snapshot; - is stdin",         \
+		.offset = offsetof(type_of_args, member), .type = OPTION_TEXT, \
+		.names = OPTION_NAMES_FILE, .required = true                   \
+	}
+
 #endif

@@ -74,8 +74,7 @@ void sealing_release(struct sealing_keys *keys)
 		sdeistate_key_free(keys->key[i]);
 }
 
-/* Grows with every seal of a key, on one host, without a record of its own. */
-static uint64_t next_sequence(void)
+uint64_t sealing_sequence(void)
 {
 	struct timespec now;
 
@@ -160,7 +159,7 @@ int sealing_make(const struct sealing_args *args, const struct policy_options *r
 	if (ret)
 		return ret;
 	request->created = (uint64_t)time(NULL);
-	request->sequence = next_sequence();
+	request->sequence = sealing_sequence();
 	request->any_destination = args->any_destination;
 	request->audience = (const struct sdeistate_pub *const *)audience.pub;
 	request->n_audience = audience.n;

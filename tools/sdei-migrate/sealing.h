@@ -78,6 +78,9 @@ struct sealing_keys {
 	unsigned int n;
 };
 
+/** sealing_sequence() - grows with every seal of a key, on one host, without a record of its own */
+uint64_t sealing_sequence(void);
+
 /** sealing_check() - does the command line say where to and who may restore it? Return: 0; exit code */
 int sealing_check(struct tool *tool, const struct sealing_args *args);
 

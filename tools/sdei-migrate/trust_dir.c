@@ -105,14 +105,6 @@ static bool is_key_of(const char *path, const uint8_t *id)
 	return is;
 }
 
-static bool has_key_name(const char *name)
-{
-	const size_t len = strlen(name);
-
-	return len > 4 && (!strcmp(name + len - 4, ".pub") || !strcmp(name + len - 4, ".crt") ||
-			   !strcmp(name + len - 4, ".pem"));
-}
-
 int trust_dir_drop(const struct trust_dir *dir, const uint8_t id[SDEISTATE_KEY_ID_SIZE],
 		   unsigned int *n, struct failure *failure)
 {
@@ -126,7 +118,7 @@ int trust_dir_drop(const struct trust_dir *dir, const uint8_t id[SDEISTATE_KEY_I
 	while (!ret && (entry = readdir(list))) {
 		OWNED_MEMORY char *path = NULL;
 
-		if (!has_key_name(entry->d_name))
+		if (!sdeistate_trust_names_key(entry->d_name))
 			continue;
 		ret = join(dir, entry->d_name, &path, failure);
 		if (ret || !is_key_of(path, id))

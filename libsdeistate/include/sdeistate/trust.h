@@ -14,6 +14,7 @@
 #define SDEISTATE_TRUST_H
 
 #include <sdeistate/key.h>
+#include <stdbool.h>
 
 #define SDEISTATE_TRUST_LIST     "trust.list"
 #define SDEISTATE_ROTATION_TYPE  "sdei-migrate/rotation"
@@ -120,5 +121,8 @@ SDEISTATE_API int sdeistate_rotation_make(const struct sdeistate_key *old,
 SDEISTATE_API int sdeistate_rotation_apply(struct sdeistate_trust *trust, const char *text,
 					   size_t len, const char *name,
 					   struct sdeistate_error *err);
+
+/** sdeistate_trust_names_key() - does a folder of trusted keys take a file of this name for one? */
+SDEISTATE_API bool sdeistate_trust_names_key(const char *name);
 
 #endif

@@ -27,6 +27,11 @@ static bool has_ending(const char *name, const char *const *endings)
 	return false;
 }
 
+bool sdeistate_trust_names_key(const char *name)
+{
+	return has_ending(name, key_endings);
+}
+
 /* The place of @id, or where it belongs. */
 static size_t place(const struct sdeistate_trust *trust, const uint8_t *id)
 {

@@ -349,7 +349,7 @@ static const struct option_row rows[] = {
 	  .offset = AT(state),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_DIRECTORY },
-	POLICY_ROWS(struct hook_args),
+	POLICY_ROWS(struct hook_args, policy),
 	OPTION_END,
 };
 
