@@ -435,7 +435,10 @@ int transport_session_receive(struct transport_stream *stream,
 	*visit = (struct transport_visit){ .resolve = false };
 	ret = session_link_init(&dest.link, TRANSPORT_DESTINATION, stream, signer, deadlines, &why);
 	dest.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
-			     (ops->token ? TRANSPORT_FEATURE_TOKEN : 0);
+			     (ops->token ? TRANSPORT_FEATURE_TOKEN : 0) |
+			     (ops->alive ? TRANSPORT_FEATURE_HEARTBEAT : 0);
+	dest.link.alive = ops->alive;
+	dest.link.alive_ctx = ctx;
 	if (ops->max_state > TRANSPORT_SESSION_MAX_BLOB)
 		dest.link.limit = ops->max_state;
 	if (!ret)

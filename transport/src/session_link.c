@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "session_beat.h"
 #include "verbs.h"
 
 #define TRANSCRIPT_MAX 512u
@@ -177,6 +178,7 @@ static void read_peer(struct session_link *link, const struct session_in *in)
 	       TRANSPORT_KEY_ID_SIZE);
 	link->peer.limit = limit;
 	link->peers_features = transport_fields_u64(&in->fields, S_TAG_FEATURES, 0);
+	link->peer.features = link->peers_features;
 	if (limit < link->max_blob)
 		link->max_blob = (size_t)limit;
 }
@@ -363,8 +365,8 @@ int session_link_expect_any(struct session_link *link, const enum session_messag
 			    int timeout_ms, struct session_in *in, struct transport_error *err)
 {
 	struct session_in got;
-	int ret =
-		session_read(link->stream, &link->received, link->max_blob, timeout_ms, &got, err);
+	int ret = session_beat_read(link, is_one_of(MESSAGE_HEARTBEAT, type, n), timeout_ms, &got,
+				    err);
 
 	if (ret)
 		return ret;

@@ -26,6 +26,9 @@ struct session_link {
 	bool peer_aborted;                  /* the peer said ABORTED, signed: proof holds it */
 	struct transport_issues *obstacles; /* where the peer's go; NULL: not wanted */
 	struct transport_proof proof;
+	/* The destination: asked at each HEARTBEAT, which is answered then. NULL: they are passed over */
+	int (*alive)(void *ctx, struct transport_error *err);
+	void *alive_ctx;
 };
 
 /* What a signature of the session is about; the type string that goes with it. */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "session_link.h"
+#include "session_beat.h"
 
 /* How long a failing source waits for the peer's ABORTED once it has given the VM away. */
 #define ABORTED_WAIT_MS 2000
@@ -105,6 +105,24 @@ static int record(struct source *source, struct transport_error *err)
 	if (!ret)
 		ret = source->ops->record(source->ctx, &source->link.peer, err);
 	return ret ? ret : move(source, TRANSPORT_EVENT_RECORD, err);
+}
+
+static int wait_stop(struct source *source, struct transport_error *err)
+{
+	int ret = fault(source, TRANSPORT_STEP_SEND_WAIT_STOP, err);
+
+	return ret ? ret
+		   : session_beat_until(&source->link, source->ops, source->ctx,
+					TRANSPORT_WAIT_STOP, err);
+}
+
+static int wait_arrival(struct source *source, struct transport_error *err)
+{
+	int ret = fault(source, TRANSPORT_STEP_SEND_WAIT_ARRIVAL, err);
+
+	return ret ? ret
+		   : session_beat_until(&source->link, source->ops, source->ctx,
+					TRANSPORT_WAIT_ARRIVAL, err);
 }
 
 static int pause_vm(struct source *source, struct transport_error *err)
@@ -317,10 +335,12 @@ static int hand_over(struct source *source, struct transport_error *err)
 		{ greet, TIME(hello) },
 		{ record, TIME(record) },
 		{ try_out, TIME(base) },
+		{ wait_stop, TIME(wait) },
 		{ pause_vm, TIME(pause) },
 		{ capture, 0 },
 		{ wait_prepared, TIME(prepared) },
 		{ attest, TIME(attest) },
+		{ wait_arrival, TIME(arrival) },
 		{ relinquish, TIME(relinquish) },
 		{ commit, 0 },
 		{ wait_done, TIME(done) },
@@ -420,7 +440,8 @@ int transport_session_send(struct transport_stream *stream, const struct transpo
 	source.link.offer = *offer;
 	source.link.obstacles = progress->obstacles;
 	source.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
-			       (ops->challenge ? TRANSPORT_FEATURE_TOKEN : 0);
+			       (ops->challenge ? TRANSPORT_FEATURE_TOKEN : 0) |
+			       (ops->wait ? TRANSPORT_FEATURE_HEARTBEAT : 0);
 	if (!ret)
 		ret = hand_over(&source, &why);
 	if (ret)

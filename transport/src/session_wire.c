@@ -242,6 +242,12 @@ static int read_one(struct transport_stream *stream, uint64_t *number, size_t ma
 	return ret;
 }
 
+int session_next(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
+		 struct session_in *in, struct transport_error *err)
+{
+	return read_one(stream, number, max_blob, clock_now_ms() + timeout_ms, in, err);
+}
+
 int session_read(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
 		 struct session_in *in, struct transport_error *err)
 {

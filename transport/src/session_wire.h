@@ -7,7 +7,7 @@
 
 #include <transport/session.h>
 
-/* X(symbol, number, name): STOP, DELTA and HEARTBEAT's senders come with later versions. */
+/* X(symbol, number, name): STOP and DELTA come with later versions. */
 #define SESSION_MESSAGES(X)                           \
 	X(HELLO, 1, "session message HELLO")          \
 	X(PREFLIGHT, 2, "session message PREFLIGHT")  \
@@ -84,6 +84,14 @@ const char *session_message_name(uint16_t type);
  */
 int session_write(struct transport_stream *stream, enum session_message type, uint64_t *number,
 		  const struct transport_buffer *body, int timeout_ms, struct transport_error *err);
+
+/**
+ * session_next() - wait for the next message, whatever it is
+ *
+ * Otherwise as session_read().
+ */
+int session_next(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
+		 struct session_in *in, struct transport_error *err);
 
 /**
  * session_read() - wait for the next message that is no HEARTBEAT

@@ -44,6 +44,12 @@ struct host {
 	char told[32];                      /* why there was none */
 	int pauses;
 	int bases; /* sent or tried */
+	/* What the VM moves together with: test_session_wait.c. */
+	int (*wait)(void *ctx, enum transport_wait what, int ms, bool *over,
+		    struct transport_error *err);
+	int (*alive)(void *ctx, struct transport_error *err);
+	int waits, waited[2], wait_ms; /* source: how often, so far, and how long each */
+	int beats, tires;              /* destination: heard, and when it gives up; 0: never */
 	struct transport_stream *stream;
 	struct transport_proof proof;
 	bool cannot_write; /* destination: that the session was aborted */
@@ -406,6 +412,7 @@ static void *run_destination(void *arg)
 		ops.base = NULL;
 	if (host->no_answer)
 		ops.token = NULL;
+	ops.alive = host->alive;
 	ops.max_state = host->takes;
 	host->ret = transport_session_receive(host->stream, &signer, deadlines_of(world), &ops,
 					      host, &host->progress, &visit, &host->error);
@@ -423,6 +430,7 @@ static void run_source(struct world *world)
 	host->progress.obstacles = host->obstacles;
 	if (host->no_base)
 		ops.base = NULL;
+	ops.wait = host->wait;
 	if (world->resolves)
 		host->ret = transport_session_resolve(host->stream, &world->offer, &signer,
 						      deadlines_of(world), &world->outcome,

@@ -21,8 +21,10 @@
 #define TRANSPORT_FEATURE_BASE UINT64_C(1)
 /* The destination passes a challenge on to the monitor of a staged realm. */
 #define TRANSPORT_FEATURE_TOKEN UINT64_C(2)
-#define TRANSPORT_MAX_TOKEN     15360u /* bytes of an attestation token in a session */
-#define TRANSPORT_PROOF_SIZE    (68u + TRANSPORT_MAX_SIGNATURE)
+/* The source will wait for something; the destination answers HEARTBEAT meanwhile, and waits along. */
+#define TRANSPORT_FEATURE_HEARTBEAT UINT64_C(8)
+#define TRANSPORT_MAX_TOKEN         15360u /* bytes of an attestation token in a session */
+#define TRANSPORT_PROOF_SIZE        (68u + TRANSPORT_MAX_SIGNATURE)
 
 /* --- states: one matrix per side --- */
 
@@ -126,12 +128,14 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(SEND_PREFLIGHT, "send.preflight")         \
 	X(SEND_RECORD, "send.record")               \
 	X(SEND_BASE, "send.base")                   \
+	X(SEND_WAIT_STOP, "send.wait-stop")         \
 	X(SEND_PAUSE, "send.pause")                 \
 	X(SEND_CAPTURE, "send.capture")             \
 	X(SEND_BLOB, "send.blob")                   \
 	X(SEND_WAIT_PREPARED, "send.wait-prepared") \
 	X(SEND_CHALLENGE, "send.challenge")         \
 	X(SEND_WAIT_TOKEN, "send.wait-token")       \
+	X(SEND_WAIT_ARRIVAL, "send.wait-arrival")   \
 	X(SEND_RELINQUISH, "send.relinquish")       \
 	X(SEND_COMMIT, "send.commit")               \
 	X(SEND_WAIT_DONE, "send.wait-done")         \
@@ -214,20 +218,28 @@ struct transport_peer {
 	uint8_t key_id[TRANSPORT_KEY_ID_SIZE];
 	uint8_t nonce[TRANSPORT_NONCE_SIZE]; /* the peer's */
 	uint64_t limit;                      /* bytes of a sealed state that it takes */
+	uint64_t features;                   /* TRANSPORT_FEATURE_*, and unknown ones */
 };
 
 /* --- the source --- */
 
 /* Times in microseconds, for the summary; 0 where the session did not get so far. */
 struct transport_session_times {
-	uint64_t hello, record, base, pause, capture, blob, prepared, attest, relinquish, done;
+	uint64_t hello, record, base, wait, pause, capture, blob, prepared, attest, arrival;
+	uint64_t relinquish, done;
 	uint64_t blackout; /* from asking for the pause to sending COMMIT */
 	uint64_t blob_size;
 };
 
+/* What a hand-over waits for that goes along with the VM by a way of its own (docs/protocol.md, 3.9). */
+enum transport_wait {
+	TRANSPORT_WAIT_STOP,    /* the moment at which the VM has to stop */
+	TRANSPORT_WAIT_ARRIVAL, /* the other thing is there, whole; the VM is prepared there */
+};
+
 /*
- * Each returns 0 or a negative errno and fills @err. Order: record, base, pause, capture, challenge, token, relinquish, then one
- * outcome; or after a failure resume or reclaim, then one outcome.
+ * Each returns 0 or a negative errno and fills @err. Order: record, base, wait, pause, capture, challenge, token, wait, relinquish,
+ * then one outcome; or after a failure resume or reclaim, then one outcome.
  */
 struct transport_source_ops {
 	/* Write durably: from here on ask the peer before the VM runs again. */
@@ -237,6 +249,12 @@ struct transport_source_ops {
 	 * the first is sent. NULL, or nothing in @blob: there is no trial.
 	 */
 	int (*base)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
+		    struct transport_error *err);
+	/*
+	 * Wait @ms for something that the VM moves together with; *@over once it has come. Asked again until then, and in between
+	 * the peer has to show that it lives; one that cannot fails the session. May be NULL.
+	 */
+	int (*wait)(void *ctx, enum transport_wait what, int ms, bool *over,
 		    struct transport_error *err);
 	int (*pause)(void *ctx, struct transport_error *err);
 	/*
@@ -325,6 +343,11 @@ struct transport_destination_ops {
 	int (*base)(void *ctx, const struct transport_buffer *blob,
 		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], bool again,
 		    struct transport_error *err);
+	/*
+	 * The source waits for something that goes along with the VM, and asks whether all is well here. May be NULL: then
+	 * such a source is refused.
+	 */
+	int (*alive)(void *ctx, struct transport_error *err);
 	/* Open and stage; 0 only when all is loaded. The blob's nonce must be @nonce, ours. */
 	int (*stage)(void *ctx, const struct transport_buffer *blob,
 		     const uint8_t nonce[TRANSPORT_NONCE_SIZE],
