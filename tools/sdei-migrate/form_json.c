@@ -231,9 +231,14 @@ int form_change(struct sdeistate *state, const char *change, struct failure *fai
 			     "PATH=NUMBER or PATH=NUMBER,NUMBER,...");
 	*rest++ = '\0';
 	/* Nothing behind the sign: no numbers, so all become zero. */
-	while (rest && *rest && (number = strsep(&rest, ",")))
-		if (n == SDEISTATE_FORM_MAX_VALUES || !number_parse(number, &value[n++]))
-			return wrong(failure, path, "value", "numbers, at most 2048");
+	while (rest && *rest && (number = strsep(&rest, ","))) {
+		if (n == SDEISTATE_FORM_MAX_VALUES)
+			return failure_set(failure, SDEISTATE_OVER_LIMIT, -E2BIG, path, "value",
+					   "at most 2048 numbers", "more");
+		if (!number_parse(number, &value[n++]))
+			return failure_set(failure, SDEISTATE_USAGE, -EINVAL, path, "value",
+					   "a number, such as 7 or 0x7", number);
+	}
 	return sdeistate_form_set(state, path, value, n, &error) ? failure_from(failure, &error)
 								 : 0;
 }
