@@ -5,6 +5,11 @@
 #
 # One program per test; CONFIG is the ctest label that `scripts/test CONFIG` selects.
 # Exit code 77 means skipped, and the reason is the line the test prints that begins with "SKIP".
+# tests/support/failing_heap.h stands between a test and its heap.
+add_library(failing_heap INTERFACE)
+target_link_options(failing_heap INTERFACE
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free)
+
 function(sdei_test)
 	cmake_parse_arguments(arg "" "NAME;CONFIG;TIMEOUT" "SOURCES;LINK;ARGS;LABELS" ${ARGN})
 	set(target "${arg_CONFIG}_${arg_NAME}")

@@ -3,9 +3,9 @@
  * Whatever fails on the way fails by name, leaks nothing and leaves no half state: each allocation
  * once, each ioctl once, and what a port lacks. The program is linked with malloc() and its kin wrapped.
  */
-#include "failing_heap.h"
 #include "hooked.h"
 #include "scene.h"
+#include "support/failing_heap.h"
 
 #include <sdeistate/router.h>
 #include <sdeistate/sdeistate.h>

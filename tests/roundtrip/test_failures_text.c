@@ -4,10 +4,10 @@
  * allocation of ours failing once: a failure, nothing leaked, nothing half made. jansson's own are not
  * among them: its 2.14 writes behind a string that it could not lengthen.
  */
-#include "failing_heap.h"
 #include "form_json.h"
 #include "policy_rules.h"
 #include "support/check.h"
+#include "support/failing_heap.h"
 
 #include <sdeistate/trust.h>
 #include <stdlib.h>

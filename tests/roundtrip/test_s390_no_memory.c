@@ -2,8 +2,8 @@
 /*
  * Capture, encoding, decoding, check, replay and proof of an s390 VM, each allocation failing once.
  */
-#include "failing_heap.h"
 #include "s390_scene.h"
+#include "support/failing_heap.h"
 
 #include <errno.h>
 

@@ -3,51 +3,19 @@
  * Every allocation of a VM's life fails once: each step says so, and the VM goes on as if it had not
  * been asked. The sanitizers look for what is lost on the way.
  */
+#include "support/failing_heap.h"
 #include "support/model.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned int countdown; /* 0: nothing fails */
-static bool failed;
-
-static bool fails(void)
-{
-	if (countdown == 0 || --countdown)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* Each step is tried until it works; one failed allocation may cost it one -ENOMEM. */
 static int persist(struct model *m, int (*step)(struct model *m, uint32_t i), uint32_t i)
 {
 	int ret = step(m, i);
 
-	if (ret == -ENOMEM && failed) {
-		failed = false;
+	if (ret == -ENOMEM && heap.failed) {
+		heap.failed = false;
 		ret = step(m, i);
 	}
 	return ret;
@@ -87,8 +55,8 @@ static bool live(void)
 	int ret = kvmcore_vm_create(&plain, &m.vm, NULL);
 	bool good = true;
 
-	if (ret == -ENOMEM && failed) {
-		failed = false;
+	if (ret == -ENOMEM && heap.failed) {
+		heap.failed = false;
 		ret = kvmcore_vm_create(&plain, &m.vm, NULL);
 	}
 	good = ret == 0;
@@ -108,12 +76,12 @@ static void test_each_failure_is_survived(void)
 	unsigned int n = 0;
 
 	do {
-		failed = false;
-		countdown = ++n;
+		heap.failed = false;
+		heap.until_failure = ++n;
 		REQUIRE(live(), "the failed step says ENOMEM and can be tried again");
-	} while (countdown == 0);
+	} while (heap.until_failure == 0);
 	CHECK(n > 20, "there were allocations to fail");
-	countdown = 0;
+	heap.until_failure = 0;
 }
 
 int main(void)

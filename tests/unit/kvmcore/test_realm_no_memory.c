@@ -4,34 +4,9 @@
  * realm's measurement is that of a life in which nothing failed.
  */
 #include "realm_vm.h"
+#include "support/failing_heap.h"
 
 #include <errno.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static unsigned int countdown; /* 0: nothing fails */
-static bool failed;
-
-static bool fails(void)
-{
-	if (countdown == 0 || --countdown)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
 
 static int create(struct realm_vm *r)
 {
@@ -71,9 +46,9 @@ static int persist(struct realm_vm *r, int (*what)(struct realm_vm *))
 {
 	const int ret = what(r);
 
-	if (ret != -ENOMEM || !failed)
+	if (ret != -ENOMEM || !heap.failed)
 		return ret;
-	failed = false;
+	heap.failed = false;
 	return what(r);
 }
 
@@ -84,12 +59,12 @@ static bool live(unsigned int n, uint8_t rim[64])
 	struct kvmcore_realm_info info;
 	bool fired;
 
-	failed = false;
-	countdown = n;
+	heap.failed = false;
+	heap.until_failure = n;
 	for (size_t i = 0; i < ARRAY_SIZE(step); i++)
 		CHECK(persist(&r, step[i]) == 0, "a step fails with -ENOMEM, once");
-	fired = n && !countdown;
-	countdown = 0;
+	fired = n && !heap.until_failure;
+	heap.until_failure = 0;
 	info = realm_info(&r);
 	memcpy(rim, info.rim, 64);
 	realm_free(&r);

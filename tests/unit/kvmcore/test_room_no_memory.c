@@ -4,6 +4,7 @@
  * works when it is asked again.
  */
 #include "s390_rig.h"
+#include "support/failing_heap.h"
 
 #include <stdlib.h>
 
@@ -14,39 +15,6 @@
 #define PAGE     4096u
 #define PAGES    1024u
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned int countdown; /* 0: nothing fails */
-static bool failed;
-
-static bool fails(void)
-{
-	if (countdown == 0 || --countdown)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
-
 typedef int step_fn(struct model *m, uint32_t i);
 
 /* One failed allocation may cost a step one -ENOMEM; then it works. */
@@ -54,8 +22,8 @@ static bool persist(struct model *m, step_fn *step, uint32_t i, int want)
 {
 	int ret = step(m, i);
 
-	if (ret == -ENOMEM && failed) {
-		failed = false;
+	if (ret == -ENOMEM && heap.failed) {
+		heap.failed = false;
 		ret = step(m, i);
 	}
 	return ret == want;
@@ -65,7 +33,7 @@ static bool persist(struct model *m, step_fn *step, uint32_t i, int want)
 
 static int guard_call(struct model *m, uint32_t id, uint64_t ipa)
 {
-	return model_call(m, 0, id, ipa, 0, 0) == 0 ? 0 : failed ? -ENOMEM : -EPERM;
+	return model_call(m, 0, id, ipa, 0, 0) == 0 ? 0 : heap.failed ? -ENOMEM : -EPERM;
 }
 
 /* Every other page, so that each is a run of its own. */
@@ -118,8 +86,8 @@ static bool make(struct model *m, const struct kvmcore_config *config)
 {
 	int ret = kvmcore_vm_create(config, &m->vm, NULL);
 
-	if (ret == -ENOMEM && failed) {
-		failed = false;
+	if (ret == -ENOMEM && heap.failed) {
+		heap.failed = false;
 		ret = kvmcore_vm_create(config, &m->vm, NULL);
 	}
 	return ret == 0;
@@ -213,13 +181,13 @@ static void sweep(bool (*life)(void), unsigned int least)
 	unsigned int n = 0;
 
 	do {
-		failed = false;
-		countdown = ++n;
+		heap.failed = false;
+		heap.until_failure = ++n;
 		if (!CHECK(life(), "the failed step says so and can be tried again"))
 			break;
-	} while (countdown == 0);
+	} while (heap.until_failure == 0);
 	CHECK(n > least, "there were allocations to fail");
-	countdown = 0;
+	heap.until_failure = 0;
 }
 
 static void test_a_guard_without_memory(void)

@@ -2,39 +2,11 @@
 /* Linked with --wrap: each allocation of the library itself fails once, and nothing is lost. */
 #include "load.h"
 #include "support/check.h"
+#include "support/failing_heap.h"
 
 #include <errno.h>
 #include <kvmcore/token.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static long until_failure = -1; /* allocations that still succeed; negative: all */
-
-static bool fails_now(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(old, size);
-}
 
 static int ignore(void *user, uint64_t first, uint32_t n, const struct kvmcore_digest *digest)
 {
@@ -72,7 +44,7 @@ static int realm_once(void)
 		ret = kvmcore_builder_image(b, 0x80000000, &image, 2, NULL, NULL);
 	if (!ret)
 		ret = kvmcore_image_hash(KVMCORE_HASH_SHA512, &image, 2, ignore, NULL);
-	until_failure = -1;
+	heap.until_failure = 0;
 	kvmcore_builder_destroy(b);
 	return ret;
 }
@@ -82,21 +54,21 @@ static int parse_once(void)
 	struct kvmcore_token *token = NULL;
 	struct kvmcore_token_policy policy = { 0 };
 	struct kvmcore_token_verdict verdict;
-	long left = until_failure;
+	unsigned int left = heap.until_failure;
 	size_t len = 0;
 	uint8_t *data;
 	int ret;
 
-	until_failure = -1;
+	heap.until_failure = 0;
 	data = file_load(TEST_SOURCE_DIR "/tests/golden/realm/tokens/tf-rmm-rel0-sha256.cbor",
 			 &len);
 	if (!data)
 		return -EIO;
-	until_failure = left;
+	heap.until_failure = left;
 	ret = kvmcore_token_parse(data, len, &token, NULL);
 	if (!ret && kvmcore_token_verify(token, &policy, &verdict, NULL) == -ENOMEM)
 		ret = -ENOMEM;
-	until_failure = -1;
+	heap.until_failure = 0;
 	kvmcore_token_destroy(token);
 	free(data);
 	return ret;
@@ -141,7 +113,7 @@ static int build_once(void)
 	d.platform.component[0].signer_id = bytes(32);
 	if (!ret)
 		ret = kvmcore_token_build(&d, &data, &len, NULL);
-	until_failure = -1;
+	heap.until_failure = 0;
 	CHECK(!ret == !!data, "a token is given on success only");
 	free(data);
 	kvmcore_signing_key_destroy(key);
@@ -158,11 +130,11 @@ static void test_every_allocation_fails_once(void)
 		    { "a token is built", build_once } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		long n = 0;
+		unsigned int n = 0;
 		int ret = -ENOMEM;
 
 		for (; ret == -ENOMEM && n < 5000; n++) {
-			until_failure = n;
+			heap.until_failure = n + 1;
 			ret = row[i].once();
 		}
 		CHECK(ret == 0 && n > 1, row[i].promise);

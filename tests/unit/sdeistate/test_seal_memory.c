@@ -2,37 +2,16 @@
 /* Linked with --wrap, so that the library's own calls of malloc() and calloc() come here. */
 #include "sealed.h"
 #include "support/check.h"
+#include "support/failing_heap.h"
 
 #include <errno.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-static long until_failure = -1; /* allocations that still succeed; negative: all */
-
-static bool fails_now(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(n, size);
-}
 
 static int seal_once(struct sealed *s, struct sdeistate_error *err)
 {
 	struct sdeistate_buffer file = { NULL, 0 };
 	int ret = sdeistate_seal(&s->request, &file, err);
 
-	until_failure = -1;
+	heap.until_failure = 0;
 	CHECK((ret == 0) == (file.data != NULL), "what failed gives nothing");
 	sdeistate_buffer_free(&file);
 	return ret;
@@ -42,15 +21,15 @@ static int open_once(struct sealed *s, struct sdeistate_error *err)
 {
 	struct sdeistate_opened *opened = NULL;
 	struct sdeistate_buffer file = { NULL, 0 };
-	long left = until_failure;
+	unsigned int left = heap.until_failure;
 	int ret;
 
-	until_failure = -1;
+	heap.until_failure = 0;
 	if (sdeistate_seal(&s->request, &file, err))
 		return -EIO;
-	until_failure = left;
+	heap.until_failure = left;
 	ret = sdeistate_open(file.data, file.len, &s->options, &opened, err);
-	until_failure = -1;
+	heap.until_failure = 0;
 	CHECK((ret == 0) == (opened != NULL), "what failed gives nothing");
 	sdeistate_opened_free(opened);
 	sdeistate_buffer_free(&file);
@@ -60,15 +39,15 @@ static int open_once(struct sealed *s, struct sdeistate_error *err)
 static int cosign_once(struct sealed *s, struct sdeistate_error *err)
 {
 	struct sdeistate_buffer file = { NULL, 0 }, more = { NULL, 0 };
-	long left = until_failure;
+	unsigned int left = heap.until_failure;
 	int ret;
 
-	until_failure = -1;
+	heap.until_failure = 0;
 	if (sdeistate_seal(&s->request, &file, err))
 		return -EIO;
-	until_failure = left;
+	heap.until_failure = left;
 	ret = sdeistate_cosign(file.data, file.len, s->other, &more, err);
-	until_failure = -1;
+	heap.until_failure = 0;
 	sdeistate_buffer_free(&file);
 	sdeistate_buffer_free(&more);
 	return ret;
@@ -81,7 +60,7 @@ static int key_once(struct sealed *s, struct sdeistate_error *err)
 	int ret = sdeistate_pub_pem(sdeistate_key_pub(s->key), &pem, err);
 
 	ret = ret ? ret : sdeistate_pub_parse(pem.data, pem.len, NULL, &pub, err);
-	until_failure = -1;
+	heap.until_failure = 0;
 	sdeistate_pub_free(pub);
 	sdeistate_buffer_free(&pem);
 	return ret;
@@ -90,13 +69,13 @@ static int key_once(struct sealed *s, struct sdeistate_error *err)
 /* Fails the first allocation, then the second, until the call needs no more. */
 static void check_all(struct sealed *s, int (*once)(struct sealed *, struct sdeistate_error *))
 {
-	long n = 0;
+	unsigned int n = 0;
 	int ret;
 
 	do {
 		struct sdeistate_error err = { 0 };
 
-		until_failure = n;
+		heap.until_failure = n + 1;
 		ret = once(s, &err);
 		CHECK(ret == 0 || (ret == -ENOMEM && err.reason == SDEISTATE_NO_MEMORY),
 		      "a failed allocation is reported as one");

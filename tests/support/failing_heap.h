@@ -2,16 +2,17 @@
 /*
  * failing_heap.h - malloc() and its kin, wrapped: one of them fails, and what is not freed is counted
  *
- * For one source file of a program linked with -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free.
+ * For one source file of a program that links failing_heap (cmake/Tests.cmake).
  */
-#ifndef TESTS_ROUNDTRIP_FAILING_HEAP_H
-#define TESTS_ROUNDTRIP_FAILING_HEAP_H
+#ifndef TESTS_FAILING_HEAP_H
+#define TESTS_FAILING_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 static struct {
 	unsigned int until_failure; /* 1: the next allocation fails; 0: none does */
+	bool failed;                /* since somebody set it to false */
 	long live;
 } heap;
 
@@ -29,7 +30,10 @@ void __wrap_free(void *at);
 
 static bool fails(void)
 {
-	return heap.until_failure && --heap.until_failure == 0;
+	if (heap.until_failure == 0 || --heap.until_failure)
+		return false;
+	heap.failed = true;
+	return true;
 }
 
 static void *count(void *at)
