@@ -50,3 +50,17 @@ int client_model(struct transport_control *control, json_t *request, json_t **re
 	return transport_error_fill(err, -EBADMSG, "protocol", "model reply", "", "JSON|%s",
 				    error.text);
 }
+
+int client_ask(const struct tool *tool, const char *control, json_t *request)
+{
+	OWNED_CONTROL struct transport_control *opened = NULL;
+	struct transport_error err;
+	json_t *reply;
+	int ret = transport_control_open(control, CLIENT_TIMEOUT_MS, &opened, &err);
+
+	if (ret)
+		json_decref(request);
+	else
+		ret = client_model(opened, request, &reply, &err);
+	return ret ? client_fail(tool, &err) : tool_result(tool, reply);
+}

@@ -42,4 +42,7 @@ void client_free_buffer(struct transport_buffer *buffer);
 int client_model(struct transport_control *control, json_t *request, json_t **reply,
 		 struct transport_error *err);
 
+/** client_ask() - the whole command: send @request, which it takes, print the reply. Return: exit code */
+int client_ask(const struct tool *tool, const char *control, json_t *request);
+
 #endif

@@ -115,22 +115,6 @@ static bool add_assignments(json_t *set, const struct option_list *list)
 	return true;
 }
 
-/* Sends @request, which it takes, and prints the reply. */
-static int ask(const struct tool *tool, const struct vm_args *args, json_t *request)
-{
-	OWNED_CONTROL struct transport_control *control = NULL;
-	struct transport_error err;
-	json_t *reply;
-	int ret;
-
-	ret = transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err);
-	if (ret)
-		json_decref(request);
-	else
-		ret = client_model(control, request, &reply, &err);
-	return ret ? client_fail(tool, &err) : tool_result(tool, reply);
-}
-
 /* --- vm call ---------------------------------------------------------------------------------------- */
 
 static int run_call(struct tool *tool, void *opaque)
@@ -144,7 +128,7 @@ static int run_call(struct tool *tool, void *opaque)
 	json_object_set_new(request, "args", list);
 	add_number(request, "imm", &args->imm);
 	add_flag(request, "smc", args->smc);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row call_rows[] = {
@@ -195,7 +179,7 @@ static int run_run(struct tool *tool, void *opaque)
 	json_t *request = begin(args, "run");
 
 	add_flag(request, "immediate_exit", args->immediate_exit);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row run_rows[] = {
@@ -233,7 +217,7 @@ static int run_regs(struct tool *tool, void *opaque)
 		json_object_set_new(request, "set", set);
 	else
 		json_decref(set);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row regs_rows[] = {
@@ -267,7 +251,7 @@ static int run_inject(struct tool *tool, void *opaque)
 	json_t *request = begin(args, "inject");
 
 	add_number(request, "event", &args->event);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row inject_rows[] = {
@@ -291,7 +275,7 @@ static int run_raise(struct tool *tool, void *opaque)
 	json_t *request = begin(args, "raise");
 
 	add_number(request, "intid", &args->intid);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row raise_rows[] = {
@@ -326,7 +310,7 @@ static int run_attr(struct tool *tool, void *opaque)
 		json_object_set_new(request, "data", json_null());
 	else
 		add_text(request, "data", args->value);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row attr_rows[] = {
@@ -360,7 +344,7 @@ static int run_reg(struct tool *tool, void *opaque)
 	add_number(request, "id", &args->id);
 	/* A number or bytes: the register's size decides. */
 	add_text(request, "value", args->value);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row reg_rows[] = {
@@ -394,7 +378,7 @@ static int run_ioctl(struct tool *tool, void *opaque)
 	}
 	add_number(request, "nr", &args->nr);
 	add_text(request, "data", args->value);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row ioctl_rows[] = {
@@ -431,7 +415,7 @@ static int run_mmio(struct tool *tool, void *opaque)
 	if (args->value)
 		json_object_set_new(request, "value", value_json(args->value));
 	add_flag(request, "no_syndrome", args->no_syndrome);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row mmio_rows[] = {
@@ -466,7 +450,7 @@ static int run_mem(struct tool *tool, void *opaque)
 		json_object_set_new(request, "len", value_json(args->value));
 	else
 		add_text(request, "data", args->value);
-	return ask(tool, args, request);
+	return client_ask(tool, args->control, request);
 }
 
 static const struct option_row mem_rows[] = {

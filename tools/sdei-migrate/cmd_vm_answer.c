@@ -23,22 +23,12 @@ struct decide_args {
 		.offset = AT(vcpu), .type = OPTION_NUMBER, .max = 511                       \
 	}
 
-/* Sends @request, which it takes, and prints the reply. */
+/* The vCPU, where one was named, goes into @request, which this takes. */
 static int ask(const struct tool *tool, const struct decide_args *args, json_t *request)
 {
-	OWNED_CONTROL struct transport_control *control = NULL;
-	struct transport_error err;
-	json_t *reply;
-	int ret;
-
 	if (args->vcpu.given)
 		json_object_set_new(request, "vcpu", json_integer((json_int_t)args->vcpu.value));
-	ret = transport_control_open(args->control, CLIENT_TIMEOUT_MS, &control, &err);
-	if (ret)
-		json_decref(request);
-	else
-		ret = client_model(control, request, &reply, &err);
-	return ret ? client_fail(tool, &err) : tool_result(tool, reply);
+	return client_ask(tool, args->control, request);
 }
 
 /* --- vm answer ------------------------------------------------------------------------------------ */
