@@ -4,6 +4,7 @@
 # sdei_script_test(NAME name CONFIG cli|install|... COMMAND ... [LABELS ...] [TIMEOUT seconds])
 #
 # One program per test; CONFIG is the ctest label that `scripts/test CONFIG` selects.
+# The target tests_CONFIG builds the programs of one CONFIG and nothing else.
 # Exit code 77 means skipped, and the reason is the line the test prints that begins with "SKIP".
 # tests/support/failing_heap.h stands between a test and its heap.
 add_library(failing_heap INTERFACE)
@@ -14,6 +15,10 @@ function(sdei_test)
 	cmake_parse_arguments(arg "" "NAME;CONFIG;TIMEOUT" "SOURCES;LINK;ARGS;LABELS" ${ARGN})
 	set(target "${arg_CONFIG}_${arg_NAME}")
 	add_executable(${target} ${arg_SOURCES})
+	if(NOT TARGET tests_${arg_CONFIG})
+		add_custom_target(tests_${arg_CONFIG})
+	endif()
+	add_dependencies(tests_${arg_CONFIG} ${target})
 	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 	target_link_libraries(${target} PRIVATE ${arg_LINK} dep::cunit Threads::Threads sdei_warnings)
 	target_compile_definitions(${target} PRIVATE

@@ -11,7 +11,7 @@ from tree import ROOT, read, tracked
 ROOMS = ("bench", "cmake", "docs", "examples", "fuzz", "libkvmcore", "libsdeistate", "packaging",
          "proto", "scripts", "tests", "tools", "transport")
 NAMED = re.compile(r"(?<![\w/.$}*-])((?:" + "|".join(ROOMS) + r")/[\w./-]*\w"
-                   r"\.(?:md|json|proto|py|txt|c|h)|scripts/[\w/]*\w)(?![\w*.<{]*[*<{])")
+                   r"\.(?:md|json|proto|py|txt|cmake|c|h)|scripts/[\w/]*\w)(?![\w*.<{]*[*<{])")
 READERS = ("*.c", "*.h", "*.md", "*.proto", "*.cmake", "*CMakeLists.txt", "*.in")
 
 

@@ -21,9 +21,9 @@ def directory(preset):
     return os.path.join(ROOT, "build", preset)
 
 
-def _environment():
+def _environment(given):
     """ccache where there is one; paths below ROOT are hashed as relative, so clones share it."""
-    env = dict(os.environ)
+    env = dict(given or os.environ)
     if shutil.which("ccache"):
         env.setdefault("CMAKE_C_COMPILER_LAUNCHER", "ccache")
         env.setdefault("CCACHE_BASEDIR", ROOT)
@@ -39,17 +39,17 @@ def _in_short(said):
     return "".join(failed) or said
 
 
-def _run(command, log):
+def _run(command, log, env):
     with open(log, "a", encoding="utf-8") as file:
-        code = subprocess.run(command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL,
+        code = subprocess.run(command, cwd=ROOT, env=_environment(env), stdin=subprocess.DEVNULL,
                               stdout=file, stderr=subprocess.STDOUT).returncode
     if code != 0:
         with open(log, encoding="utf-8", errors="replace") as file:
             raise BuildFailed(f"{' '.join(command)}\n{_in_short(file.read())}")
 
 
-def build(preset):
-    """Returns the seconds it took, 0 when this run has built the preset before."""
+def build(preset, targets=(), env=None):
+    """Everything, or @targets. Returns the seconds it took, 0 when this run has built the preset before."""
     if preset in _done:
         if isinstance(_done[preset], BuildFailed):
             raise BuildFailed(f"the build of {preset} failed, see above")
@@ -59,9 +59,10 @@ def build(preset):
     log = os.path.join(LOGS, f"{preset}.log")
     open(log, "w", encoding="utf-8").close()
     vectors = os.environ.get("SDEI_THIRD_PARTY_VECTORS", "")
+    only = ["--target", *targets] if targets else []
     try:
-        _run(["cmake", "--preset", preset, f"-DSDEI_THIRD_PARTY_VECTORS={vectors}"], log)
-        _run(["cmake", "--build", directory(preset), "-j", JOBS, "--", "-k", "0"], log)
+        _run(["cmake", "--preset", preset, f"-DSDEI_THIRD_PARTY_VECTORS={vectors}"], log, env)
+        _run(["cmake", "--build", directory(preset), "-j", JOBS, *only, "--", "-k", "0"], log, env)
     except BuildFailed as failure:
         _done[preset] = failure
         raise

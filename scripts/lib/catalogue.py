@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
+import arm64
 import checks
 import kvm
 import tidy
@@ -49,6 +50,8 @@ TABLE = (
     _all_of("clang", "the other compiler builds it, and unit tests hold", "clang", "unit"),
     _all_of("release", "optimised, without fault points or assert", "release", "unit",
             "conformance"),
+    Configuration("arm64", "unit, conformance and round-trip tests as arm64 programs, emulated",
+                  run=arm64.run),
     _all_of("install", "a stranger's program against the installed libraries", "release",
             "install"),
     _all_of("fuzz", "each harness for 5 seconds; a minute with --long", "fuzz", "fuzz"),

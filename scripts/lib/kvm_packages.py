@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts/test kvm needs and the machine lacks, by ordinary apt with a state of its own.
+"""What scripts/test kvm and arm64 need and the machine lacks, by ordinary apt with a state of its own.
 
 Everything is unpacked below build/kvm, nothing is installed, and /etc/apt stays as it is. Versions are
 asked for: whichever the mirror offers today."""
@@ -16,6 +16,7 @@ HOME = os.path.join(ROOT, "build", "kvm")
 TOOLS = os.path.join(HOME, "tools")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 EMULATOR = ("qemu-system-arm",)
+USER_EMULATOR = ("qemu-user-static",)
 COMPILER = ("gcc-aarch64-linux-gnu",)
 # Beside the compiler even if installed: it looks for them relative to where it stands itself.
 CROSS = ("libc6-dev-arm64-cross", "libc6-arm64-cross", "linux-libc-dev-arm64-cross")
@@ -51,10 +52,11 @@ def _apt(folder, options, command, *words):
     return told.stdout
 
 
-def _unpack(packages, folder):
-    for package in packages:
+def _unpack_and_drop(pattern, folder):
+    for package in glob.glob(pattern):
         subprocess.run(["dpkg-deb", "-x", package, folder], check=True, stdin=subprocess.DEVNULL,
                        capture_output=True)
+        os.unlink(package)
 
 
 def _is_done(stamp):
@@ -76,10 +78,7 @@ def _fetch_tools(packages):
     _apt(folder, (), "apt-get", "-q", "update")
     _apt(folder, (), "apt-get", "-q", "-y", "--download-only", "--no-install-recommends",
          "--reinstall", "install", *packages)
-    archives = glob.glob(os.path.join(folder, "cache", "archives", "*.deb"))
-    _unpack(archives, TOOLS)
-    for archive in archives:
-        os.unlink(archive)
+    _unpack_and_drop(os.path.join(folder, "cache", "archives", "*.deb"), TOOLS)
     _finish(stamp)
 
 
@@ -97,6 +96,14 @@ def emulator():
     _fetch_tools(EMULATOR)
     return Tool((os.path.join(TOOLS, "usr/bin/qemu-system-aarch64"), "-L",
                  os.path.join(TOOLS, "usr/share/qemu")), _environment())
+
+
+def user_emulator():
+    found = shutil.which("qemu-aarch64-static")
+    if found:
+        return found
+    _fetch_tools(USER_EMULATOR)
+    return os.path.join(TOOLS, "usr/bin/qemu-aarch64-static")
 
 
 def compiler():
@@ -149,10 +156,14 @@ class Suite:
     def fetch(self, package, folder):
         os.makedirs(folder, exist_ok=True)
         self._ask("apt-get", "-q", "download", package)
-        archives = glob.glob(os.path.join(self.folder, "*.deb"))
-        _unpack(archives, folder)
-        for archive in archives:
-            os.unlink(archive)
+        _unpack_and_drop(os.path.join(self.folder, "*.deb"), folder)
+
+    def fetch_with_depends(self, packages, folder):
+        """@packages and everything they need, the C library included."""
+        os.makedirs(folder, exist_ok=True)
+        self._ask("apt-get", "-q", "-y", "--download-only", "--no-install-recommends", "install",
+                  *packages)
+        _unpack_and_drop(os.path.join(self.folder, "cache", "archives", "*.deb"), folder)
 
 
 def kernel(suite):
@@ -184,4 +195,21 @@ def jansson():
     if not _is_done(folder + ".done"):
         Suite("bookworm").fetch("libjansson-dev", folder)
         _finish(folder + ".done")
+    return folder
+
+
+def sysroot(suite, packages):
+    """Folder in which @packages and what they need for arm64 are unpacked; fetched anew when the list changes."""
+    folder = os.path.join(HOME, "sysroot")
+    stamp = folder + ".done"
+    wanted = " ".join(packages)
+    if _is_done(stamp):
+        with open(stamp, encoding="utf-8") as file:
+            if file.read() == wanted:
+                return folder
+        os.unlink(stamp)
+    shutil.rmtree(folder, ignore_errors=True)
+    Suite(suite).fetch_with_depends(packages, folder)
+    with open(stamp, "w", encoding="utf-8") as file:
+        file.write(wanted)
     return folder

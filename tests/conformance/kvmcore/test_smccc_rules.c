@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define DENY          KVM_SMCCC_FILTER_DENY
-#define FWD           KVM_SMCCC_FILTER_FWD_TO_USER
+#define DENY            KVM_SMCCC_FILTER_DENY
+#define FWD             KVM_SMCCC_FILTER_FWD_TO_USER
 
-#define NOT_SUPPORTED (-1ULL)
-#define PSCI_VERSION  0x84000000u
+#define NOT_SUPPORTED   (-1ULL)
+#define PSCI_VERSION_ID 0x84000000u
 
 static const struct kvmcore_config newest = { .kernel = "7.2" };
 
@@ -38,7 +38,7 @@ static void test_what_a_filter_refuses(void)
 		uint8_t action, pad;
 		int want;
 	} row[] = {
-		{ "padding is reserved", PSCI_VERSION, 1, DENY, 0xff, -EINVAL },
+		{ "padding is reserved", PSCI_VERSION_ID, 1, DENY, 0xff, -EINVAL },
 		{ "a range is not empty", 0xc4000003, 0, DENY, 0, -EINVAL },
 		{ "not even at zero", 0, 0, DENY, 0, -EINVAL },
 		{ "a range does not wrap", 0xffffffff, 0xffffffff, DENY, 0, -EINVAL },
@@ -68,10 +68,10 @@ static void test_a_malformed_range_is_told_before_a_late_one(void)
 		uint8_t action, pad;
 		int want;
 	} row[] = {
-		{ "padding", PSCI_VERSION, 1, DENY, 1, -EINVAL },
-		{ "emptiness", PSCI_VERSION, 0, DENY, 0, -EINVAL },
-		{ "the action", PSCI_VERSION, 1, 3, 0, -EINVAL },
-		{ "then the run", PSCI_VERSION, 1, DENY, 0, -EBUSY },
+		{ "padding", PSCI_VERSION_ID, 1, DENY, 1, -EINVAL },
+		{ "emptiness", PSCI_VERSION_ID, 0, DENY, 0, -EINVAL },
+		{ "the action", PSCI_VERSION_ID, 1, 3, 0, -EINVAL },
+		{ "then the run", PSCI_VERSION_ID, 1, DENY, 0, -EBUSY },
 		{ "then what is reserved", 0x80000000, 1, DENY, 0, -EBUSY },
 	};
 	struct model m = model_new(&newest, 1);
@@ -90,11 +90,11 @@ static void check_conduit(bool smc)
 {
 	const struct kvmcore_trap trap = { .smc = smc };
 	struct model m = model_new(&newest, 1);
-	struct kvmcore_vcpu_regs regs = { .x = { PSCI_VERSION } };
+	struct kvmcore_vcpu_regs regs = { .x = { PSCI_VERSION_ID } };
 	struct kvm_run *run;
 	uint64_t flags;
 
-	model_filter(&m, PSCI_VERSION, 1, DENY);
+	model_filter(&m, PSCI_VERSION_ID, 1, DENY);
 	kvmcore_vcpu_regs_set(m.vm, 0, &regs);
 	kvmcore_vcpu_call(m.vm, 0, &trap, &m.reply);
 	kvmcore_vcpu_regs_get(m.vm, 0, &regs);
@@ -102,17 +102,17 @@ static void check_conduit(bool smc)
 	model_free(&m);
 
 	m = model_new(&newest, 1);
-	model_filter(&m, PSCI_VERSION, 1, FWD);
-	regs.x[0] = PSCI_VERSION;
+	model_filter(&m, PSCI_VERSION_ID, 1, FWD);
+	regs.x[0] = PSCI_VERSION_ID;
 	kvmcore_vcpu_regs_set(m.vm, 0, &regs);
 	kvmcore_vcpu_call(m.vm, 0, &trap, &m.reply);
 	run = (struct kvm_run *)(uintptr_t)m.port.exit(m.port.vm, 0);
 	memcpy(&flags, (char *)run + 96, sizeof(flags));
-	CHECK(run->exit_reason == KVM_EXIT_HYPERCALL && run->hypercall.nr == PSCI_VERSION &&
+	CHECK(run->exit_reason == KVM_EXIT_HYPERCALL && run->hypercall.nr == PSCI_VERSION_ID &&
 		      flags == (smc ? KVM_HYPERCALL_EXIT_SMC : 0),
 	      "a forwarded call names itself and its conduit");
 	kvmcore_vcpu_regs_get(m.vm, 0, &regs);
-	CHECK(regs.x[0] == PSCI_VERSION, "x0 is the id until the VMM answers");
+	CHECK(regs.x[0] == PSCI_VERSION_ID, "x0 is the id until the VMM answers");
 	kvmcore_run(m.vm, 0, false, &m.reply);
 	CHECK(m.reply.exit == KVMCORE_EXIT_NONE, "resuming does not make the call again");
 	model_free(&m);
@@ -231,7 +231,7 @@ static void test_edges(void)
 		      model_call(&m, 0, 0xc6000007, 0, 0, 0) == NOT_SUPPORTED,
 	      "HANDLE adds no call");
 	CHECK(model_set_reg(&m, 0, KVMCORE_REG_FW(0), 0x10000) == 0 &&
-		      model_call(&m, 0, PSCI_VERSION, 0, 0, 0) == 0x10000,
+		      model_call(&m, 0, PSCI_VERSION_ID, 0, 0, 0) == 0x10000,
 	      "PSCI's version may change after the first run, for the whole VM");
 	model_free(&m);
 	m = model_new(&newest, 1);
