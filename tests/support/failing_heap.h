@@ -2,7 +2,7 @@
 /*
  * failing_heap.h - malloc() and its kin, wrapped: one of them fails, and what is not freed is counted
  *
- * For one source file of a program that links failing_heap (cmake/Tests.cmake).
+ * For one source file of a program that links failing_heap.
  */
 #ifndef TESTS_FAILING_HEAP_H
 #define TESTS_FAILING_HEAP_H
