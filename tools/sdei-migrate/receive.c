@@ -99,16 +99,6 @@ static int find_control(const struct receiver *receiver, const struct transport_
 	return 0;
 }
 
-static int settle_other(struct receiver *receiver, struct ledger_session *session,
-			struct failure *failure)
-{
-	const struct settle_request request = { .ledger = receiver->ledger,
-						.timeout_ms = receiver->mover.timeout_ms };
-	struct settle_report report;
-
-	return settle_destination(&request, session, &report, failure);
-}
-
 /* Whoever has the VM: a session that is alive keeps it; what a dead recv left is thrown away. */
 static int free_vm(struct visitor *visitor, struct transport_error *err)
 {
@@ -131,7 +121,7 @@ static int free_vm(struct visitor *visitor, struct transport_error *err)
 		return transport_error_fill(err, -EBUSY, "busy", "VM", "session",
 					    "no other session|one that hands it over");
 	if (!ret)
-		ret = settle_other(receiver, &left, &failure);
+		ret = receive_settle_one(receiver, &left, &failure);
 	return ret ? mover_error(err, &failure) : 0;
 }
 
@@ -147,6 +137,16 @@ static int reserve(struct visitor *visitor, struct transport_error *err)
 		return ret;
 	ret = free_vm(visitor, err);
 	return ret ? ret : transport_control_reserve(visitor->control, id_of(visitor), err);
+}
+
+/* A VM that comes alone would leave its companion behind. */
+static int check_company(const struct receiver *receiver, const struct transport_peer *peer,
+			 struct transport_error *err)
+{
+	if (!receiver->companion || (peer->features & TRANSPORT_FEATURE_HEARTBEAT))
+		return 0;
+	return transport_error_fill(err, -EOPNOTSUPP, "incompatible", "peer", "HEARTBEAT",
+				    "hook qmp at the source, too|one that sends a VM alone");
 }
 
 /* D8, D9: reserve, so that the VM cannot run meanwhile; then write down what must not be forgotten. */
@@ -165,6 +165,8 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	session->state = TRANSPORT_SESSION_RECORDED;
 	memcpy(session->peer_key, peer->key_id, sizeof(session->peer_key));
 	ret = find_control(visitor->receiver, &offer->vm.uuid, session->control, err);
+	if (!ret)
+		ret = check_company(visitor->receiver, peer, err);
 	if (!ret)
 		ret = mover_judge(&visitor->receiver->mover, POLICY_OPEN, offer, peer->key_id, err);
 	if (!ret)
@@ -290,11 +292,15 @@ static int op_token(void *ctx, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE]
 static int op_commit(void *ctx, bool *refused, struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
+	const struct companion_destination *companion = visitor->receiver->companion;
 	const bool held = visitor->receiver->stay_paused || visitor->session.offer.held;
-	const int ret = transport_control_commit(visitor->control, id_of(visitor), held, err);
+	int ret = companion ? companion->arrived(companion->ctx, err) : 0;
 
+	*refused = ret;
+	if (ret)
+		return ret;
+	ret = transport_control_commit(visitor->control, id_of(visitor), held, err);
 	visitor->result->visit.held = held;
-
 	*refused = ret && is_refusal(ret);
 	return ret;
 }
@@ -308,6 +314,24 @@ static int write_state(struct visitor *visitor, enum transport_session_state sta
 	return ledger_settle(visitor->receiver->ledger, &visitor->session, &failure)
 		       ? mover_error(err, &failure)
 		       : 0;
+}
+
+static int op_alive(void *ctx, struct transport_error *err)
+{
+	const struct visitor *visitor = ctx;
+
+	return visitor->receiver->companion->alive(visitor->receiver->companion->ctx, err);
+}
+
+/* What the session came to, the companion has to come to. */
+static void follow(const struct visitor *visitor, enum transport_session_state state)
+{
+	const struct companion_destination *companion = visitor->receiver->companion;
+
+	if (companion && state == TRANSPORT_SESSION_ABORTED)
+		companion->discard(companion->ctx);
+	else if (companion && state == TRANSPORT_SESSION_COMMITTED && !visitor->result->visit.held)
+		companion->run(companion->ctx);
 }
 
 static int op_withdraw(void *ctx, struct transport_error *err)
@@ -324,6 +348,7 @@ static int op_withdraw(void *ctx, struct transport_error *err)
 					   visitor->receiver->mover.timeout_ms, &control,
 					   NULL) == 0)
 			transport_control_abort(control, id_of(visitor), NULL);
+		follow(visitor, TRANSPORT_SESSION_ABORTED);
 	}
 	return ret;
 }
@@ -334,12 +359,15 @@ static int op_outcome(void *ctx, enum transport_session_state state, struct tran
 	struct failure failure;
 	int ret = 0;
 
-	if (state == TRANSPORT_SESSION_COMMITTED)
+	if (state == TRANSPORT_SESSION_COMMITTED) {
+		follow(visitor, state);
 		return write_state(visitor, state, err);
+	}
 	if (state != TRANSPORT_SESSION_ABORTED) {
 		/* Only the VMM knows now; ask it once more. */
 		visitor->session.state = TRANSPORT_SESSION_PENDING;
-		ret = settle_other(visitor->receiver, &visitor->session, &failure);
+		ret = receive_settle_one(visitor->receiver, &visitor->session, &failure);
+		follow(visitor, visitor->session.state);
 	}
 	return ret ? mover_error(err, &failure) : 0;
 }
@@ -394,7 +422,7 @@ static int op_resolve(void *ctx, const struct transport_id *id, const struct tra
 		return 0;
 	}
 	if (!settle_is_over(&session) && !is_live(receiver, id) &&
-	    settle_other(receiver, &session, &failure))
+	    receive_settle_one(receiver, &session, &failure))
 		session.state = TRANSPORT_SESSION_IN_DOUBT;
 	*outcome = outcome_of(session.state);
 	return 0;
@@ -428,6 +456,8 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 	struct transport_destination_ops ops = destination_ops;
 
 	ops.max_state = receiver->max_state;
+	if (receiver->companion)
+		ops.alive = op_alive;
 	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
 	if (!result->ret)
 		result->ret = transport_session_receive(stream, &receiver->mover.signer,
@@ -441,38 +471,4 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 	transport_control_close(visitor.control);
 	transport_stream_close(stream);
 	memory_return();
-}
-
-/* What is to be settled, copied: the ledger is not changed while it is read. */
-struct leftovers {
-	struct ledger_session *session;
-	size_t n;
-};
-
-static int collect(void *ctx, const struct ledger_session *session)
-{
-	struct leftovers *leftovers = ctx;
-	struct ledger_session *grown;
-
-	if (session->role != TRANSPORT_DESTINATION || settle_is_over(session))
-		return 0;
-	grown = realloc(leftovers->session, (leftovers->n + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	leftovers->session = grown;
-	leftovers->session[leftovers->n++] = *session;
-	return 0;
-}
-
-int receive_settle(struct receiver *receiver, struct failure *failure)
-{
-	struct leftovers leftovers = { .n = 0 };
-	int doubts = 0, ret = ledger_each(receiver->ledger, collect, &leftovers, failure);
-
-	for (size_t i = 0; !ret && i < leftovers.n; i++) {
-		ret = settle_other(receiver, &leftovers.session[i], failure);
-		doubts += !ret && !settle_is_over(&leftovers.session[i]);
-	}
-	free(leftovers.session);
-	return ret ? ret : doubts;
 }

@@ -5,6 +5,7 @@
 #ifndef SDEI_MIGRATE_RECEIVE_H
 #define SDEI_MIGRATE_RECEIVE_H
 
+#include "companion.h"
 #include "mover.h"
 
 #include <pthread.h>
@@ -20,9 +21,10 @@ struct receiver {
 	const char *realm_contents; /* folder of referred pages; may be NULL */
 	uint64_t max_state;         /* bytes of a sealed state */
 	bool stay_paused;
-	const struct ledger_word *word; /* a rule that does not count, or NULL */
-	pthread_mutex_t lock;           /* of the list */
-	struct visitor *visitors;       /* sessions that are recorded and not over */
+	const struct companion_destination *companion; /* NULL: VMs come alone */
+	const struct ledger_word *word;                /* a rule that does not count, or NULL */
+	pthread_mutex_t lock;                          /* of the list */
+	struct visitor *visitors;                      /* sessions that are recorded and not over */
 };
 
 /* How one connection went. */
@@ -38,6 +40,10 @@ struct visit_result {
 /** receive_one() - serve one accepted connection to its end; closes @stream */
 void receive_one(struct receiver *receiver, struct transport_stream *stream,
 		 struct visit_result *result);
+
+/** receive_settle_one() - end a session that another recv began. Return: as settle_destination() */
+int receive_settle_one(struct receiver *receiver, struct ledger_session *session,
+		       struct failure *failure);
 
 /**
  * receive_settle() - end what a former recv with this ledger left

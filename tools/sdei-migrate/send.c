@@ -149,6 +149,17 @@ static int op_fault(void *ctx, enum transport_step step, struct transport_error 
 	return ret;
 }
 
+static int op_wait(void *ctx, enum transport_wait what, int ms, bool *over,
+		   struct transport_error *err)
+{
+	const struct sender *sender = ctx;
+	int ret = cancel_asked(&sender->shared->cancel, err);
+
+	return ret ? ret
+		   : sender->companion->wait(sender->companion->ctx, what, ms,
+					     sender->shared->cancel.fd, over, err);
+}
+
 static const struct transport_source_ops source_ops = {
 	.record = op_record,
 	.base = op_base,
@@ -260,9 +271,20 @@ int send_run(struct sender *sender, struct transport_progress *progress,
 	     struct transport_session_times *times, struct transport_error *err)
 {
 	const struct mover *mover = &sender->shared->mover;
+	const struct companion_source *companion = sender->companion;
+	struct transport_source_ops ops = source_ops;
+	int ret;
 
-	return transport_session_send(sender->stream, &sender->session.offer, &mover->signer,
-				      &mover->deadlines, &source_ops, sender, progress, times, err);
+	if (companion)
+		ops.wait = op_wait;
+	ret = transport_session_send(sender->stream, &sender->session.offer, &mover->signer,
+				     &mover->deadlines, &ops, sender, progress, times, err);
+	/* The VM first: the companion may call into it. In doubt, neither runs. */
+	if (companion && transport_session_state(progress) == TRANSPORT_SESSION_ABORTED)
+		sender->advice = companion->stay(companion->ctx);
+	else if (companion && !ret)
+		companion->left(companion->ctx);
+	return ret;
 }
 
 void send_close(struct sender *sender)

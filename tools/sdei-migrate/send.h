@@ -6,6 +6,7 @@
 #define SDEI_MIGRATE_SEND_H
 
 #include "cancel.h"
+#include "companion.h"
 #include "mover.h"
 #include "realm_send.h"
 
@@ -31,7 +32,9 @@ struct sender {
 	struct transport_control *control;
 	struct transport_stream *stream;
 	struct realm_sender realm;
-	struct ledger_session session; /* what the ledger holds, or will */
+	struct ledger_session session;            /* what the ledger holds, or will */
+	const struct companion_source *companion; /* NULL: the VM goes alone */
+	const char *advice; /* the companion does not run here again; NULL: it does */
 };
 
 /** send_share() - take the signals, load the keys, open the ledger. Return: 0; -errno with @failure */
@@ -50,6 +53,15 @@ int send_connect(struct sender *sender, struct failure *failure);
 /** send_run() - hand the VM over. Return: as transport_session_send() */
 int send_run(struct sender *sender, struct transport_progress *progress,
 	     struct transport_session_times *times, struct transport_error *err);
+
+/**
+ * send_command() - all of the above, and say how it went
+ * @companion: what the VM moves together with; may be NULL
+ *
+ * Return: exit code.
+ */
+int send_command(struct tool *tool, const struct send_args *args,
+		 const struct companion_source *companion);
 
 /** send_close() - for owned locals too; what the VMM paused for it runs again */
 void send_close(struct sender *sender);

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service.h"
+
+#include "cancel.h"
+#include "client.h"
+#include "fault.h"
+#include "memory.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define MAX_CONNECTIONS 64u
+#define GRACE_MS        1000 /* how long a newcomer that says nothing is safe where all places are taken */
+#define MAX_STATE       (16ULL << 30) /* bytes of a sealed state, unless --max-state says otherwise */
+
+/* The accepting thread's own; the others only tell it that they are done. */
+struct service {
+	struct tool *tool;
+	const struct recv_args *args;
+	struct receiver receiver;
+	struct transport_listener *listener;
+	int signal_fd, done_fd;
+	struct guest {
+		pthread_t thread;
+		bool used;
+		_Atomic bool done;
+		int cancel_fd; /* ends its wait, as long as it has begun nothing */
+		int64_t came;  /* ms */
+		struct service *service;
+		struct transport_stream *stream;
+		struct visit_result result;
+	} guest[MAX_CONNECTIONS];
+	unsigned int n_guests;
+	bool stopping, ended; /* ended: --once, and its one session is over */
+	bool lost;            /* the companion cannot come any more, and why: */
+	struct failure why;
+	int code;
+};
+
+static void close_service(struct service *service)
+{
+	transport_listener_close(service->listener);
+	if (service->signal_fd >= 0)
+		close(service->signal_fd);
+	if (service->done_fd >= 0)
+		close(service->done_fd);
+	mover_close(&service->receiver.mover);
+	ledger_close(service->receiver.ledger);
+	pthread_mutex_destroy(&service->receiver.lock);
+}
+
+static void *serve_guest(void *arg)
+{
+	struct guest *guest = arg;
+	const uint64_t one = 1;
+
+	receive_one(&guest->service->receiver, guest->stream, &guest->result);
+	guest->done = true;
+	if (write(guest->service->done_fd, &one, sizeof(one)) < 0)
+		guest->done = true; /* the accepting thread looks once a second, too */
+	return NULL;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Who has not said yet what it wants may be told to go. */
+static void send_away(struct guest *guest)
+{
+	const uint64_t one = 1;
+
+	if (guest->used && !guest->result.begun && write(guest->cancel_fd, &one, sizeof(one)) < 0)
+		guest->came = 0; /* it was told before */
+}
+
+/* All places are taken: the oldest of those that only sit there makes room. */
+static void make_room(struct service *service)
+{
+	struct guest *oldest = NULL;
+
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+		struct guest *guest = &service->guest[i];
+
+		if (guest->used && !guest->result.begun && (!oldest || guest->came < oldest->came))
+			oldest = guest;
+	}
+	if (oldest && now_ms() - oldest->came >= GRACE_MS)
+		send_away(oldest);
+}
+
+static struct guest *free_guest(struct service *service)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		if (!service->guest[i].used)
+			return &service->guest[i];
+	return NULL;
+}
+
+static void accept_guest(struct service *service)
+{
+	struct guest *guest = free_guest(service);
+	struct transport_error err;
+
+	if (!guest || transport_listener_accept(service->listener, &guest->stream, &err))
+		return;
+	guest->service = service;
+	guest->done = false;
+	guest->result = (struct visit_result){ .begun = false };
+	guest->came = now_ms();
+	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (guest->cancel_fd > 0)
+		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
+	if (guest->cancel_fd < 0 || pthread_create(&guest->thread, NULL, serve_guest, guest)) {
+		if (guest->cancel_fd >= 0)
+			close(guest->cancel_fd);
+		transport_stream_close(guest->stream);
+		return;
+	}
+	guest->used = true;
+	service->n_guests++;
+}
+
+static json_t *visit_json(const struct service *service, const struct visit_result *result)
+{
+	const struct transport_offer *offer = &result->visit.offer;
+	const bool committed = result->state == TRANSPORT_SESSION_COMMITTED;
+
+	if (result->visit.resolve)
+		return json_pack("{s:s, s:o, s:s}", "event", "resolved", "session",
+				 id_json(&offer->session), "outcome",
+				 transport_outcome_name(result->visit.answered));
+	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:I, s:b}", "event", "session", "reason",
+			 "ok", "exit", 0, "session", id_json(&offer->session), "vm",
+			 id_json(&offer->vm.uuid), "state",
+			 !committed           ? "aborted"
+			 : result->visit.held ? "paused"
+					      : "running",
+			 "blob_bytes", (json_int_t)result->visit.times.blob_size, "insecure",
+			 service->receiver.mover.insecure_no_tls);
+}
+
+static int report(const struct service *service, const struct visit_result *result)
+{
+	struct failure failure;
+	const char *reason = result->error.reason;
+	json_t *json;
+	int code;
+
+	if (result->ret == 0)
+		return tool_event(service->tool, visit_json(service, result));
+	client_failure(&failure, &result->error);
+	failure.vm_destination = result->state == TRANSPORT_SESSION_COMMITTED ? "running"
+				 : result->state == TRANSPORT_SESSION_PENDING ||
+						 result->state == TRANSPORT_SESSION_IN_DOUBT
+					 ? "unknown"
+					 : "none";
+	failure.vm_source = "unknown";
+	failure.side = result->peers_error ? FAILURE_SOURCE : FAILURE_LOCAL;
+	code = (int)failure_exit(failure.reason);
+	json = failure_json(&failure);
+	if (json) {
+		json_object_set_new(json, "event", json_string("session"));
+		json_object_set_new(json, "session", id_json(&result->visit.offer.session));
+		json_object_set_new(json, "state",
+				    json_string(transport_session_state_name(result->state)));
+	}
+	tool_event(service->tool, json);
+	tool_say(service->tool, "session failed: %s: %s %s", reason, result->error.object,
+		 result->error.actual);
+	return code;
+}
+
+/* With --once a question, or a stranger, is not the one session it waits for. */
+static bool counts(const struct visit_result *result)
+{
+	return !result->visit.resolve && result->state != TRANSPORT_SESSION_NEW &&
+	       !transport_id_is_zero(&result->visit.offer.session);
+}
+
+static void collect_guests(struct service *service)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
+		struct guest *guest = &service->guest[i];
+		int code;
+
+		if (!guest->used || !guest->done)
+			continue;
+		pthread_join(guest->thread, NULL);
+		close(guest->cancel_fd);
+		guest->used = false;
+		service->n_guests--;
+		code = report(service, &guest->result);
+		if (service->args->once && counts(&guest->result) && !service->ended) {
+			service->ended = true;
+			service->code = code;
+		}
+	}
+}
+
+/* Sessions that have begun come to their end; a second signal does not wait for it. */
+static void stop(struct service *service, int number)
+{
+	if (service->stopping)
+		cancel_die(number);
+	service->stopping = true;
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		send_away(&service->guest[i]);
+	if (service->n_guests)
+		tool_say(service->tool, "waiting for sessions to end; once more ends it at once");
+}
+
+static void read_events(struct service *service, const struct pollfd *pfd)
+{
+	struct signalfd_siginfo info;
+	uint64_t count;
+
+	if (pfd[0].revents && read(service->signal_fd, &info, sizeof(info)) == sizeof(info))
+		stop(service, (int)info.ssi_signo);
+	if (pfd[1].revents && read(service->done_fd, &count, sizeof(count)) < 0)
+		return;
+	if (pfd[2].revents)
+		accept_guest(service);
+}
+
+/* A session that has begun finds it out by itself. */
+static void look_after(struct service *service)
+{
+	const struct companion_destination *companion = service->receiver.companion;
+
+	if (companion->look(companion->ctx, &service->why) == 0)
+		return;
+	service->lost = true;
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		send_away(&service->guest[i]);
+}
+
+static int companion_fd(const struct service *service)
+{
+	return service->receiver.companion && !service->lost ? service->receiver.companion->fd : -1;
+}
+
+static bool is_over(const struct service *service)
+{
+	return service->stopping || service->ended || service->lost;
+}
+
+static bool somebody_waits(const struct service *service)
+{
+	struct pollfd pfd = { .fd = transport_listener_fd(service->listener), .events = POLLIN };
+
+	return pfd.fd >= 0 && poll(&pfd, 1, 0) > 0;
+}
+
+/* Serve until a signal, or with --once until the session is over; then let the others end. */
+static void serve(struct service *service)
+{
+	while (!is_over(service) || service->n_guests) {
+		const bool over = is_over(service);
+		const bool full = service->n_guests == MAX_CONNECTIONS;
+		struct pollfd pfd[] = {
+			{ .fd = service->signal_fd, .events = POLLIN },
+			{ .fd = service->done_fd, .events = POLLIN },
+			{ .fd = full || over ? -1 : transport_listener_fd(service->listener),
+			  .events = POLLIN },
+			{ .fd = companion_fd(service), .events = POLLIN },
+		};
+
+		if (full && !over && somebody_waits(service))
+			make_room(service);
+		if (poll(pfd, ARRAY_SIZE(pfd), full ? 50 : 1000) > 0)
+			read_events(service, pfd);
+		if (pfd[3].revents)
+			look_after(service);
+		collect_guests(service);
+		if (!over && transport_listener_fd(service->listener) < 0 && !service->n_guests)
+			return; /* fd: and exec: bring one connection */
+	}
+}
+
+static int check_args(struct tool *tool, const struct recv_args *args)
+{
+	if (args->word.rule && (!args->word.reason || !args->word.reason[0]))
+		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
+	if (!args->control == !args->vms)
+		return tool_usage(tool, "--control", "--control PATH or --vms DIR, one of them");
+	return 0;
+}
+
+static int open_signals(struct service *service, struct failure *failure)
+{
+	const sigset_t set = cancel_signals();
+
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	service->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return service->signal_fd < 0 || service->done_fd < 0
+		       ? failure_io(failure, "signals", errno)
+		       : 0;
+}
+
+static int count_sessions(void *ctx, const struct ledger_session *session)
+{
+	*(unsigned int *)ctx += session->role == TRANSPORT_DESTINATION;
+	return 0;
+}
+
+/*
+ * Nobody at the control socket: a mistake, unless this host has sessions that others may ask about, which
+ * it can answer without its VMM.
+ */
+static int check_vmm(struct service *service, struct failure *failure)
+{
+	const struct receiver *receiver = &service->receiver;
+	OWNED_CONTROL struct transport_control *control = NULL;
+	struct transport_error err;
+	unsigned int n = 0;
+	struct stat st;
+
+	if (receiver->vms) {
+		if (stat(receiver->vms, &st) < 0)
+			return failure_io(failure, receiver->vms, errno);
+		return S_ISDIR(st.st_mode) ? 0 : failure_io(failure, receiver->vms, ENOTDIR);
+	}
+	if (transport_control_open(receiver->control, receiver->mover.timeout_ms, &control, &err) ==
+	    0)
+		return 0;
+	if (ledger_each(receiver->ledger, count_sessions, &n, failure))
+		return failure->code;
+	if (n == 0)
+		return client_failure(failure, &err);
+	tool_say(service->tool,
+		 "%s: no VMM answers (%s); until one does, this only answers resolve",
+		 receiver->control, err.actual);
+	return 0;
+}
+
+static int open_service(struct service *service, struct failure *failure)
+{
+	const struct recv_args *args = service->args;
+	struct receiver *receiver = &service->receiver;
+	struct transport_stream_options options;
+	struct transport_error err;
+	int ret = fault_check(failure);
+
+	if (!ret)
+		ret = open_signals(service, failure);
+	if (!ret)
+		ret = mover_open(&args->mover, &receiver->mover, failure);
+	if (!ret)
+		ret = ledger_open(args->state, &receiver->ledger, failure);
+	if (!ret)
+		ret = receive_settle(receiver, failure);
+	if (ret < 0)
+		return ret;
+	if (ret > 0)
+		tool_say(service->tool, "%d sessions stay in doubt: see sdei-migrate status", ret);
+	options = mover_stream_options(&receiver->mover);
+	if (transport_listener_open(args->mover.uri, &options, &service->listener, &err))
+		return client_failure(failure, &err);
+	return check_vmm(service, failure);
+}
+
+static bool takes_stdout(const char *uri)
+{
+	const char *comma = strchr(uri, ',');
+
+	if (strncmp(uri, "fd:", 3) != 0)
+		return false;
+	return comma ? strcmp(comma, ",1") == 0
+		     : strcmp(uri, "fd:0") == 0 || strcmp(uri, "fd:1") == 0;
+}
+
+static int say_cancelled(const struct tool *tool)
+{
+	struct failure failure;
+
+	failure_set(&failure, SDEISTATE_CANCELLED, -ECANCELED, "command", "signal", "a session",
+		    "none came");
+	failure.vm_destination = "none";
+	return tool_fail(tool, &failure);
+}
+
+int service_run(struct tool *tool, const struct recv_args *args,
+		const struct companion_destination *companion)
+{
+	CLEANUP(close_service)
+	struct service service = {
+		.tool = tool,
+		.args = args,
+		.receiver = { .control = args->control,
+			      .vms = args->vms,
+			      .realm_contents = args->realm_contents,
+			      .max_state =
+				      args->max_state.given ? args->max_state.value : MAX_STATE,
+			      .stay_paused = args->stay_paused,
+			      .word = args->word.rule ? &args->word : NULL,
+			      .companion = companion,
+			      .lock = PTHREAD_MUTEX_INITIALIZER },
+		.signal_fd = -1,
+		.done_fd = -1,
+	};
+	struct failure failure;
+	int ret = check_args(tool, args);
+
+	if (ret)
+		return ret;
+	/* There the session's bytes travel; an event among them would break it. */
+	if (takes_stdout(args->mover.uri))
+		tool_stdout_is_data(tool);
+	memory_keep();
+	if (open_service(&service, &failure))
+		return tool_fail(tool, &failure);
+	ret = tool_event(tool, json_pack("{s:s, s:s, s:b}", "event", "ready", "uri",
+					 transport_listener_uri(service.listener), "insecure",
+					 service.receiver.mover.insecure_no_tls));
+	if (ret)
+		return ret;
+	serve(&service);
+	if (service.lost && !service.ended)
+		return tool_fail(tool, &service.why);
+	return service.stopping && args->once && !service.ended ? say_cancelled(tool)
+								: service.code;
+}
