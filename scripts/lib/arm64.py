@@ -5,6 +5,7 @@ import re
 
 import building
 import ctests
+import debian
 import kvm_packages
 from result import FAILED, SKIPPED, Result
 from tree import ROOT
@@ -40,7 +41,7 @@ def run(long):
     """A skip that says what is missing where Debian's packages cannot be had."""
     try:
         seconds = build()
-    except kvm_packages.Missing as missing:
+    except debian.Missing as missing:
         return [Result("arm64/tools", SKIPPED, 0, str(missing))]
     except building.BuildFailed as failure:
         return [Result("arm64/build", FAILED, 0, str(failure))]

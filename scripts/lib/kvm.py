@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import building
+import debian
 import kvm_emulator
 import kvm_packages
 import kvm_rows
@@ -248,7 +249,7 @@ def run(long):
     """One result per kernel and CPU model; without packages a skip that says what is missing."""
     try:
         qemu, init = kvm_packages.emulator(), build_for_arm64()
-    except kvm_packages.Missing as missing:
+    except debian.Missing as missing:
         return [Result("kvm/tools", SKIPPED, 0, str(missing))]
     except building.BuildFailed as failure:
         return [Result("kvm/build", FAILED, 0, str(failure))]
@@ -262,7 +263,7 @@ def run(long):
             if long and (suite, cpu) == RUNS[0]:
                 results += _long_runs(host, [row for row in rows
                                              if row["area"] in STEADY_AREAS])
-        except kvm_packages.Missing as missing:
+        except debian.Missing as missing:
             results.append(Result(f"kvm/{suite}", SKIPPED, 0, str(missing)))
         except building.BuildFailed as failure:
             results.append(Result(f"kvm/{suite}-model", FAILED, 0, str(failure)))

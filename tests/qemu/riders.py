@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sdei-migrate hook dbus` at both ends of a migration of a real QEMU, and a model VM behind each."""
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import guests
+from cli import PROGRAM, check, environment, host, key, wait_for_line
+
+OBJECT = "sdei"
+
+
+def suite():
+    """The QEMU that this test is for, named on the command line; exits with a reason if it is not here."""
+    here = guests.each_suite()
+    return sys.argv[2] if len(sys.argv) > 2 else here[0]
+
+
+def second_line(process):
+    """Of a helper that has a bus; it may wait in our buffer already, so that nothing is polled for."""
+    return json.loads(process.stdout.readline() or "null")
+
+
+def address(directory, role):
+    return f"unix:path={directory}/{role}.bus"
+
+
+@contextlib.contextmanager
+def helper(directory, control, role, *args, guard=True):
+    """Its bus first; is_ready() waits for the rest, once QEMU is there."""
+    guarded = ["--qmp", f"{directory}/{role}.qmp"] if guard else ["--no-qmp-guard"]
+    process = subprocess.Popen(
+        [PROGRAM, "hook", "dbus", "--control", control, "--bus", address(directory, role),
+         "--private-bus", "--role", role, *guarded, "--state",
+         os.path.join(directory, "state-" + role), "--json", *args],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    try:
+        said = wait_for_line(process)
+        check(said and said.get("event") == "bus", "the bus is up before QEMU is", said)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def is_ready(process):
+    said = second_line(process)
+    return check(said and said.get("event") == "ready", "the helper accepts this QEMU", said)
+
+
+def vmstate(directory, role):
+    """QEMU's words for its end of the bus."""
+    return ("-object", f"dbus-vmstate,id={OBJECT},addr={address(directory, role)}")
+
+
+def code(process):
+    try:
+        out, err = process.communicate(timeout=guests.SECONDS)
+    except subprocess.TimeoutExpired:
+        return None, "it did not end"
+    return process.returncode, out + err
+
+
+def state(served):
+    return served.vm("status").get("state")
+
+
+@dataclass
+class Ends:
+    """a and b: the VMs; first and second: their helpers; source and destination: the QEMUs."""
+    a: object
+    b: object
+    first: object
+    second: object
+    source: object
+    destination: object
+
+    def states(self):
+        return state(self.a), state(self.b)
+
+
+@contextlib.contextmanager
+def both(directory, source_bus=True, destination_bus=True, source=(), destination=(), waits=("-S",),
+         ready=True):
+    """An empty machine on each side; source and destination are more words for the helpers."""
+    tool = guests.qemu_packages.qemu(suite())
+    ours, theirs = key(directory, "ours"), key(directory, "theirs")
+    with host(directory, "a") as a, host(directory, "b", args=["--no-script"]) as b, \
+            helper(directory, a.control, "source", "--key", ours + ".key", "--to-audience",
+                   theirs + ".pub", *source) as first, \
+            helper(directory, b.control, "destination", "--trust", ours + ".pub", "--key",
+                   theirs + ".key", *destination) as second, \
+            guests.running(tool, directory, "source",
+                           *(vmstate(directory, "source") if source_bus else ())) as here, \
+            guests.running(tool, directory, "destination", *waits, "-incoming", "defer",
+                           *(vmstate(directory, "destination") if destination_bus else ())) as there:
+        if ready and not (is_ready(first) and is_ready(second)):
+            raise RuntimeError("the helpers are not ready")
+        yield Ends(a, b, first, second, here, there)
+
+
+def migrate(ends, directory, uri=None):
+    uri = uri or f"unix:{directory}/migration"
+    ends.destination.do("migrate-incoming", uri=uri)
+    ends.source.do("migrate", uri=uri)
