@@ -61,6 +61,7 @@ static const struct option_row rows[] = {
 	MOVER_KEY_ROW(struct recv_args),
 	MOVER_PEER_ROW(struct recv_args),
 	POLICY_ROWS(struct recv_args, mover.policy),
+	WATCH_ROWS(struct recv_args),
 	MOVER_COMMON_ROWS(struct recv_args),
 	OPTION_END,
 };

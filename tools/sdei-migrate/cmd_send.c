@@ -23,6 +23,14 @@ static const struct option_row rows[] = {
 	MOVER_PEER_ROW(struct send_args),
 	POLICY_ROWS(struct send_args, mover.policy),
 	REALM_SEND_ROWS(struct send_args),
+	{ .name = "--limit-rate",
+	  .argument = "RATE",
+	  .help = "send no more bytes a second than this (K, M, G) while the VM runs, and of a "
+		  "realm's pages",
+	  .offset = AT(limit_rate),
+	  .type = OPTION_SIZE,
+	  .min = 64 << 10 },
+	WATCH_ROWS(struct send_args),
 	MOVER_COMMON_ROWS(struct send_args),
 	OPTION_END,
 };

@@ -24,6 +24,7 @@ struct visitor {
 	struct ledger_session session;
 	uint64_t generation; /* the VM's here */
 	struct transport_issues obstacles;
+	struct watch watch;
 };
 
 static const struct transport_id *id_of(const struct visitor *visitor)
@@ -79,6 +80,14 @@ static void begin(const struct visitor *visitor)
 {
 	visitor->result->begun = true;
 	transport_stream_cancel_by(visitor->stream, 0);
+}
+
+static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
+{
+	struct visitor *visitor = ctx;
+
+	watch_step(&visitor->watch, step);
+	return fault_hit(step, visitor->stream, err);
 }
 
 /* Which VM takes it: the only one, or the one whose socket bears its UUID. */
@@ -160,6 +169,7 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	int ret;
 
 	begin(visitor);
+	watch_name(&visitor->watch, &offer->session, &offer->vm.uuid);
 	session->role = TRANSPORT_DESTINATION;
 	session->offer = *offer;
 	session->state = TRANSPORT_SESSION_RECORDED;
@@ -173,7 +183,7 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 		ret = reserve(visitor, err);
 	if (ret)
 		return ret;
-	ret = fault_hit(TRANSPORT_STEP_RECV_RECORD, visitor->stream, err);
+	ret = op_fault(visitor, TRANSPORT_STEP_RECV_RECORD, err);
 	if (!ret && ledger_begin(visitor->receiver->ledger, session, visitor->receiver->word,
 				 &visitor->generation, &failure))
 		ret = mover_error(err, &failure);
@@ -269,7 +279,7 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 	if (ret)
 		return ret;
 	request.records = (struct transport_state){ opened->stream.data, opened->stream.len };
-	ret = fault_hit(TRANSPORT_STEP_RECV_STAGE, visitor->stream, err);
+	ret = op_fault(visitor, TRANSPORT_STEP_RECV_STAGE, err);
 	if (!ret)
 		ret = realm_bulk_give(opened, visitor->control, id_of(visitor),
 				      visitor->receiver->realm_contents, err);
@@ -428,13 +438,6 @@ static int op_resolve(void *ctx, const struct transport_id *id, const struct tra
 	return 0;
 }
 
-static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
-{
-	const struct visitor *visitor = ctx;
-
-	return fault_hit(step, visitor->stream, err);
-}
-
 static const struct transport_destination_ops destination_ops = {
 	.record = op_record,
 	.base = op_base,
@@ -454,8 +457,12 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
 	struct visitor visitor = { .receiver = receiver, .stream = stream, .result = result };
 	struct transport_destination_ops ops = destination_ops;
+	struct watch_end end;
 
 	ops.max_state = receiver->max_state;
+	watch_open(&visitor.watch, receiver->tool, &receiver->watch, TRANSPORT_DESTINATION,
+		   receiver->mover.timeout_ms);
+	watch_stream(&visitor.watch, stream);
 	if (receiver->companion)
 		ops.alive = op_alive;
 	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
@@ -468,6 +475,9 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 	result->peers_error = progress.peers_error;
 	if (result->state == TRANSPORT_SESSION_PENDING)
 		result->state = visitor.session.state;
+	end = (struct watch_end){ result->state, result->ret ? result->error.reason : "ok",
+				  &result->visit.times };
+	watch_close(&visitor.watch, &end);
 	transport_control_close(visitor.control);
 	transport_stream_close(stream);
 	memory_return();

@@ -7,6 +7,7 @@
 
 #include "companion.h"
 #include "mover.h"
+#include "watch.h"
 
 #include <pthread.h>
 
@@ -14,6 +15,8 @@ struct visitor;
 
 /* What all connections of one recv share. */
 struct receiver {
+	const struct tool *tool;
+	struct watch_options watch;
 	struct ledger *ledger;
 	struct mover mover;
 	const char *control;        /* the one VM's socket; or */

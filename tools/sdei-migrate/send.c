@@ -46,8 +46,10 @@ static int op_base(void *ctx, const struct transport_peer *peer, struct transpor
 
 	if (ret)
 		return is_refusal(ret) ? 0 : ret;
-	return mover_seal_base(&sender->shared->mover, &sender->session.offer, peer, &records, blob,
-			       err);
+	ret = mover_seal_base(&sender->shared->mover, &sender->session.offer, peer, &records, blob,
+			      err);
+	watch_total(&sender->watch, ret ? 0 : blob->len);
+	return ret;
 }
 
 static int op_pause(void *ctx, struct transport_error *err)
@@ -72,9 +74,15 @@ static int op_capture(void *ctx, const struct transport_peer *peer, struct trans
 	if (!ret && sender->realm.is_realm)
 		ret = realm_sender_take(&sender->realm, sender->control, id_of(sender), &records,
 					&bulk, err);
-	return ret ? ret
-		   : mover_seal(&sender->shared->mover, &sender->session.offer, peer, &records,
-				&bulk, blob, digest, err);
+	if (!ret)
+		ret = mover_seal(&sender->shared->mover, &sender->session.offer, peer, &records,
+				 &bulk, blob, digest, err);
+	if (!ret)
+		watch_total(&sender->watch, blob->len);
+	/* A VM that could be sent at once does not stand still for the sake of a limit. */
+	if (!ret && blob->len <= TRANSPORT_SESSION_MAX_BLOB)
+		transport_stream_limit(sender->stream, 0);
+	return ret;
 }
 
 static int op_challenge(void *ctx, bool *wanted, uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
@@ -139,8 +147,12 @@ static int op_outcome(void *ctx, enum transport_session_state state,
 static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
 {
 	struct sender *sender = ctx;
-	int ret = fault_hit(step, sender->stream, err);
+	int ret;
 
+	watch_step(&sender->watch, step);
+	if (step == TRANSPORT_STEP_SEND_WAIT_PREPARED)
+		transport_stream_limit(sender->stream, 0);
+	ret = fault_hit(step, sender->stream, err);
 	/* Up to here all can be undone: without COMMIT the other host gives up and signs it. */
 	if (!ret && step <= TRANSPORT_STEP_SEND_COMMIT)
 		ret = cancel_asked(&sender->shared->cancel, err);
@@ -221,6 +233,8 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 	int ret = fault_check(failure);
 
 	if (!ret)
+		ret = watch_check(&args->watch, failure);
+	if (!ret)
 		ret = cancel_open(&shared->cancel, tool, args->control, CANCEL_SOURCE, failure);
 	if (!ret)
 		ret = mover_open(&args->mover, &shared->mover, failure);
@@ -267,16 +281,30 @@ int send_connect(struct sender *sender, struct failure *failure)
 		       : 0;
 }
 
+static void begin_watch(struct sender *sender)
+{
+	const struct send_args *args = sender->args;
+	const struct transport_offer *offer = &sender->session.offer;
+
+	watch_open(&sender->watch, sender->shared->cancel.tool, &args->watch, TRANSPORT_SOURCE,
+		   sender->shared->mover.timeout_ms);
+	watch_name(&sender->watch, &offer->session, &offer->vm.uuid);
+	watch_stream(&sender->watch, sender->stream);
+	transport_stream_limit(sender->stream, args->limit_rate.value);
+}
+
 int send_run(struct sender *sender, struct transport_progress *progress,
 	     struct transport_session_times *times, struct transport_error *err)
 {
 	const struct mover *mover = &sender->shared->mover;
 	const struct companion_source *companion = sender->companion;
 	struct transport_source_ops ops = source_ops;
+	struct watch_end end = { .times = times };
 	int ret;
 
 	if (companion)
 		ops.wait = op_wait;
+	begin_watch(sender);
 	ret = transport_session_send(sender->stream, &sender->session.offer, &mover->signer,
 				     &mover->deadlines, &ops, sender, progress, times, err);
 	/* The VM first: the companion may call into it. In doubt, neither runs. */
@@ -284,6 +312,9 @@ int send_run(struct sender *sender, struct transport_progress *progress,
 		sender->advice = companion->stay(companion->ctx);
 	else if (companion && !ret)
 		companion->left(companion->ctx);
+	end.state = transport_session_state(progress);
+	end.reason = ret ? err->reason : "ok";
+	watch_close(&sender->watch, &end);
 	return ret;
 }
 

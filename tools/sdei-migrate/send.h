@@ -9,12 +9,15 @@
 #include "companion.h"
 #include "mover.h"
 #include "realm_send.h"
+#include "watch.h"
 
 /* What the command line says. */
 struct send_args {
 	const char *control, *state;
 	struct realm_options realm;
 	struct mover_options mover;
+	struct option_number limit_rate; /* bytes a second */
+	struct watch_options watch;
 };
 
 /* One for a command. All zero is empty; must not move in memory. */
@@ -34,6 +37,7 @@ struct sender {
 	struct realm_sender realm;
 	struct ledger_session session;            /* what the ledger holds, or will */
 	const struct companion_source *companion; /* NULL: the VM goes alone */
+	struct watch watch;
 	const char *advice; /* the companion does not run here again; NULL: it does */
 };
 

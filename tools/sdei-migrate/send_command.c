@@ -7,19 +7,6 @@
 
 #include <string.h>
 
-/* The waits are those for a companion. */
-static json_t *times_json(const struct transport_session_times *times)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hello",
-			 (json_int_t)times->hello, "record", (json_int_t)times->record, "base",
-			 (json_int_t)times->base, "wait_stop", (json_int_t)times->wait, "pause",
-			 (json_int_t)times->pause, "capture", (json_int_t)times->capture, "blob",
-			 (json_int_t)times->blob, "prepared", (json_int_t)times->prepared, "attest",
-			 (json_int_t)times->attest, "wait_arrival", (json_int_t)times->arrival,
-			 "relinquish", (json_int_t)times->relinquish, "done",
-			 (json_int_t)times->done);
-}
-
 static json_t *result(const struct sender *sender, const struct transport_progress *progress,
 		      const struct transport_session_times *times)
 {
@@ -31,7 +18,7 @@ static json_t *result(const struct sender *sender, const struct transport_progre
 			 id_json(&offer->vm.uuid), "snapshot", id_json(&offer->snapshot), "state",
 			 "committed", "vm_state", "source", "ended", "destination",
 			 progress->held ? "paused" : "running", "blackout_us",
-			 (json_int_t)times->blackout, "phases_us", times_json(times), "blob_bytes",
+			 (json_int_t)times->blackout, "phases_us", watch_times(times), "blob_bytes",
 			 (json_int_t)times->blob_size, "insecure",
 			 sender->shared->mover.insecure_no_tls);
 	return realm_sender_tell(&sender->realm, json);

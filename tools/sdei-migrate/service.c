@@ -354,6 +354,8 @@ static int open_service(struct service *service, struct failure *failure)
 	int ret = fault_check(failure);
 
 	if (!ret)
+		ret = watch_check(&args->watch, failure);
+	if (!ret)
 		ret = open_signals(service, failure);
 	if (!ret)
 		ret = mover_open(&args->mover, &receiver->mover, failure);
@@ -398,7 +400,9 @@ int service_run(struct tool *tool, const struct recv_args *args,
 	struct service service = {
 		.tool = tool,
 		.args = args,
-		.receiver = { .control = args->control,
+		.receiver = { .tool = tool,
+			      .watch = args->watch,
+			      .control = args->control,
 			      .vms = args->vms,
 			      .realm_contents = args->realm_contents,
 			      .max_state =

@@ -16,6 +16,7 @@ struct recv_args {
 	struct option_number max_state;
 	bool once, stay_paused;
 	struct mover_options mover;
+	struct watch_options watch;
 };
 
 /**

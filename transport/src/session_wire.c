@@ -9,6 +9,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define CHUNK    65536u
+/* Slower is as bad as silence, in bytes a millisecond; send --limit-rate takes nothing below it. */
+#define SLOWEST_BYTES_MS 64u
 
 #define U32(tag, name)                                               \
 	{                                                            \
@@ -143,6 +145,28 @@ void session_in_release(struct session_in *in)
 	transport_buffer_free(&in->body);
 }
 
+/* docs/protocol.md, 6: a large body may take longer, as long as it does not stand still. */
+static int slack_ms(size_t len)
+{
+	return (int)(len / SLOWEST_BYTES_MS);
+}
+
+static int write_all(struct transport_stream *stream, const struct transport_buffer *whole,
+		     int timeout_ms, struct transport_error *err)
+{
+	size_t at = 0;
+	int ret = 0;
+
+	while (!ret && at < whole->len) {
+		const size_t part = whole->len - at < CHUNK ? whole->len - at : CHUNK;
+
+		ret = transport_stream_write(stream, whole->data + at, part,
+					     timeout_ms + slack_ms(part), err);
+		at += part;
+	}
+	return ret;
+}
+
 int session_write(struct transport_stream *stream, enum session_message type, uint64_t *number,
 		  const struct transport_buffer *body, int timeout_ms, struct transport_error *err)
 {
@@ -161,7 +185,7 @@ int session_write(struct transport_stream *stream, enum session_message type, ui
 		ret = transport_error_fill(err, ret, "no-memory", session_message_name(header.type),
 					   "", "|");
 	else
-		ret = transport_stream_write(stream, whole.data, whole.len, timeout_ms, err);
+		ret = write_all(stream, &whole, timeout_ms, err);
 	transport_buffer_free(&whole);
 	return ret;
 }
@@ -189,16 +213,18 @@ static int check_header(const struct transport_header *header, uint64_t number, 
 	return 0;
 }
 
-static int read_body(struct transport_stream *stream, size_t len, int64_t deadline,
+static int read_body(struct transport_stream *stream, size_t len, int timeout_ms, int64_t deadline,
 		     struct transport_buffer *body, struct transport_error *err)
 {
+	const int64_t end = deadline + slack_ms(len);
 	uint8_t chunk[CHUNK];
 	int ret = 0;
 
 	while (!ret && len) {
 		const size_t part = len < sizeof(chunk) ? len : sizeof(chunk);
+		const int left = clock_left_ms(end), still = timeout_ms + slack_ms(part);
 
-		ret = transport_stream_read(stream, chunk, part, clock_left_ms(deadline), err);
+		ret = transport_stream_read(stream, chunk, part, left < still ? left : still, err);
 		if (!ret && transport_buffer_append(body, chunk, part))
 			ret = transport_error_fill(err, -ENOMEM, "no-memory", "session message",
 						   "body", "|");
@@ -220,7 +246,8 @@ static int parse(struct session_in *in, struct transport_error *err)
 }
 
 static int read_one(struct transport_stream *stream, uint64_t *number, size_t max_blob,
-		    int64_t deadline, struct session_in *in, struct transport_error *err)
+		    int timeout_ms, int64_t deadline, struct session_in *in,
+		    struct transport_error *err)
 {
 	uint8_t head[TRANSPORT_WIRE_HEADER_SIZE];
 	struct transport_header header;
@@ -234,7 +261,7 @@ static int read_one(struct transport_stream *stream, uint64_t *number, size_t ma
 		return ret;
 	in->type = (enum session_message)header.type;
 	in->body = (struct transport_buffer){ .max = header.length };
-	ret = read_body(stream, header.length, deadline, &in->body, err);
+	ret = read_body(stream, header.length, timeout_ms, deadline, &in->body, err);
 	if (!ret)
 		ret = parse(in, err);
 	if (ret)
@@ -245,7 +272,7 @@ static int read_one(struct transport_stream *stream, uint64_t *number, size_t ma
 int session_next(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
 		 struct session_in *in, struct transport_error *err)
 {
-	return read_one(stream, number, max_blob, clock_now_ms() + timeout_ms, in, err);
+	return read_one(stream, number, max_blob, timeout_ms, clock_now_ms() + timeout_ms, in, err);
 }
 
 int session_read(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
@@ -255,7 +282,7 @@ int session_read(struct transport_stream *stream, uint64_t *number, size_t max_b
 	int ret;
 
 	for (;;) {
-		ret = read_one(stream, number, max_blob, deadline, in, err);
+		ret = read_one(stream, number, max_blob, timeout_ms, deadline, in, err);
 		if (ret || in->type != MESSAGE_HEARTBEAT)
 			return ret;
 		session_in_release(in);

@@ -96,6 +96,22 @@ static int plain_move(struct transport_stream *stream, enum stream_way *way, voi
 	return n > 0;
 }
 
+static int count(struct transport_stream *stream, enum stream_way way, size_t moved)
+{
+	*(way == STREAM_READ ? &stream->traffic.received : &stream->traffic.sent) += moved;
+	if (stream->told)
+		stream->told(stream->told_ctx, &stream->traffic);
+	return 0;
+}
+
+void transport_stream_observe(struct transport_stream *stream,
+			      void (*told)(void *ctx, const struct transport_traffic *traffic),
+			      void *ctx)
+{
+	stream->told = told;
+	stream->told_ctx = ctx;
+}
+
 /* Move 1 to @len bytes; *@moved is 0 at the end. */
 static int move(struct transport_stream *stream, enum stream_way way, void *data, size_t len,
 		int64_t deadline, size_t *moved, struct transport_error *err)
@@ -116,7 +132,7 @@ static int move(struct transport_stream *stream, enum stream_way way, void *data
 		if (ret == 0)
 			*moved = 0;
 		if (ret >= 0)
-			return 0;
+			return count(stream, way, *moved);
 		if (ret != -EAGAIN)
 			return ret;
 		ret = stream_wait(stream, wait_for, deadline, err);
@@ -156,14 +172,17 @@ int transport_stream_read(struct transport_stream *stream, void *data, size_t le
 int transport_stream_write(struct transport_stream *stream, const void *data, size_t len,
 			   int timeout_ms, struct transport_error *err)
 {
-	const int64_t deadline = clock_now_ms() + timeout_ms;
+	const int64_t deadline = clock_now_ms() + timeout_ms + stream_pace_ms(&stream->pace, len);
 	/* Only read from: one function serves both directions. */
 	uint8_t *at = (uint8_t *)(uintptr_t)data;
-	size_t gone;
+	size_t gone, part;
 	int ret;
 
 	while (len) {
-		ret = move(stream, STREAM_WRITE, at, len, deadline, &gone, err);
+		part = len;
+		ret = stream_pace(stream, &part, deadline, err);
+		if (!ret)
+			ret = move(stream, STREAM_WRITE, at, part, deadline, &gone, err);
 		if (!ret && gone == 0)
 			ret = stream_fail(stream, -EPIPE, err);
 		if (ret)

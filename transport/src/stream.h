@@ -8,6 +8,12 @@
 #include <openssl/ssl.h>
 #include <transport/stream.h>
 
+/* How fast one may write. */
+struct stream_pace {
+	uint64_t rate; /* bytes a second; 0: any */
+	int64_t next;  /* us, monotonic: when the next byte may go */
+};
+
 struct transport_stream {
 	int in_fd, out_fd; /* may be the same; -1: not in this direction */
 	SSL *ssl;
@@ -21,6 +27,10 @@ struct transport_stream {
 	char *path, *temporary; /* of a file being written */
 	char name[96];          /* how errors call it */
 	uint8_t peer[TRANSPORT_FINGERPRINT_SIZE];
+	struct stream_pace pace;
+	struct transport_traffic traffic;
+	void (*told)(void *ctx, const struct transport_traffic *traffic); /* may be NULL */
+	void *told_ctx;
 };
 
 enum stream_way { STREAM_READ, STREAM_WRITE };
@@ -34,6 +44,18 @@ int stream_fail(const struct transport_stream *stream, int code, struct transpor
 /** stream_wait() - until ready or @deadline. Return: 0; -ETIMEDOUT; -ECANCELED; -errno */
 int stream_wait(struct transport_stream *stream, enum stream_way way, int64_t deadline,
 		struct transport_error *err);
+
+/**
+ * stream_pace() - wait until it is the turn of the next bytes
+ * @len: how many there are; becomes how many may go now, at least one
+ *
+ * Return: 0; -ETIMEDOUT; -ECANCELED
+ */
+int stream_pace(struct transport_stream *stream, size_t *len, int64_t deadline,
+		struct transport_error *err);
+
+/** stream_pace_ms() - how much longer @len bytes take because of the limit, in ms */
+int64_t stream_pace_ms(const struct stream_pace *pace, size_t len);
 
 /** tls_attach() - put TLS on a stream; the handshake is tls_greet()'s. Return: 0; -ENOMEM */
 int tls_attach(const struct transport_tls *tls, struct transport_stream *stream,

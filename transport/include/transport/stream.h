@@ -142,6 +142,27 @@ TRANSPORT_API int transport_stream_finish(struct transport_stream *stream,
 					  struct transport_error *err);
 /** transport_stream_cancel_by() - another cancel_fd, of the options, from now on; 0: none */
 TRANSPORT_API void transport_stream_cancel_by(struct transport_stream *stream, int fd);
+/**
+ * transport_stream_limit() - from now on write no faster than this
+ * @rate: bytes a second, as the caller counts them (TLS adds less than a hundredth); 0: as fast as it goes
+ *
+ * A write's timeout grows by what its bytes take at that rate.
+ */
+TRANSPORT_API void transport_stream_limit(struct transport_stream *stream, uint64_t rate);
+
+/* What has gone over a stream, in bytes as its user counts them. */
+struct transport_traffic {
+	uint64_t received, sent;
+};
+
+/**
+ * transport_stream_observe() - have somebody told after every piece that came or went
+ * @told: must be quick; NULL ends it
+ */
+TRANSPORT_API void transport_stream_observe(struct transport_stream *stream,
+					    void (*told)(void *ctx,
+							 const struct transport_traffic *traffic),
+					    void *ctx);
 /** transport_stream_cut() - break it in both directions without a goodbye; close() is still needed */
 TRANSPORT_API void transport_stream_cut(struct transport_stream *stream);
 /** transport_stream_close() - an unfinished file is gone. Return: NULL */
