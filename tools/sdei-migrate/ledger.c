@@ -42,17 +42,39 @@ int ledger_run(struct ledger *ledger, const char *sql, struct failure *failure)
 		       : ledger_fail(ledger, failure);
 }
 
+/* It stays compiled for the next who wants the same; ledger_close() ends it. */
 void ledger_finalize(sqlite3_stmt **statement)
 {
-	sqlite3_finalize(*statement);
+	if (!*statement)
+		return;
+	sqlite3_reset(*statement);
+	sqlite3_clear_bindings(*statement);
+}
+
+static sqlite3_stmt **find_kept(struct ledger *ledger, const char *sql)
+{
+	for (size_t i = 0; i < LEDGER_KEPT; i++)
+		if (!ledger->kept[i] || (strcmp(sqlite3_sql(ledger->kept[i]), sql) == 0 &&
+					 !sqlite3_stmt_busy(ledger->kept[i])))
+			return &ledger->kept[i];
+	return NULL;
 }
 
 int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **statement,
 		   struct failure *failure)
 {
-	return sqlite3_prepare_v2(ledger->db, sql, -1, statement, NULL) == SQLITE_OK
-		       ? 0
-		       : ledger_fail(ledger, failure);
+	sqlite3_stmt **kept = find_kept(ledger, sql), *made;
+
+	if (kept && *kept) {
+		*statement = *kept;
+		return 0;
+	}
+	if (sqlite3_prepare_v2(ledger->db, sql, -1, &made, NULL) != SQLITE_OK)
+		return ledger_fail(ledger, failure);
+	if (kept)
+		*kept = made;
+	*statement = made;
+	return 0;
 }
 
 /* A statement without rows. */
@@ -107,6 +129,7 @@ static int open_in(const char *dir, struct ledger **ledger, struct failure *fail
 	if (!made || asprintf(&made->path, "%s/ledger.db", dir) < 0)
 		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "ledger", NULL, NULL,
 				   NULL);
+	made->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	mask = umask(077);
 	ret = sqlite3_open_v2(made->path, &made->db,
 			      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
@@ -149,8 +172,13 @@ int ledger_open_existing(const char *given, struct ledger **ledger, struct failu
 
 struct ledger *ledger_close(struct ledger *ledger)
 {
+	sqlite3_stmt *statement;
+
 	if (ledger) {
+		while (ledger->db && (statement = sqlite3_next_stmt(ledger->db, NULL)))
+			sqlite3_finalize(statement);
 		sqlite3_close(ledger->db);
+		pthread_mutex_destroy(&ledger->lock);
 		free(ledger->path);
 		free(ledger);
 	}
@@ -234,33 +262,39 @@ int ledger_end(struct ledger *ledger, int ret, struct failure *failure)
 	return ret;
 }
 
-static int begin(struct ledger *ledger, const struct ledger_session *session,
-		 const struct ledger_word *word, uint64_t *next, struct failure *failure)
+/* What ledger_begin() was given. */
+struct beginning {
+	const struct ledger_session *session;
+	const struct ledger_word *word;
+	uint64_t next;
+};
+
+static int begin(struct ledger *ledger, void *arg, struct failure *failure)
 {
+	struct beginning *beginning = arg;
+	const struct ledger_session *session = beginning->session;
 	const struct transport_offer *offer = &session->offer;
 	const struct ledger_use use = { .snapshot = offer->snapshot,
 					.vm = offer->vm.uuid,
 					.generation = offer->vm.generation,
-					.word = word };
+					.word = beginning->word };
 	uint64_t former = 0;
 	int ret = 0;
 
 	if (session->role == TRANSPORT_DESTINATION)
-		ret = ledger_use_up(ledger, &use, &offer->session, &former, next, failure);
+		ret = ledger_use_up(ledger, &use, &offer->session, &former, &beginning->next,
+				    failure);
 	return ret ? ret : insert_session(ledger, session, former, failure);
 }
 
 int ledger_begin(struct ledger *ledger, const struct ledger_session *session,
 		 const struct ledger_word *word, uint64_t *next, struct failure *failure)
 {
-	uint64_t made = session->offer.vm.generation + 1;
-	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", failure);
+	struct beginning beginning = { session, word, session->offer.vm.generation + 1 };
+	int ret = ledger_write(ledger, begin, &beginning, failure);
 
-	if (ret)
-		return ret;
-	ret = ledger_end(ledger, begin(ledger, session, word, &made, failure), failure);
 	if (!ret && next)
-		*next = made;
+		*next = beginning.next;
 	return ret;
 }
 
@@ -326,15 +360,16 @@ static int settle_generation(struct ledger *ledger, const struct ledger_session 
 	return ret;
 }
 
+static int settle(struct ledger *ledger, void *arg, struct failure *failure)
+{
+	const struct ledger_session *session = arg;
+	int ret = update_session(ledger, session, failure);
+
+	return ret ? ret : settle_generation(ledger, session, failure);
+}
+
 int ledger_settle(struct ledger *ledger, const struct ledger_session *session,
 		  struct failure *failure)
 {
-	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", failure);
-
-	if (ret)
-		return ret;
-	ret = update_session(ledger, session, failure);
-	if (!ret)
-		ret = settle_generation(ledger, session, failure);
-	return ledger_end(ledger, ret, failure);
+	return ledger_write(ledger, settle, (void *)(uintptr_t)session, failure);
 }

@@ -3,8 +3,8 @@
  * ledger.h - what this host must not forget: used snapshots, VM generations, sessions
  *
  * One SQLite database, DIR/ledger.db, in WAL mode with synchronous=FULL: what a call has returned from
- * is on the disk. Two hosts never share one. Any number of processes and threads of one host may. See
- * docs/ledger.md.
+ * is on the disk; what several threads have to write at a time goes there together. Two hosts never share
+ * one. Any number of processes and threads of one host may. See docs/ledger.md.
  */
 #ifndef SDEI_MIGRATE_LEDGER_H
 #define SDEI_MIGRATE_LEDGER_H
@@ -92,7 +92,7 @@ int ledger_find(struct ledger *ledger, const struct transport_id *id,
 /**
  * ledger_each() - every session, oldest first, until @visit returns other than 0
  *
- * Return: 0; what @visit returned; -EIO io; -ENOMEM.
+ * @visit leaves the ledger alone. Return: 0; what @visit returned; -EIO io; -ENOMEM.
  */
 int ledger_each(struct ledger *ledger,
 		int (*visit)(void *ctx, const struct ledger_session *session), void *ctx,

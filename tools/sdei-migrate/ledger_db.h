@@ -7,17 +7,26 @@
 
 #include "ledger.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
+
+#define LEDGER_KEPT 24u
+
+struct ledger_turn;
 
 struct ledger {
 	sqlite3 *db;
 	char *path;
+	pthread_mutex_t lock;            /* of the next two */
+	struct ledger_turn *line;        /* who waits */
+	bool busy;                       /* somebody is at the database */
+	sqlite3_stmt *kept[LEDGER_KEPT]; /* compiled before; whoever is at the database */
 };
 
 /** ledger_fail() - what the database said. Return: -EIO io; -EBADMSG damaged */
 int ledger_fail(const struct ledger *ledger, struct failure *failure);
 
-/** ledger_prepare() - a statement; owned by the caller. Return: as ledger_fail() */
+/** ledger_prepare() - a statement, to be given back with ledger_finalize(). Return: as ledger_fail() */
 int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **statement,
 		   struct failure *failure);
 
@@ -55,6 +64,22 @@ int ledger_raise(struct ledger *ledger, const struct transport_id *vm, uint64_t 
 int ledger_use_up(struct ledger *ledger, const struct ledger_use *use,
 		  const struct transport_id *session, uint64_t *former, uint64_t *next,
 		  struct failure *failure);
+
+/* What one caller wants to be written, inside a transaction. Return: 0; -errno with @failure. */
+typedef int (*ledger_write_fn)(struct ledger *ledger, void *arg, struct failure *failure);
+
+/**
+ * ledger_write() - have @write done and on the disk; perhaps in one transaction with what others wait for
+ *
+ * Return: what @write returned, and only this caller's writes are undone then; as ledger_fail().
+ */
+int ledger_write(struct ledger *ledger, ledger_write_fn write, void *arg, struct failure *failure);
+
+/** ledger_enter() - be alone with the database, to read what is on the disk, until ledger_leave() */
+void ledger_enter(struct ledger *ledger);
+
+/** ledger_leave() - the next, please */
+void ledger_leave(struct ledger *ledger);
 
 /** ledger_finalize() - for owned locals */
 void ledger_finalize(sqlite3_stmt **statement);

@@ -95,7 +95,7 @@ static int read_row(const struct ledger *ledger, sqlite3_stmt *row, struct ledge
 	return 0;
 }
 
-int ledger_find(struct ledger *ledger, const struct transport_id *id,
+static int find(struct ledger *ledger, const struct transport_id *id,
 		struct ledger_session *session, struct failure *failure)
 {
 	OWNED_STATEMENT sqlite3_stmt *row = NULL;
@@ -114,7 +114,18 @@ int ledger_find(struct ledger *ledger, const struct transport_id *id,
 				  : ledger_fail(ledger, failure);
 }
 
-int ledger_each(struct ledger *ledger,
+int ledger_find(struct ledger *ledger, const struct transport_id *id,
+		struct ledger_session *session, struct failure *failure)
+{
+	int ret;
+
+	ledger_enter(ledger);
+	ret = find(ledger, id, session, failure);
+	ledger_leave(ledger);
+	return ret;
+}
+
+static int each(struct ledger *ledger,
 		int (*visit)(void *ctx, const struct ledger_session *session), void *ctx,
 		struct failure *failure)
 {
@@ -128,5 +139,17 @@ int ledger_each(struct ledger *ledger,
 		if (!ret)
 			ret = visit(ctx, &session);
 	}
+	return ret;
+}
+
+int ledger_each(struct ledger *ledger,
+		int (*visit)(void *ctx, const struct ledger_session *session), void *ctx,
+		struct failure *failure)
+{
+	int ret;
+
+	ledger_enter(ledger);
+	ret = each(ledger, visit, ctx, failure);
+	ledger_leave(ledger);
 	return ret;
 }

@@ -183,17 +183,27 @@ int ledger_use_up(struct ledger *ledger, const struct ledger_use *use,
 	return 0;
 }
 
+/* What ledger_consume() was given. */
+struct consumption {
+	const struct ledger_use *use;
+	uint64_t former, next;
+};
+
+static int consume(struct ledger *ledger, void *arg, struct failure *failure)
+{
+	struct consumption *consumption = arg;
+
+	return ledger_use_up(ledger, consumption->use, NULL, &consumption->former,
+			     &consumption->next, failure);
+}
+
 int ledger_consume(struct ledger *ledger, const struct ledger_use *use, uint64_t *next,
 		   struct failure *failure)
 {
-	uint64_t former, made;
-	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", failure);
+	struct consumption consumption = { .use = use };
+	int ret = ledger_write(ledger, consume, &consumption, failure);
 
-	if (ret)
-		return ret;
-	ret = ledger_end(ledger, ledger_use_up(ledger, use, NULL, &former, &made, failure),
-			 failure);
 	if (!ret)
-		*next = made;
+		*next = consumption.next;
 	return ret;
 }

@@ -5,13 +5,15 @@
 #include "fault.h"
 #include "memory.h"
 #include "realm_bulk.h"
+#include "reserve.h"
 #include "settle.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#define OTHERS_WAIT_MS 10000 /* for a session that is being committed to end */
+#define LARGE_STATE    (1u << 20) /* bytes; what it took is given back at once */
+#define OTHERS_WAIT_MS 10000      /* for a session that is being committed to end */
 
 /* One connection, as the session's callbacks see it. */
 struct visitor {
@@ -65,7 +67,7 @@ static struct visitor *find_visitor(const struct receiver *receiver, const struc
 	return visitor;
 }
 
-static bool is_live(struct receiver *receiver, const struct transport_id *id)
+bool receive_is_live(struct receiver *receiver, const struct transport_id *id)
 {
 	bool live;
 
@@ -88,64 +90,6 @@ static int op_fault(void *ctx, enum transport_step step, struct transport_error 
 
 	watch_step(&visitor->watch, step);
 	return fault_hit(step, visitor->stream, err);
-}
-
-/* Which VM takes it: the only one, or the one whose socket bears its UUID. */
-static int find_control(const struct receiver *receiver, const struct transport_id *vm,
-			char path[LEDGER_PATH_SIZE], struct transport_error *err)
-{
-	char uuid[TRANSPORT_ID_TEXT_SIZE];
-	int len;
-
-	transport_id_print(vm, uuid);
-	if (receiver->control)
-		len = snprintf(path, LEDGER_PATH_SIZE, "%s", receiver->control);
-	else
-		len = snprintf(path, LEDGER_PATH_SIZE, "%s/%s.sock", receiver->vms, uuid);
-	if (len < 0 || len >= (int)LEDGER_PATH_SIZE)
-		return transport_error_fill(err, -ENAMETOOLONG, "over-limit", "control socket",
-					    "path", "a shorter path|%s", path);
-	return 0;
-}
-
-/* Whoever has the VM: a session that is alive keeps it; what a dead recv left is thrown away. */
-static int free_vm(struct visitor *visitor, struct transport_error *err)
-{
-	struct receiver *receiver = visitor->receiver;
-	struct ledger_session left;
-	struct transport_vm_status status;
-	struct failure failure;
-	int ret = transport_control_status(visitor->control, &status, err);
-
-	if (ret)
-		return ret;
-	if (is_live(receiver, &status.session))
-		return transport_error_fill(err, -EBUSY, "busy", "VM", "session",
-					    "no other session|one that is alive");
-	ret = ledger_find(receiver->ledger, &status.session, &left, &failure);
-	if (ret == -ENOENT)
-		/* Reserved and never recorded: nobody was promised anything. */
-		return transport_control_abort(visitor->control, &status.session, err);
-	if (!ret && left.role != TRANSPORT_DESTINATION)
-		return transport_error_fill(err, -EBUSY, "busy", "VM", "session",
-					    "no other session|one that hands it over");
-	if (!ret)
-		ret = receive_settle_one(receiver, &left, &failure);
-	return ret ? mover_error(err, &failure) : 0;
-}
-
-static int reserve(struct visitor *visitor, struct transport_error *err)
-{
-	int ret =
-		transport_control_open(visitor->session.control,
-				       visitor->receiver->mover.timeout_ms, &visitor->control, err);
-
-	if (!ret)
-		ret = transport_control_reserve(visitor->control, id_of(visitor), err);
-	if (ret != -EBUSY)
-		return ret;
-	ret = free_vm(visitor, err);
-	return ret ? ret : transport_control_reserve(visitor->control, id_of(visitor), err);
 }
 
 /* A VM that comes alone would leave its companion behind. */
@@ -174,13 +118,12 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	session->offer = *offer;
 	session->state = TRANSPORT_SESSION_RECORDED;
 	memcpy(session->peer_key, peer->key_id, sizeof(session->peer_key));
-	ret = find_control(visitor->receiver, &offer->vm.uuid, session->control, err);
-	if (!ret)
-		ret = check_company(visitor->receiver, peer, err);
+	ret = check_company(visitor->receiver, peer, err);
 	if (!ret)
 		ret = mover_judge(&visitor->receiver->mover, POLICY_OPEN, offer, peer->key_id, err);
 	if (!ret)
-		ret = reserve(visitor, err);
+		ret = reserve_vm(visitor->receiver, offer, session->control, &visitor->control,
+				 err);
 	if (ret)
 		return ret;
 	ret = op_fault(visitor, TRANSPORT_STEP_RECV_RECORD, err);
@@ -431,7 +374,7 @@ static int op_resolve(void *ctx, const struct transport_id *id, const struct tra
 		*outcome = TRANSPORT_OUTCOME_UNKNOWN;
 		return 0;
 	}
-	if (!settle_is_over(&session) && !is_live(receiver, id) &&
+	if (!settle_is_over(&session) && !receive_is_live(receiver, id) &&
 	    receive_settle_one(receiver, &session, &failure))
 		session.state = TRANSPORT_SESSION_IN_DOUBT;
 	*outcome = outcome_of(session.state);
@@ -451,8 +394,9 @@ static const struct transport_destination_ops destination_ops = {
 	.fault = op_fault,
 };
 
-void receive_one(struct receiver *receiver, struct transport_stream *stream,
-		 struct visit_result *result)
+/* One session, or one question. Return: may another follow over this stream? */
+static bool receive_one(struct receiver *receiver, struct transport_stream *stream,
+			struct visit_result *result)
 {
 	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
 	struct visitor visitor = { .receiver = receiver, .stream = stream, .result = result };
@@ -465,11 +409,9 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 	watch_stream(&visitor.watch, stream);
 	if (receiver->companion)
 		ops.alive = op_alive;
-	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
-	if (!result->ret)
-		result->ret = transport_session_receive(stream, &receiver->mover.signer,
-							&receiver->mover.deadlines, &ops, &visitor,
-							&progress, &result->visit, &result->error);
+	result->ret = transport_session_receive(stream, &receiver->mover.signer,
+						&receiver->mover.deadlines, &ops, &visitor,
+						&progress, &result->visit, &result->error);
 	delist(&visitor);
 	result->state = transport_session_state(&progress);
 	result->peers_error = progress.peers_error;
@@ -478,7 +420,40 @@ void receive_one(struct receiver *receiver, struct transport_stream *stream,
 	end = (struct watch_end){ result->state, result->ret ? result->error.reason : "ok",
 				  &result->visit.times };
 	watch_close(&visitor.watch, &end);
+	transport_stream_observe(stream, NULL, NULL);
 	transport_control_close(visitor.control);
+	return progress.warm;
+}
+
+/* Who was served and has nothing more to ask goes, or is sent away, without a word. */
+static bool is_farewell(const struct visit_result *result)
+{
+	return !result->begun && (result->ret == -ENODATA || result->ret == -ECONNRESET ||
+				  result->ret == -ETIMEDOUT || result->ret == -ECANCELED);
+}
+
+void receive_all(struct receiver *receiver, struct transport_stream *stream,
+		 const struct receive_desk *desk, struct visit_result *result)
+{
+	bool more, first = true;
+
+	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
+	more = !result->ret;
+	if (!more)
+		desk->tell(desk->ctx, result);
+	while (more) {
+		result->begun = false;
+		transport_stream_cancel_by(stream, desk->cancel_fd);
+		if (!desk->is_open(desk->ctx))
+			break;
+		result->visit = (struct transport_visit){ .resolve = false };
+		more = receive_one(receiver, stream, result);
+		if (first || !is_farewell(result))
+			desk->tell(desk->ctx, result);
+		if (result->visit.times.blob_size > LARGE_STATE)
+			memory_return();
+		first = false;
+	}
 	transport_stream_close(stream);
 	memory_return();
 }

@@ -40,9 +40,22 @@ struct visit_result {
 	struct transport_error error; /* if ret */
 };
 
-/** receive_one() - serve one accepted connection to its end; closes @stream */
-void receive_one(struct receiver *receiver, struct transport_stream *stream,
-		 struct visit_result *result);
+/* Who accepted a connection and hears of its sessions, in the connection's thread. */
+struct receive_desk {
+	void *ctx;
+	int cancel_fd; /* readable: it goes, unless a session has begun */
+	/* Asked before each session, after result->begun was cleared: may it begin? */
+	bool (*is_open)(void *ctx);
+	/* A session, a question or an attempt is over. */
+	void (*tell)(void *ctx, const struct visit_result *result);
+};
+
+/** receive_all() - serve one accepted connection, session after session, to its end; closes @stream */
+void receive_all(struct receiver *receiver, struct transport_stream *stream,
+		 const struct receive_desk *desk, struct visit_result *result);
+
+/** receive_is_live() - does a connection of this recv work on that session? */
+bool receive_is_live(struct receiver *receiver, const struct transport_id *id);
 
 /** receive_settle_one() - end a session that another recv began. Return: as settle_destination() */
 int receive_settle_one(struct receiver *receiver, struct ledger_session *session,

@@ -30,15 +30,16 @@ struct service {
 		pthread_t thread;
 		bool used;
 		_Atomic bool done;
-		int cancel_fd; /* ends its wait, as long as it has begun nothing */
-		int64_t came;  /* ms */
+		int cancel_fd;        /* ends its wait, as long as it has begun nothing */
+		_Atomic int64_t came; /* ms; or when its last session was over */
 		struct service *service;
 		struct transport_stream *stream;
 		struct visit_result result;
 	} guest[MAX_CONNECTIONS];
 	unsigned int n_guests;
-	bool stopping, ended; /* ended: --once, and its one session is over */
-	bool lost;            /* the companion cannot come any more, and why: */
+	pthread_mutex_t lock;         /* of what is printed, and of code */
+	_Atomic bool stopping, ended; /* ended: --once, and its one session is over */
+	_Atomic bool lost;            /* the companion cannot come any more, and why: */
 	struct failure why;
 	int code;
 };
@@ -53,18 +54,7 @@ static void close_service(struct service *service)
 	mover_close(&service->receiver.mover);
 	ledger_close(service->receiver.ledger);
 	pthread_mutex_destroy(&service->receiver.lock);
-}
-
-static void *serve_guest(void *arg)
-{
-	struct guest *guest = arg;
-	const uint64_t one = 1;
-
-	receive_one(&guest->service->receiver, guest->stream, &guest->result);
-	guest->done = true;
-	if (write(guest->service->done_fd, &one, sizeof(one)) < 0)
-		guest->done = true; /* the accepting thread looks once a second, too */
-	return NULL;
+	pthread_mutex_destroy(&service->lock);
 }
 
 static int64_t now_ms(void)
@@ -97,38 +87,6 @@ static void make_room(struct service *service)
 	}
 	if (oldest && now_ms() - oldest->came >= GRACE_MS)
 		send_away(oldest);
-}
-
-static struct guest *free_guest(struct service *service)
-{
-	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
-		if (!service->guest[i].used)
-			return &service->guest[i];
-	return NULL;
-}
-
-static void accept_guest(struct service *service)
-{
-	struct guest *guest = free_guest(service);
-	struct transport_error err;
-
-	if (!guest || transport_listener_accept(service->listener, &guest->stream, &err))
-		return;
-	guest->service = service;
-	guest->done = false;
-	guest->result = (struct visit_result){ .begun = false };
-	guest->came = now_ms();
-	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (guest->cancel_fd > 0)
-		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
-	if (guest->cancel_fd < 0 || pthread_create(&guest->thread, NULL, serve_guest, guest)) {
-		if (guest->cancel_fd >= 0)
-			close(guest->cancel_fd);
-		transport_stream_close(guest->stream);
-		return;
-	}
-	guest->used = true;
-	service->n_guests++;
 }
 
 static json_t *visit_json(const struct service *service, const struct visit_result *result)
@@ -188,11 +146,85 @@ static bool counts(const struct visit_result *result)
 	       !transport_id_is_zero(&result->visit.offer.session);
 }
 
+static bool is_over(const struct service *service)
+{
+	return service->stopping || service->ended || service->lost;
+}
+
+static bool is_open(void *ctx)
+{
+	struct guest *guest = ctx;
+
+	guest->came = now_ms();
+	return !is_over(guest->service);
+}
+
+static void tell(void *ctx, const struct visit_result *result)
+{
+	const struct guest *guest = ctx;
+	struct service *service = guest->service;
+	int code;
+
+	pthread_mutex_lock(&service->lock);
+	code = report(service, result);
+	if (service->args->once && counts(result) && !service->ended) {
+		service->ended = true;
+		service->code = code;
+	}
+	pthread_mutex_unlock(&service->lock);
+}
+
+static void *serve_guest(void *arg)
+{
+	struct guest *guest = arg;
+	const struct receive_desk desk = {
+		.ctx = guest, .cancel_fd = guest->cancel_fd, .is_open = is_open, .tell = tell
+	};
+	const uint64_t one = 1;
+
+	receive_all(&guest->service->receiver, guest->stream, &desk, &guest->result);
+	guest->done = true;
+	if (write(guest->service->done_fd, &one, sizeof(one)) < 0)
+		guest->done = true; /* the accepting thread looks once a second, too */
+	return NULL;
+}
+
+static struct guest *free_guest(struct service *service)
+{
+	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
+		if (!service->guest[i].used)
+			return &service->guest[i];
+	return NULL;
+}
+
+static void accept_guest(struct service *service)
+{
+	struct guest *guest = free_guest(service);
+	struct transport_error err;
+
+	if (!guest || transport_listener_accept(service->listener, &guest->stream, &err))
+		return;
+	guest->service = service;
+	guest->done = false;
+	guest->result = (struct visit_result){ .begun = false };
+	guest->came = now_ms();
+	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (guest->cancel_fd > 0)
+		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
+	if (guest->cancel_fd < 0 || pthread_create(&guest->thread, NULL, serve_guest, guest)) {
+		if (guest->cancel_fd >= 0)
+			close(guest->cancel_fd);
+		transport_stream_close(guest->stream);
+		return;
+	}
+	guest->used = true;
+	service->n_guests++;
+}
+
 static void collect_guests(struct service *service)
 {
 	for (size_t i = 0; i < MAX_CONNECTIONS; i++) {
 		struct guest *guest = &service->guest[i];
-		int code;
 
 		if (!guest->used || !guest->done)
 			continue;
@@ -200,11 +232,6 @@ static void collect_guests(struct service *service)
 		close(guest->cancel_fd);
 		guest->used = false;
 		service->n_guests--;
-		code = report(service, &guest->result);
-		if (service->args->once && counts(&guest->result) && !service->ended) {
-			service->ended = true;
-			service->code = code;
-		}
 	}
 }
 
@@ -248,11 +275,6 @@ static void look_after(struct service *service)
 static int companion_fd(const struct service *service)
 {
 	return service->receiver.companion && !service->lost ? service->receiver.companion->fd : -1;
-}
-
-static bool is_over(const struct service *service)
-{
-	return service->stopping || service->ended || service->lost;
 }
 
 static bool somebody_waits(const struct service *service)
@@ -411,6 +433,7 @@ int service_run(struct tool *tool, const struct recv_args *args,
 			      .word = args->word.rule ? &args->word : NULL,
 			      .companion = companion,
 			      .lock = PTHREAD_MUTEX_INITIALIZER },
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.signal_fd = -1,
 		.done_fd = -1,
 	};

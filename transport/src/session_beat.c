@@ -45,10 +45,10 @@ int session_beat_read(struct session_link *link, bool wanted, int timeout_ms, st
 	int ret;
 
 	if (!wanted && !(link->alive && link->known))
-		return session_read(link->stream, &link->received, link->max_blob, timeout_ms, in,
+		return session_read(link->stream, link->received, link->max_blob, timeout_ms, in,
 				    err);
 	do {
-		ret = session_next(link->stream, &link->received, link->max_blob, timeout_ms, in,
+		ret = session_next(link->stream, link->received, link->max_blob, timeout_ms, in,
 				   err);
 		if (ret || wanted || in->type != MESSAGE_HEARTBEAT)
 			return ret;

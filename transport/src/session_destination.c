@@ -91,7 +91,7 @@ static void take_offer(struct destination *dest, const struct transport_fields *
 static int take_purpose(struct destination *dest, struct transport_error *err)
 {
 	struct session_in in;
-	int ret = session_read(dest->link.stream, &dest->link.received, dest->link.max_blob,
+	int ret = session_read(dest->link.stream, dest->link.received, dest->link.max_blob,
 			       dest->link.wait.message_ms, &in, err);
 
 	if (ret)
@@ -448,6 +448,7 @@ int transport_session_receive(struct transport_stream *stream,
 	if (ret && !visit->resolve)
 		fail(&dest, &why);
 	progress->peers_error = ret && dest.link.peer_gave_up;
+	progress->warm = session_link_is_warm(&dest.link);
 	ret = finish(&dest, ret, &why);
 	if (ret && err)
 		*err = why;

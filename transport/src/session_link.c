@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "session_beat.h"
+#include "stream.h"
 #include "verbs.h"
 
 #define TRANSCRIPT_MAX 512u
@@ -33,6 +34,8 @@ int session_link_init(struct session_link *link, enum transport_role role,
 
 	*link = (struct session_link){
 		.stream = stream,
+		.sent = &stream->session_sent,
+		.received = &stream->session_received,
 		.signer = signer,
 		.role = role,
 		.max_blob = TRANSPORT_SESSION_MAX_BLOB,
@@ -47,6 +50,18 @@ int session_link_init(struct session_link *link, enum transport_role role,
 		return transport_error_fill(err, -EIO, "internal", "session", "nonce",
 					    "random bytes|none");
 	return 0;
+}
+
+bool session_link_is_warm(const struct session_link *link)
+{
+	return link->over && !link->broken && (link->peers_features & TRANSPORT_FEATURE_MORE);
+}
+
+/* What @type means for what may follow: the peer answers an ABORT when this end no longer listens. */
+static void note_message(struct session_link *link, enum session_message type)
+{
+	link->over |= type == MESSAGE_DONE || type == MESSAGE_ABORTED || type == MESSAGE_OUTCOME;
+	link->broken |= type == MESSAGE_ABORT;
 }
 
 static int no_room(int code, struct transport_error *err)
@@ -187,7 +202,8 @@ static int put_common(struct session_link *link, struct transport_buffer *body)
 {
 	int ret = transport_wire_put_u64(body, S_TAG_LIMIT, link->limit);
 
-	ret |= transport_wire_put_u64(body, S_TAG_FEATURES, link->features);
+	ret |= transport_wire_put_u64(body, S_TAG_FEATURES,
+				      link->features | TRANSPORT_FEATURE_MORE);
 	ret |= transport_wire_put(body, S_TAG_NONCE, link->nonce, sizeof(link->nonce));
 	ret |= transport_wire_put(body, S_TAG_KEY, link->signer->key_id, TRANSPORT_KEY_ID_SIZE);
 	return ret ? -ENOMEM : 0;
@@ -266,7 +282,12 @@ int session_link_welcome(struct session_link *link, struct transport_error *err)
 int session_link_send(struct session_link *link, enum session_message type,
 		      const struct transport_buffer *body, struct transport_error *err)
 {
-	return session_write(link->stream, type, &link->sent, body, link->wait.message_ms, err);
+	const int ret =
+		session_write(link->stream, type, link->sent, body, link->wait.message_ms, err);
+
+	link->broken |= ret != 0;
+	note_message(link, type);
+	return ret;
 }
 
 static int put_error(struct transport_buffer *body, uint16_t tag,
@@ -368,8 +389,10 @@ int session_link_expect_any(struct session_link *link, const enum session_messag
 	int ret = session_beat_read(link, is_one_of(MESSAGE_HEARTBEAT, type, n), timeout_ms, &got,
 				    err);
 
+	link->broken |= ret != 0;
 	if (ret)
 		return ret;
+	note_message(link, got.type);
 	if (is_one_of(got.type, type, n)) {
 		*in = got;
 		return 0;
@@ -382,6 +405,7 @@ int session_link_expect_any(struct session_link *link, const enum session_messag
 					   session_message_name((uint16_t)type[0]), "order",
 					   "this message|%s",
 					   session_message_name((uint16_t)got.type));
+	link->broken |= ret == -EBADMSG;
 	session_in_release(&got);
 	return ret;
 }

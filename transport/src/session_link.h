@@ -16,7 +16,9 @@ struct session_link {
 	struct transport_peer peer;
 	uint8_t nonce[TRANSPORT_NONCE_SIZE]; /* ours */
 	uint8_t exporter[TRANSPORT_EXPORTER_SIZE];
-	uint64_t sent, received; /* messages */
+	uint64_t *sent, *received; /* messages; the stream's, because another session may follow */
+	bool broken;               /* nothing more can be said or heard here */
+	bool over;                 /* the last message of this session has come or gone */
 	size_t max_blob;
 	uint64_t limit;                     /* ours, to be told: bytes of a whole sealed state */
 	uint64_t features;                  /* ours, to be told */
@@ -43,6 +45,9 @@ enum session_purpose {
 int session_link_init(struct session_link *link, enum transport_role role,
 		      struct transport_stream *stream, const struct transport_signer *signer,
 		      const struct transport_deadlines *deadlines, struct transport_error *err);
+
+/** session_link_is_warm() - may another session follow over this connection now? docs/protocol.md, 3.10 */
+bool session_link_is_warm(const struct session_link *link);
 
 /** session_link_greet() - the source: HELLO out, WELCOME in and verified */
 int session_link_greet(struct session_link *link, struct transport_error *err);

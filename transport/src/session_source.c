@@ -447,6 +447,7 @@ int transport_session_send(struct transport_stream *stream, const struct transpo
 	if (ret)
 		ret = fail(&source, ret, &why);
 	progress->peers_error = ret && source.link.peer_gave_up;
+	progress->warm = session_link_is_warm(&source.link);
 	ret = finish(&source, ret, &why);
 	if (ret && err)
 		*err = why;

@@ -31,6 +31,7 @@ struct transport_stream {
 	struct transport_traffic traffic;
 	void (*told)(void *ctx, const struct transport_traffic *traffic); /* may be NULL */
 	void *told_ctx;
+	uint64_t session_sent, session_received; /* messages of all its sessions */
 };
 
 enum stream_way { STREAM_READ, STREAM_WRITE };

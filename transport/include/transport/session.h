@@ -23,8 +23,10 @@
 #define TRANSPORT_FEATURE_TOKEN UINT64_C(2)
 /* The source will wait for something; the destination answers HEARTBEAT meanwhile, and waits along. */
 #define TRANSPORT_FEATURE_HEARTBEAT UINT64_C(8)
-#define TRANSPORT_MAX_TOKEN         15360u /* bytes of an attestation token in a session */
-#define TRANSPORT_PROOF_SIZE        (68u + TRANSPORT_MAX_SIGNATURE)
+/* After this session another may follow over the same connection. */
+#define TRANSPORT_FEATURE_MORE UINT64_C(256)
+#define TRANSPORT_MAX_TOKEN    15360u /* bytes of an attestation token in a session */
+#define TRANSPORT_PROOF_SIZE   (68u + TRANSPORT_MAX_SIGNATURE)
 
 /* --- states: one matrix per side --- */
 
@@ -111,6 +113,7 @@ struct transport_progress {
 	_Atomic int state; /* enum transport_session_state */
 	bool peers_error;  /* the error that came back is the peer's own */
 	bool held;         /* source, COMMITTED: the VM stays paused at the destination */
+	bool warm;         /* it is over for both, and another may follow over the same stream */
 	/* Source: the caller's, empty; gets all that stands in the way at the destination. NULL: not wanted */
 	struct transport_issues *obstacles;
 };
