@@ -135,3 +135,38 @@ def end(process):
         process.kill()
         process.communicate()
     return process.returncode
+
+
+def never_two(pair, step, when):
+    running = pair.running()
+    check(running != "ab", f"{step}: never two running ({when})", running)
+    return running
+
+
+def settle(pair, step, alive="ab", args=()):
+    """What an operator does: recv runs again, resolve until it says ok. @alive: VMMs that live."""
+    if pair.receiver.poll() is not None:
+        pair.start_recv(*args)
+    running = never_two(pair, step, "before resolve")
+    session = pair.session()
+    if session is None:
+        check(running == "a", f"{step}: without a record the VM never left", running)
+        return
+    code, told = pair.resolve(*args)
+    if alive == "ab":
+        check(code == 0, f"{step}: resolve ends it", json.dumps(told))
+    running = never_two(pair, step, "after resolve")
+    if code == 9 and alive != "ab":
+        check(running == "", f"{step}: in doubt nobody runs", running)
+        word = "source" if alive == "a" else "destination"
+        code, told = pair.resolve("--run-on", word, "--reason", "the VMM died")
+        check(code == 0 and pair.running() == alive and pair.session()["overridden"],
+              f"{step}: the operator ends it", json.dumps(told))
+        return
+    check(code == 0, f"{step}: resolve says how it ended", json.dumps(told))
+    state = pair.session()["state"]
+    want = {"committed": "b", "aborted": "a"}.get(state, "?")
+    check(running == want or want not in alive,
+          f"{step}: the VM runs where the ledger says ({state})", running)
+    again, _ = pair.resolve(*args)
+    check(again == 0 and pair.running() == running, f"{step}: resolve may be asked again")

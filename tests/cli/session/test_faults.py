@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from hosts import Pair, check, cli, run, wait_stopped
+from hosts import Pair, check, cli, never_two, run, settle, wait_stopped
 from realm_pair import BuiltPair
 
 ACTION = sys.argv[2]
@@ -29,41 +29,6 @@ def wait_end(process, seconds=20):
         return process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         return None
-
-
-def never_two(pair, step, when):
-    running = pair.running()
-    check(running != "ab", f"{step}: never two running ({when})", running)
-    return running
-
-
-def settle(pair, step, alive="ab"):
-    """What an operator does: recv runs again, resolve until it says ok. @alive: VMMs that live."""
-    if pair.receiver.poll() is not None:
-        pair.start_recv()
-    running = never_two(pair, step, "before resolve")
-    session = pair.session()
-    if session is None:
-        check(running == "a", f"{step}: without a record the VM never left", running)
-        return
-    code, told = pair.resolve()
-    if alive == "ab":
-        check(code == 0, f"{step}: resolve ends it", json.dumps(told))
-    running = never_two(pair, step, "after resolve")
-    if code == 9 and alive != "ab":
-        check(running == "", f"{step}: in doubt nobody runs", running)
-        word = "source" if alive == "a" else "destination"
-        code, told = pair.resolve("--run-on", word, "--reason", "the VMM died")
-        check(code == 0 and pair.running() == alive and pair.session()["overridden"],
-              f"{step}: the operator ends it", json.dumps(told))
-        return
-    check(code == 0, f"{step}: resolve says how it ended", json.dumps(told))
-    state = pair.session()["state"]
-    want = {"committed": "b", "aborted": "a"}.get(state, "?")
-    check(running == want or want not in alive,
-          f"{step}: the VM runs where the ledger says ({state})", running)
-    again, _ = pair.resolve()
-    check(again == 0 and pair.running() == running, f"{step}: resolve may be asked again")
 
 
 def fault_of(step):

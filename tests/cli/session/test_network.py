@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A network that fails at every message of a hand-over: exactly one VM runs, or resolve says so."""
+import concurrent.futures
+import json
+import os
+import sys
+import tempfile
+import time
+
+from hosts import Pair, check, cli, never_two, settle
+from relay import ACTIONS, Place, Relay
+
+WORKERS = 4
+TIMEOUT_MS = 400
+LONG = bool(os.environ.get("SDEI_TEST_LONG"))
+HARMLESS = ("slow", "hiccup")
+# By bytes where TLS hides the messages: this many places a direction.
+TLS_PLACES = 12 if LONG else 3
+PLAIN = ["--insecure-no-tls"]
+
+
+def hand_over(pair, relay, plain):
+    """Send through the relay. Returns exit code and object."""
+    direct, pair.uri = pair.uri, relay.uri
+    code, told = pair.send(*(PLAIN if plain else []))
+    pair.uri = direct
+    return code, told
+
+
+def observe(plain):
+    """A hand-over without a fault. Returns its messages, and the bytes of each direction."""
+    with tempfile.TemporaryDirectory(prefix="net-") as directory, Pair(directory, TIMEOUT_MS * 10) as pair:
+        pair.start_recv(*(PLAIN if plain else []))
+        with Relay(pair.uri, plain) as relay:
+            code, told = hand_over(pair, relay, plain)
+            check(code == 0 and pair.running() == "b", "the relay itself is in nobody's way", told)
+            return relay.messages, relay.bytes
+
+
+def places_of(messages):
+    """Each message, by its name and how many of them came before."""
+    seen, places = {}, []
+    for direction, name in messages:
+        seen[direction, name] = seen.get((direction, name), 0) + 1
+        places.append(Place(direction, name, seen[direction, name]))
+    return places
+
+
+def case(plain, place, action):
+    what = f"{'plain' if plain else 'TLS'}, {action} at {place}"
+    patient = TIMEOUT_MS * (10 if action in HARMLESS else 1)
+    with tempfile.TemporaryDirectory(prefix="net-") as directory, Pair(directory, patient) as pair:
+        pair.start_recv(*(PLAIN if plain else []))
+        hold = TIMEOUT_MS * (0.3 if action in HARMLESS else 3) / 1000
+        with Relay(pair.uri, plain, place=place, action=action, hold=hold) as relay:
+            code, told = hand_over(pair, relay, plain)
+            if not check(relay.done.is_set(), f"{what}: the hand-over comes past it"):
+                return "never came there"
+            if action in HARMLESS:
+                check(code == 0 and pair.running() == "b", f"{what}: it is only slower", told)
+                return "committed"
+            running = never_two(pair, what, "after send")
+            if code == 9:
+                check(pair.session()["state"] == "in-doubt", f"{what}: the ledger says in doubt, too")
+            elif code == 0:
+                check(running == "b", f"{what}: ok means that it runs there", told)
+            else:
+                check(running == "a" and told["vm_state"]["source"] == "running",
+                      f"{what}: without doubt it runs here", json.dumps(told))
+        time.sleep(0.05)
+        settle(pair, what, args=PLAIN if plain else [])
+        session = pair.session()
+        return f"send ended with {code}, the session is {session['state'] if session else 'not on record'}"
+
+
+def cases():
+    messages, _ = observe(plain=True)
+    names = [name for _, name in messages]
+    del messages[names.index("DONE") + 1:], names[names.index("DONE") + 1:]  # the session is over then
+    check(names[:2] == ["HELLO", "WELCOME"] and names[-2:] == ["COMMIT", "DONE"] and len(names) >= 9,
+          "the relay sees every message of a plain session", names)
+    for place in places_of(messages):
+        for action in ACTIONS:
+            yield True, place, action
+    _, sizes = observe(plain=False)
+    for direction, size in sizes.items():
+        for i in range(TLS_PLACES):
+            place = Place(direction, at=size * (2 * i + 1) // (2 * TLS_PLACES))
+            for action in ACTIONS if LONG else ("partition", "reset", "cut"):
+                yield False, place, action
+
+
+def main():
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for one, done in [(one, pool.submit(case, *one)) for one in cases()]:
+            told = "no verdict"
+            try:
+                told = done.result()
+            except Exception as error:  # one case must not hide the others
+                check(False, f"{one[2]} at {one[1]}: {type(error).__name__}", str(error))
+            print(f"{'plain' if one[0] else 'TLS'}: {one[2]} at {one[1]}: {told}")
+    sys.exit(cli._checks["broken"] > 0)
+
+
+if __name__ == "__main__":
+    main()
