@@ -1,98 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guard.h"
 
-#include "common/file.h"
+#include "common/cleanup.h"
+#include "qemu.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#define MAX_CMDLINE (256u << 10)
-
 /* What the guard cannot do without. */
-static json_t *capabilities(void)
-{
-	return json_pack("{s:[{s:s, s:b}, {s:s, s:b}]}", "capabilities", "capability", "events",
-			 "state", 1, "capability", "return-path", "state", 1);
-}
-
-static int check_return_path(struct qmp *qmp, struct failure *failure)
-{
-	OWNED_JSON json_t *list = NULL;
-	const json_t *item;
-	size_t i;
-	int ret = qmp_call(qmp, "query-migrate-capabilities", NULL, &list, failure);
-
-	if (ret)
-		return ret;
-	json_array_foreach(list, i, item)
-	{
-		const char *name = json_string_value(json_object_get(item, "capability"));
-
-		if (name && strcmp(name, "return-path") == 0 &&
-		    json_is_true(json_object_get(item, "state")))
-			return 0;
-	}
-	failure_set(failure, SDEISTATE_POLICY, -EPERM, "QEMU", "return-path", "on", "off");
-	failure->advice = "Without it the source does not learn that the destination failed. "
-			  "Whoever migrates must not turn it off (virsh migrate --tunnelled does).";
-	return -EPERM;
-}
-
-static int read_status(struct qmp *qmp, char *status, size_t size, struct failure *failure)
-{
-	OWNED_JSON json_t *reply = NULL;
-	const char *text;
-	int ret = qmp_call(qmp, "query-status", NULL, &reply, failure);
-
-	if (ret)
-		return ret;
-	text = json_string_value(json_object_get(reply, "status"));
-	snprintf(status, size, "%s", text ? text : "");
-	return 0;
-}
-
-/* QMP does not tell whether -S was given; the process that opened the socket does, where it may be looked at. */
-enum started { STARTED_PAUSED, STARTED_RUNNING, STARTED_UNKNOWN };
-
-static enum started find_pause(pid_t pid)
-{
-	OWNED_MEMORY uint8_t *line = NULL;
-	struct failure ignored;
-	char path[48];
-	size_t len;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (pid <= 0 || file_read(path, MAX_CMDLINE, &line, &len, &ignored) ||
-	    !strstr((const char *)line, "qemu"))
-		return STARTED_UNKNOWN;
-	for (size_t at = 0; at < len; at += strlen((const char *)line + at) + 1)
-		if (strcmp((const char *)line + at, "-S") == 0 ||
-		    strcmp((const char *)line + at, "--S") == 0)
-			return STARTED_PAUSED;
-	return STARTED_RUNNING;
-}
-
-static int check_waiting(struct qmp *qmp, struct failure *failure)
-{
-	char status[32];
-	int ret = read_status(qmp, status, sizeof(status), failure);
-
-	if (ret)
-		return ret;
-	if (strcmp(status, "inmigrate") != 0)
-		return failure_set(failure, SDEISTATE_POLICY, -EPERM, "QEMU", "status",
-				   "inmigrate: started with -S -incoming", status);
-	if (find_pause(qmp_pid(qmp)) == STARTED_RUNNING) {
-		failure_set(failure, SDEISTATE_POLICY, -EPERM, "QEMU", "-S", "given", "not given");
-		failure->advice =
-			"Start the destination's QEMU with -S: without, its guest runs before "
-			"anybody has looked at what came.";
-		return -EPERM;
-	}
-	/* In this state stop is what -S is: QEMU softmmu/runstate.c, qmp_stop(). */
-	return qmp_call(qmp, "stop", NULL, NULL, failure);
-}
+static const char *const wanted[] = { "events", "return-path" };
 
 int guard_open(const char *path, int patience_ms, bool destination, struct qmp **made,
 	       struct failure *failure)
@@ -101,11 +17,9 @@ int guard_open(const char *path, int patience_ms, bool destination, struct qmp *
 	int ret = qmp_open(path, patience_ms, &qmp, failure);
 
 	if (!ret)
-		ret = qmp_call(qmp, "migrate-set-capabilities", capabilities(), NULL, failure);
-	if (!ret)
-		ret = check_return_path(qmp, failure);
+		ret = qemu_turn_on(qmp, wanted, ARRAY_SIZE(wanted), failure);
 	if (!ret && destination)
-		ret = check_waiting(qmp, failure);
+		ret = qemu_check_waiting(qmp, failure);
 	if (ret)
 		qmp_close(qmp);
 	else
@@ -192,7 +106,7 @@ static int let_run(struct qmp *qmp, struct destination *destination, struct fail
 			      "never: the migration completed without this state",
 			      "Give both QEMUs their object dbus-vmstate. The destination stays "
 			      "paused; quit it.");
-	ret = read_status(qmp, status, sizeof(status), failure);
+	ret = qemu_status(qmp, status, failure);
 	if (!ret)
 		ret = destination_commit(destination, failure);
 	if (ret || destination->side.args->stay_paused || strcmp(status, "running") == 0)

@@ -27,6 +27,7 @@ static const struct {
 	enum qmp_event event;
 } words[] = {
 	{ "RESUME", NULL, QMP_RESUME },
+	{ "MIGRATION", "pre-switchover", QMP_PARKED },
 	{ "MIGRATION", "completed", QMP_COMPLETED },
 	{ "MIGRATION", "failed", QMP_FAILED },
 	{ "MIGRATION", "cancelled", QMP_CANCELLED },
@@ -175,6 +176,23 @@ int qmp_next(struct qmp *qmp, enum qmp_event *event, struct failure *failure)
 	if (qmp->n_events)
 		memmove(qmp->event, qmp->event + 1, --qmp->n_events * sizeof(qmp->event[0]));
 	return 0;
+}
+
+int qmp_wait(struct qmp *qmp, int ms, int wake, enum qmp_event *event, struct failure *failure)
+{
+	const int64_t until = now_ms() + ms;
+	int ret = qmp_next(qmp, event, failure);
+
+	while (!ret && *event == QMP_NOTHING) {
+		struct pollfd pfd[] = { { .fd = qmp->fd, .events = POLLIN },
+					{ .fd = wake, .events = POLLIN } };
+		const int64_t left = until - now_ms();
+
+		if (left <= 0 || poll(pfd, ARRAY_SIZE(pfd), (int)left) <= 0 || pfd[1].revents)
+			return 0;
+		ret = qmp_next(qmp, event, failure);
+	}
+	return ret;
 }
 
 int qmp_fd(const struct qmp *qmp)

@@ -14,7 +14,14 @@
 #define QMP_MAX_LINE   (1u << 20) /* bytes of one message */
 #define QMP_MAX_EVENTS 64u        /* that may wait while a command is answered */
 
-enum qmp_event { QMP_NOTHING, QMP_RESUME, QMP_COMPLETED, QMP_FAILED, QMP_CANCELLED };
+enum qmp_event {
+	QMP_NOTHING,
+	QMP_RESUME,
+	QMP_PARKED, /* it stands still before the switchover, and waits for migrate-continue */
+	QMP_COMPLETED,
+	QMP_FAILED,
+	QMP_CANCELLED
+};
 
 struct qmp;
 
@@ -46,5 +53,12 @@ int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **r
 
 /** qmp_next() - the next event; QMP_NOTHING if none has come. Return: 0; as qmp_open() */
 int qmp_next(struct qmp *qmp, enum qmp_event *event, struct failure *failure);
+
+/**
+ * qmp_wait() - as qmp_next(), but wait for one
+ * @ms: at most so long
+ * @wake: returns early when this is readable; -1: nothing does
+ */
+int qmp_wait(struct qmp *qmp, int ms, int wake, enum qmp_event *event, struct failure *failure);
 
 #endif
