@@ -31,6 +31,9 @@ int session_beat_until(struct session_link *link, const struct transport_source_
 	if (!over && !(link->peers_features & TRANSPORT_FEATURE_HEARTBEAT))
 		return transport_error_fill(err, -EOPNOTSUPP, "incompatible", "peer", "HEARTBEAT",
 					    "one that waits along|one that takes a VM alone");
+	/* PREPARED has just come; READY may be older than what the peer has learned since. */
+	if (!over && what == TRANSPORT_WAIT_STOP)
+		ret = ask(link, err);
 	while (!ret && !over) {
 		ret = ops->wait(ctx, what, SESSION_BEAT_MS, &over, err);
 		if (!ret && !over)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/tool.h"
 
-extern const struct verb verb_dbus;
+extern const struct verb verb_dbus, verb_qmp;
 
-static const struct verb *const verbs[] = { &verb_dbus, NULL };
+static const struct verb *const verbs[] = { &verb_dbus, &verb_qmp, NULL };
 
 static const struct program program = {
 	.name = "sdei-migrate-hook",
