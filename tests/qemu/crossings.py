@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sdei-migrate hook qmp` at both ends of a migration of a real QEMU, and a model VM beside each."""
+import contextlib
+import json
+import os
+import subprocess
+
+import guests
+from cli import PROGRAM, Host, check, environment, key, run, wait_for_line
+from riders import suite
+
+TIMEOUT_MS = 3000
+
+
+class Crossing:
+    """Source A and destination B: a QEMU, a VM, a ledger and a hook each."""
+
+    def __init__(self, directory, tcp=False, make=None, timeout=TIMEOUT_MS, waits=("-S",)):
+        self.directory, self.tcp, self.timeout = directory, tcp, timeout
+        self.waits, self.make = waits, make or guests.running
+        self.keys = {side: key(directory, side) for side in "ab"}
+        self.hooks = {"a": None, "b": None}
+        self.said = []
+        self.to = self.uri = None
+
+    def __enter__(self):
+        self.stack = contextlib.ExitStack()
+        self.hosts = {"a": Host(self.directory, "a"),
+                      "b": Host(self.directory, "b", args=["--no-script"])}
+        for host in self.hosts.values():
+            self.stack.callback(host.stop)
+        tool = guests.qemu_packages.qemu(suite())
+        self.qemus = {
+            "a": self.stack.enter_context(self.make(tool, self.directory, "source")),
+            "b": self.stack.enter_context(guests.running(
+                tool, self.directory, "destination", *self.waits, "-incoming", "defer"))}
+        return self
+
+    def __exit__(self, *_):
+        for hook in self.hooks.values():
+            if hook and hook.poll() is None:
+                hook.kill()
+                hook.communicate()
+        self.stack.close()
+
+    def options(self, side):
+        other = "b" if side == "a" else "a"
+        return ["--key", self.keys[side] + ".key", "--peer", self.keys[other] + ".crt", "--state",
+                os.path.join(self.directory, "state-" + side), "--timeout", str(self.timeout), "--json"]
+
+    def start(self, side, *args, fault=""):
+        control, monitor = self.hosts[side].control, self.qemus[side].path + ".qmp"
+        self.hooks[side] = subprocess.Popen(
+            [PROGRAM, "hook", "qmp", "--role", "source" if side == "a" else "destination", "--control",
+             control, "--qmp", monitor, *self.options(side), *args],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(SDEI_FAULT=fault))
+        return self.hooks[side]
+
+    def listen(self, *args, fault=""):
+        """The destination's hook, until it is ready."""
+        hook = self.start("b", "--incoming", "tcp:127.0.0.1:0" if self.tcp
+                          else f"unix:{self.directory}/migration", "--listen",
+                          "tcp:127.0.0.1:0" if self.tcp else f"unix:{self.directory}/session", *args,
+                          fault=fault)
+        for _ in range(2):
+            said = wait_for_line(hook) if not self.said else json.loads(hook.stdout.readline() or "null")
+            self.said.append(said)
+        events = {said["event"]: said for said in self.said if said and "event" in said}
+        if not check("ready" in events and "incoming" in events, "the destination's hook is ready",
+                     (self.said, "" if hook.poll() is None else hook.communicate())):
+            raise RuntimeError("no destination")
+        self.to, self.uri = events["ready"]["uri"], events["incoming"]["uri"]
+
+    def send(self, *args, fault=""):
+        return self.start("a", "--migrate-uri", self.uri, "--to", self.to, *args, fault=fault)
+
+    def end(self, side):
+        """Exit code of a hook, and the object it printed last."""
+        try:
+            out, err = self.hooks[side].communicate(timeout=guests.SECONDS)
+        except subprocess.TimeoutExpired:
+            return None, {"error": "it did not end"}
+        lines = out.splitlines()
+        return self.hooks[side].returncode, json.loads(lines[-1]) if lines else {"error": err}
+
+    # --- what is true ---
+
+    def session(self, side):
+        done = run("status", "--state", os.path.join(self.directory, "state-" + side), "--json")
+        sessions = json.loads(done.stdout).get("sessions") if done.returncode == 0 else None
+        return sessions[-1] if sessions else None
+
+    def vm_runs(self, side):
+        done = run("vm", "status", "--control", self.hosts[side].control, "--json")
+        if done.returncode:
+            return False
+        status = json.loads(done.stdout)
+        return status["may_run"] and (side == "a" or status["info"]["generation"] != "0x0")
+
+    def qemu_runs(self, side):
+        qemu = self.qemus[side]
+        if qemu.process.poll() is not None:
+            return False
+        try:
+            return qemu.status() == "running"
+        except (OSError, ValueError):  # it is on its way out
+            return False
+
+    def running(self):
+        """Where the VM runs, and where QEMU's machine does: ("a", "a") before."""
+        return ("".join(side for side in "ab" if self.vm_runs(side)),
+                "".join(side for side in "ab" if self.qemu_runs(side)))
+
+    def wait_running(self, vm, machine):
+        return guests.wait_for(self.running, lambda now: now == (vm, machine), 15) == (vm, machine)
+
+    def wait_parked(self):
+        return self.qemus["a"].migration("pre-switchover") == "pre-switchover"
+
+    def resolve(self, side, *args):
+        """As an operator does. Returns exit code and object."""
+        to = ["--to", self.to] if side == "a" and self.to else []
+        done = run("hook", "qmp", "--qmp", self.qemus[side].path + ".qmp", "--resolve",
+                   self.session(side)["session"], *self.options(side), *to, *args)
+        return done.returncode, json.loads(done.stdout or "{}")
