@@ -85,11 +85,12 @@ class Ends:
 
 @contextlib.contextmanager
 def both(directory, source_bus=True, destination_bus=True, source=(), destination=(), waits=("-S",),
-         ready=True):
+         ready=True, model="linux-guest.json", suite_name=None):
     """An empty machine on each side; source and destination are more words for the helpers."""
-    tool = guests.qemu_packages.qemu(suite())
+    tool = guests.qemu_packages.qemu(suite_name or suite())
     ours, theirs = key(directory, "ours"), key(directory, "theirs")
-    with host(directory, "a") as a, host(directory, "b", args=["--no-script"]) as b, \
+    with host(directory, "a", model=model) as a, \
+            host(directory, "b", model=model, args=["--no-script"]) as b, \
             helper(directory, a.control, "source", "--key", ours + ".key", "--to-audience",
                    theirs + ".pub", *source) as first, \
             helper(directory, b.control, "destination", "--trust", ours + ".pub", "--key",

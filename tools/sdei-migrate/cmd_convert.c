@@ -77,7 +77,7 @@ static int seal(const struct convert_args *args, const struct sealing_keys *keys
 	request.stream = stream.data;
 	request.stream_len = stream.len;
 	memcpy(request.vm_uuid, from->vm_uuid, sizeof(request.vm_uuid));
-	return sealing_make(&args->sealing, &args->policy, keys, &request, file, failure);
+	return sealing_make(&args->sealing, keys, &request, file, failure);
 }
 
 /* A refusal for losses brings the whole list, not the first alone. */
@@ -113,7 +113,7 @@ static int run_convert(struct tool *tool, void *opaque)
 
 	if (ret)
 		return ret;
-	if (sealing_load(&args->sealing, &keys, &failure) ||
+	if (sealing_load(&args->sealing, &args->policy, &keys, &failure) ||
 	    open_file(args, keys.key[0], &sealed, &failure))
 		return tool_fail(tool, &failure);
 	losses = json_array();

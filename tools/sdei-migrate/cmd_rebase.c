@@ -70,7 +70,7 @@ static int seal(const struct rebase_args *args, const struct sealing_keys *keys,
 	};
 
 	memcpy(request.vm_uuid, last->vm_uuid, sizeof(request.vm_uuid));
-	return sealing_make(&args->sealing, &args->policy, keys, &request, file, failure);
+	return sealing_make(&args->sealing, keys, &request, file, failure);
 }
 
 static json_t *result(const struct rebase_args *args, const struct sealed *whole, size_t size)
@@ -112,7 +112,7 @@ static int run_rebase(struct tool *tool, void *opaque)
 
 	if (ret)
 		return ret;
-	if (sealing_load(&args->sealing, &keys, &failure) ||
+	if (sealing_load(&args->sealing, &args->policy, &keys, &failure) ||
 	    open_one(args, keys.key[0], args->base, &whole, &failure) ||
 	    sealed_has_state(&whole, args->base, &failure))
 		return tool_fail(tool, &failure);

@@ -123,7 +123,7 @@ static int seal(struct tool *tool, const struct sign_args *args, const struct se
 		.id = manifest->id,
 	};
 	memcpy(request.vm_uuid, manifest->vm_uuid, sizeof(request.vm_uuid));
-	if (sealing_make(&args->sealing, &args->policy, keys, &request, &file, &failure) ||
+	if (sealing_make(&args->sealing, keys, &request, &file, &failure) ||
 	    sealing_write(&args->sealing, &file, &failure))
 		return tool_fail(tool, &failure);
 	return tool_result(tool, sealing_tell(result(args, &sealed, keys->key[0], keys->n,
@@ -142,7 +142,7 @@ static int run_sign(struct tool *tool, void *opaque)
 		return tool_usage(tool, "-o", "a file; a snapshot is not printed on a terminal");
 	if (strcmp(args->sealing.out, "-") == 0)
 		tool_stdout_is_data(tool);
-	if (sealing_load(&args->sealing, &keys, &failure) ||
+	if (sealing_load(&args->sealing, &args->policy, &keys, &failure) ||
 	    file_read(args->file, MAX_FILE, &in.data, &in.len, &failure))
 		return tool_fail(tool, &failure);
 	return is_unsigned(&in) ? seal(tool, args, &keys, &in) : cosign(tool, args, &keys, &in);

@@ -137,7 +137,7 @@ static int seal(const struct snapshot_args *args, const struct sealing_keys *key
 		request.result_digest = taken->ends.result;
 	}
 	memcpy(request.vm_uuid, taken->info.uuid.bytes, sizeof(request.vm_uuid));
-	return sealing_make(&args->sealing, &args->policy, keys, &request, file, failure);
+	return sealing_make(&args->sealing, keys, &request, file, failure);
 }
 
 static json_t *result(const struct snapshot_args *args, const struct taken *taken,
@@ -184,7 +184,7 @@ static int run_snapshot(struct tool *tool, void *opaque)
 	/* Keys and base first: without them the VM need not be stopped. */
 	if (realm_bulk_check(args->realm_contents, &failure) ||
 	    cancel_open(&cancel, tool, args->control, CANCEL_SOURCE, &failure) ||
-	    sealing_load(&args->sealing, &keys, &failure) ||
+	    sealing_load(&args->sealing, &args->policy, &keys, &failure) ||
 	    (args->base && open_base(args, &keys, &base, &failure)))
 		return tool_fail(tool, &failure);
 	if (capture(args, &taken, &err))

@@ -9,26 +9,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_PUBS SDEISTATE_MAX_AUDIENCE
-
-/* Public keys named on the command line. */
-struct pubs {
-	struct sdeistate_pub *pub[MAX_PUBS];
-	unsigned int n;
-};
-
-static void release_pubs(struct pubs *pubs)
+static void release_pubs(struct sealing_pubs *pubs)
 {
 	for (unsigned int i = 0; i < pubs->n; i++)
 		sdeistate_pub_free(pubs->pub[i]);
 }
 
-static int load_pubs(const struct option_list *paths, const char *option, struct pubs *pubs,
+static int load_pubs(const struct option_list *paths, const char *option, struct sealing_pubs *pubs,
 		     struct failure *failure)
 {
 	struct sdeistate_error error;
 
-	if (paths->n > MAX_PUBS)
+	if (paths->n > ARRAY_SIZE(pubs->pub))
 		return failure_set(failure, SDEISTATE_OVER_LIMIT, -E2BIG, "command line", option,
 				   "at most 64 keys", "more");
 	for (size_t i = 0; i < paths->n; i++) {
@@ -55,8 +47,8 @@ int sealing_check(struct tool *tool, const struct sealing_args *args)
 	return 0;
 }
 
-int sealing_load(const struct sealing_args *args, struct sealing_keys *keys,
-		 struct failure *failure)
+int sealing_load(const struct sealing_args *args, const struct policy_options *rules,
+		 struct sealing_keys *keys, struct failure *failure)
 {
 	int ret = key_load(args->key, &keys->key[0], failure);
 
@@ -65,13 +57,20 @@ int sealing_load(const struct sealing_args *args, struct sealing_keys *keys,
 		ret = key_load(args->signers.item[i], &keys->key[keys->n], failure);
 		keys->n += ret == 0;
 	}
-	return ret;
+	if (ret == 0)
+		ret = load_pubs(&args->audience, "--to-audience", &keys->audience, failure);
+	if (ret == 0)
+		ret = load_pubs(&args->recipients, "--encrypt-to", &keys->recipients, failure);
+	return ret ? ret : policy_options_load(rules, &keys->policy, failure);
 }
 
 void sealing_release(struct sealing_keys *keys)
 {
 	for (unsigned int i = 0; i < keys->n; i++)
 		sdeistate_key_free(keys->key[i]);
+	release_pubs(&keys->audience);
+	release_pubs(&keys->recipients);
+	keys->policy = policy_free(keys->policy);
 }
 
 uint64_t sealing_sequence(void)
@@ -83,11 +82,10 @@ uint64_t sealing_sequence(void)
 }
 
 /* The rules of this host, before it signs what breaks them. */
-static int go_by_policy(const struct policy_options *rules,
-			const struct sdeistate_seal_request *request, struct failure *failure)
+static int go_by_policy(const struct policy *policy, const struct sdeistate_seal_request *request,
+			struct failure *failure)
 {
-	OWNED_POLICY struct policy *policy = NULL;
-	uint8_t receiver[MAX_PUBS][SDEISTATE_KEY_ID_SIZE];
+	uint8_t receiver[SDEISTATE_MAX_AUDIENCE][SDEISTATE_KEY_ID_SIZE];
 	uint8_t signer[SDEISTATE_MAX_SIGNATURES][SDEISTATE_KEY_ID_SIZE];
 	const struct policy_facts facts = {
 		.act = POLICY_SEAL,
@@ -104,10 +102,7 @@ static int go_by_policy(const struct policy_options *rules,
 		.expires = request->expires,
 		.now = request->created,
 	};
-	int ret = policy_options_load(rules, &policy, failure);
 
-	if (ret)
-		return ret;
 	for (unsigned int i = 0; i < request->n_signers; i++)
 		memcpy(signer[i], sdeistate_pub_id(sdeistate_key_pub(request->signer[i])),
 		       sizeof(signer[i]));
@@ -145,31 +140,25 @@ static int sign_detached(const struct sealing_args *args, const struct sdeistate
 	return 0;
 }
 
-int sealing_make(const struct sealing_args *args, const struct policy_options *rules,
-		 const struct sealing_keys *keys, struct sdeistate_seal_request *request,
-		 struct sealing_file *file, struct failure *failure)
+int sealing_make(const struct sealing_args *args, const struct sealing_keys *keys,
+		 struct sdeistate_seal_request *request, struct sealing_file *file,
+		 struct failure *failure)
 {
-	CLEANUP(release_pubs) struct pubs audience = { 0 };
-	CLEANUP(release_pubs) struct pubs recipients = { 0 };
 	struct sdeistate_error error;
-	int ret = load_pubs(&args->audience, "--to-audience", &audience, failure);
+	int ret;
 
-	if (ret == 0)
-		ret = load_pubs(&args->recipients, "--encrypt-to", &recipients, failure);
-	if (ret)
-		return ret;
 	request->created = (uint64_t)time(NULL);
 	request->sequence = sealing_sequence();
 	request->any_destination = args->any_destination;
-	request->audience = (const struct sdeistate_pub *const *)audience.pub;
-	request->n_audience = audience.n;
-	request->recipient = (const struct sdeistate_pub *const *)recipients.pub;
-	request->n_recipients = recipients.n;
+	request->audience = (const struct sdeistate_pub *const *)keys->audience.pub;
+	request->n_audience = keys->audience.n;
+	request->recipient = (const struct sdeistate_pub *const *)keys->recipients.pub;
+	request->n_recipients = keys->recipients.n;
 	request->signer = (const struct sdeistate_key *const *)keys->key;
 	request->n_signers = keys->n;
 	if (args->expires_in.given)
 		request->expires = request->created + args->expires_in.value;
-	ret = go_by_policy(rules, request, failure);
+	ret = go_by_policy(keys->policy, request, failure);
 	if (ret)
 		return ret;
 	if (realm_bulk_seal(request, &file->bytes, &error))

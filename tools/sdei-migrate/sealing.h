@@ -72,10 +72,18 @@ struct sealing_args {
 		.max = 1ull << 32                                                                  \
 	}
 
-/* The keys a command signs with. All zero is empty. */
+/* Public keys named on the command line. */
+struct sealing_pubs {
+	struct sdeistate_pub *pub[SDEISTATE_MAX_AUDIENCE];
+	unsigned int n;
+};
+
+/* What is read from files for a seal: so that nothing is, once a VM has been stopped. All zero is empty. */
 struct sealing_keys {
 	struct sdeistate_key *key[SDEISTATE_MAX_SIGNATURES];
 	unsigned int n;
+	struct sealing_pubs audience, recipients;
+	struct policy *policy; /* NULL: no rules */
 };
 
 /** sealing_sequence() - grows with every seal of a key, on one host, without a record of its own */
@@ -84,9 +92,9 @@ uint64_t sealing_sequence(void);
 /** sealing_check() - does the command line say where to and who may restore it? Return: 0; exit code */
 int sealing_check(struct tool *tool, const struct sealing_args *args);
 
-/** sealing_load() - every key, before anything is stopped for it. Return: 0; -errno with @failure */
-int sealing_load(const struct sealing_args *args, struct sealing_keys *keys,
-		 struct failure *failure);
+/** sealing_load() - every key and the policy, before anything is stopped for it. Return: 0; -errno with @failure */
+int sealing_load(const struct sealing_args *args, const struct policy_options *rules,
+		 struct sealing_keys *keys, struct failure *failure);
 
 /** sealing_release() - for owned locals */
 void sealing_release(struct sealing_keys *keys);
@@ -110,9 +118,9 @@ void sealing_file_release(struct sealing_file *file);
  *
  * The policy of this host is asked before anything is signed. Return: 0; -errno with @failure.
  */
-int sealing_make(const struct sealing_args *args, const struct policy_options *rules,
-		 const struct sealing_keys *keys, struct sdeistate_seal_request *request,
-		 struct sealing_file *file, struct failure *failure);
+int sealing_make(const struct sealing_args *args, const struct sealing_keys *keys,
+		 struct sdeistate_seal_request *request, struct sealing_file *file,
+		 struct failure *failure);
 
 /** sealing_write() - the file, and then what stands beside it. Return: 0; -errno with @failure */
 int sealing_write(const struct sealing_args *args, const struct sealing_file *file,

@@ -28,8 +28,7 @@ static int seal(struct source *source, enum sdeistate_file_kind kind,
 	}
 	if (kind == SDEISTATE_KIND_FINAL)
 		request.id = offer->snapshot.bytes;
-	return sealing_make(&source->side.args->sealing, &source->side.args->policy, &source->keys,
-			    &request, file, failure);
+	return sealing_make(&source->side.args->sealing, &source->keys, &request, file, failure);
 }
 
 static struct part part_of(const struct sealing_file *file)
@@ -75,7 +74,7 @@ int source_open(const struct tool *tool, const struct hook_args *args, struct so
 
 	source->n = (unsigned int)args->ids.value;
 	if (!ret)
-		ret = sealing_load(&args->sealing, &source->keys, failure);
+		ret = sealing_load(&args->sealing, &args->policy, &source->keys, failure);
 	if (ret)
 		return ret;
 	memcpy(side->session.offer.source_key,

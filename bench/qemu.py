@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What riding along in a QEMU migration costs: its own downtime, and the time from STOP to completed.
+
+    python3 qemu.py BUILD SAMPLES
+
+Each sample is a migration of an empty machine over a unix socket, with return-path, in fresh processes: without a helper, with
+the hook at both ends, and with a helper that returns as many constant bytes and takes any. The variants take turns.
+"""
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BUILD, SAMPLES = os.path.abspath(sys.argv[1]), int(sys.argv[2])
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.argv = [sys.argv[0], os.path.join(BUILD, "tools/sdei-migrate/sdei-migrate")]
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "qemu"))
+import guests  # noqa: E402
+import riders  # noqa: E402
+import states  # noqa: E402
+from cli import environment, host, key  # noqa: E402
+
+CONSTANT = os.path.join(BUILD, "bench", "bench_constant_helper")
+# Name, what the sealed state is to be a little more than, goal in milliseconds beside no helper at all.
+LOADS = (("0.5 KiB", 0, 3), ("64 KiB", 65536, 6), ("1 MiB", 1040000, None))
+GOAL_CONSTANT = 1.3
+
+
+@contextlib.contextmanager
+def bus(directory, role):
+    config = os.path.join(directory, role + ".conf")
+    with open(config, "w", encoding="ascii") as out:
+        out.write("<busconfig><listen>%s</listen><auth>EXTERNAL</auth><policy context='default'><allow user='*'/>"
+                  "<allow send_destination='*'/><allow receive_sender='*'/><allow own='*'/></policy></busconfig>"
+                  % riders.address(directory, role))
+    daemon = subprocess.Popen(["dbus-daemon", "--nofork", "--config-file", config, "--print-address"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        daemon.stdout.readline()
+        yield
+    finally:
+        daemon.kill()
+        daemon.communicate()
+
+
+@contextlib.contextmanager
+def constant(directory, role, size):
+    helper = subprocess.Popen([CONSTANT, riders.address(directory, role), "sdei.0", str(size)],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        helper.stdout.readline()
+        yield
+    finally:
+        helper.kill()
+        helper.communicate()
+
+
+def timed(source, destination, directory):
+    """(downtime in ms, STOP to completed in ms)"""
+    for end in (source, destination):
+        end.set(events=True, return_path=True)
+    uri = f"unix:{directory}/migration"
+    destination.do("migrate-incoming", uri=uri)
+    source.do("migrate", uri=uri)
+    if source.migration() != "completed":
+        raise RuntimeError(f"the migration failed: {source.do('query-migrate')}")
+    at = {}
+    while "MIGRATIONcompleted" not in at:     # the event may come behind the state
+        downtime = source.do("query-migrate")["downtime"]
+        at = {name + data.get("status", ""): when for name, data, when in source.monitor.events}
+    return (downtime,
+            (at["MIGRATIONcompleted"] - at["STOP"]) * 1000)
+
+
+def alone(tool, directory):
+    with guests.running(tool, directory, "source") as source, \
+            guests.running(tool, directory, "destination", "-S", "-incoming", "defer") as destination:
+        return timed(source, destination, directory)
+
+
+def with_constant(tool, directory, size):
+    with contextlib.ExitStack() as stack:
+        for role in ("source", "destination"):
+            stack.enter_context(bus(directory, role))
+            stack.enter_context(constant(directory, role, size))
+        ends = [stack.enter_context(guests.running(tool, directory, role,
+                                                   *riders.vmstate(directory, role), *more))
+                for role, more in (("source", ()), ("destination", ("-S", "-incoming", "defer")))]
+        return timed(*ends, directory)
+
+
+def with_hook(suite, directory, model):
+    with riders.both(directory, model=model, suite_name=suite) as ends:
+        took = timed(ends.source, ends.destination, directory)
+        for helper in (ends.first, ends.second):
+            if riders.code(helper)[0] != 0:
+                raise RuntimeError("the helper is not content")
+        return took
+
+
+def sealed_size(model, directory):
+    """What the hook will return for this VM."""
+    with host(directory, "sized", model=model) as vm:
+        path = os.path.join(directory, "sized.file")
+        subprocess.run([sys.argv[1], "snapshot", "--control", vm.control, "--key",
+                        key(directory, os.path.basename(model)) + ".key", "--any-destination", "-o", path],
+                       check=True, env=environment(), capture_output=True)
+        return os.path.getsize(path)
+
+
+def sample(ways):
+    """Each way in turn, so that a busy moment is nobody's alone. Returns name -> list of pairs."""
+    found = {name: [] for name in ways}
+    for _ in range(SAMPLES):
+        for name, way in ways.items():
+            with tempfile.TemporaryDirectory(prefix="sdei-bench-") as directory:
+                found[name].append(way(directory))
+    return found
+
+
+def tell(tool, suite, models, sizes):
+    ways = {"without": lambda directory: alone(tool, directory)}
+    for name, _, _ in LOADS:
+        ways[name + ", constant"] = lambda directory, n=name: with_constant(tool, directory, sizes[n])
+        ways[name + ", hook"] = lambda directory, n=name: with_hook(suite, directory, models[n])
+    found = sample(ways)
+    middle = {name: statistics.median(whole for _, whole in pairs) for name, pairs in found.items()}
+    print(f"\n### QEMU {guests.qemu_packages.version(tool)}: {SAMPLES} migrations each\n")
+    print("| Helper at both ends | bytes | downtime | STOP to completed | adds | times constant |")
+    print("|---|---|---|---|---|---|")
+    base = middle["without"]
+    goals = []
+    for name, pairs in found.items():
+        load, _, kind = name.partition(", ")
+        adds = middle[name] - base
+        beside = adds / (middle[load + ", constant"] - base) if kind == "hook" else None
+        print(f"| {name} | {sizes.get(load, '')} | {statistics.median(down for down, _ in pairs):.0f} ms | "
+              f"{middle[name]:.2f} ms | {adds:.2f} ms | {f'{beside:.2f}' if beside else ''} |")
+        if kind == "hook":
+            goals += [(f"{load}: ms added", adds, dict((n, g) for n, _, g in LOADS)[load]),
+                      (f"{load}: times what constant bytes add", beside, GOAL_CONSTANT)]
+    print()
+    for promise, got, wanted in goals:
+        if wanted is not None:
+            print(f"- Goal: {promise}: {got:.2f} (at most {wanted:.2f}): "
+                  f"{'held' if got <= wanted else 'NOT held'}")
+
+
+def main():
+    suites = guests.each_suite()
+    with tempfile.TemporaryDirectory(prefix="sdei-bench-") as directory:
+        models = {name: states.of_about(size, directory) for name, size, _ in LOADS}
+        sizes = {name: sealed_size(model, directory) for name, model in models.items()}
+        for suite in suites:
+            tell(guests.qemu_packages.qemu(suite), suite, models, sizes)
+
+
+if __name__ == "__main__":
+    main()
