@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Where the guest's accesses without memory go. */
+#include "vmm.h"
+
+#include <string.h>
+
+static const struct device {
+	uint64_t base, size;
+	uint32_t (*load)(struct vmm *vmm, uint32_t offset);
+	void (*store)(struct vmm *vmm, uint32_t offset, uint32_t value);
+} devices[] = {
+	{ BOARD_UART, BOARD_UART_SIZE, pl011_load, pl011_store },
+	{ BOARD_EVENTS, BOARD_EVENT_SIZE, source_load, source_store },
+};
+
+static const struct device *find(uint64_t ipa)
+{
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		if (ipa - devices[i].base < devices[i].size)
+			return &devices[i];
+	return NULL;
+}
+
+bool bus_access(struct vmm *vmm, uint64_t ipa, void *data, unsigned int len, bool write)
+{
+	const struct device *device = find(ipa);
+	uint32_t value = 0;
+
+	if (!device)
+		return false;
+	pthread_mutex_lock(&vmm->lock);
+	if (write) {
+		memcpy(&value, data, len < sizeof(value) ? len : sizeof(value));
+		device->store(vmm, (uint32_t)(ipa - device->base), value);
+	} else {
+		value = device->load(vmm, (uint32_t)(ipa - device->base));
+		memset(data, 0, len);
+		memcpy(data, &value, len < sizeof(value) ? len : sizeof(value));
+	}
+	pthread_mutex_unlock(&vmm->lock);
+	return true;
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The firmware the guest talks to: libkvmcore, behind the SMCCC filter. docs/embedding.md, 1 and 2.
+ */
+#include "vmm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Calls that the kernel hands to us, and that libkvmcore answers. */
+static const struct kvmcore_call_range forwarded[] = {
+	{ 0x84000000u, 0x8400001fu }, /* PSCI, DEN0022 */
+	{ 0xc4000000u, 0xc400001fu }, /* PSCI, 64 bit */
+	{ 0xc4000020u, 0xc400003fu }, /* SDEI, DEN0054 */
+};
+
+/* Events this board can raise; the guest asks for their type and priority (DEN0054 §5.1.10). */
+static const struct kvm_sdei_exposed_event_state events[] = {
+	{ .num = 0x400000, .type = 0, .priority = 0 },
+	{ .num = 0x400001, .type = 0, .priority = 1 },
+	{ .num = 0x400002, .type = 1, .priority = 0 },
+	{ .num = 0x400003, .type = 1, .priority = 1 },
+};
+
+/* The registers of a call or a delivery, by their place in struct kvmcore_regs (bits of kvmcore.h). */
+static const struct {
+	uint64_t id;
+	size_t offset;
+	uint32_t changed; /* 0: only read */
+} place[] = {
+#define X(n)                                                                     \
+	{                                                                        \
+		KVMCORE_REG_X(n), offsetof(struct kvmcore_regs, x[n]), 1u << (n) \
+	}
+	X(0),
+	X(1),
+	X(2),
+	X(3),
+	X(4),
+	X(5),
+	X(6),
+	X(7),
+	X(8),
+	X(9),
+	X(10),
+	X(11),
+	X(12),
+	X(13),
+	X(14),
+	X(15),
+	X(16),
+	X(17),
+#undef X
+#define R(reg, name, bit)                                                   \
+	{                                                                   \
+		KVMCORE_REG_##reg, offsetof(struct kvmcore_regs, name), bit \
+	}
+	R(PC, pc, KVMCORE_CHANGED_PC),
+	R(PSTATE, pstate, KVMCORE_CHANGED_PSTATE),
+	R(ELR_EL1, elr_el1, KVMCORE_CHANGED_ELR_EL1),
+	R(SPSR_EL1, spsr_el1, KVMCORE_CHANGED_SPSR_EL1),
+	R(SCTLR_EL1, sctlr_el1, 0),
+	R(VBAR_EL1, vbar_el1, 0),
+#undef R
+};
+
+static int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs)
+{
+	int ret = 0;
+
+	regs->features = vcpu->vmm->pe_features;
+	for (size_t i = 0; i < COUNT(place) && !ret; i++)
+		ret = kvm_get(vcpu, place[i].id, (uint64_t *)((char *)regs + place[i].offset));
+	return ret;
+}
+
+static int write_registers(const struct vcpu *vcpu, const struct kvmcore_regs *regs,
+			   uint32_t changed)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < COUNT(place) && !ret; i++)
+		if (changed & place[i].changed)
+			ret = kvm_set(vcpu, place[i].id,
+				      *(const uint64_t *)((const char *)regs + place[i].offset));
+	return ret;
+}
+
+/* Whoever has something due leaves the guest, to come back through kvmcore_enter(). */
+static void kick(struct vmm *vmm, const struct kvmcore_reply *reply)
+{
+	for (unsigned int i = 0; reply->any_kick && i < vmm->n_vcpus; i++) {
+		if (!(reply->kick[i / 64] >> i % 64 & 1))
+			continue;
+		atomic_store(&vmm->vcpu[i].due, true);
+		gate_kick(&vmm->vcpu[i]);
+	}
+}
+
+/* --- power: libkvmcore decides, the kernel's vCPUs follow ------------------------------------------ */
+
+/* Everything of the PE is gone but its timers, which this board keeps powered ("always-on" in its tree). */
+static int power_down(struct vcpu *vcpu)
+{
+	static const uint64_t timer[] = {
+		KVM_REG_ARM_TIMER_CVAL,
+		KVM_REG_ARM_TIMER_CTL,
+		KVM_REG_ARM_PTIMER_CVAL,
+		KVM_REG_ARM_PTIMER_CTL,
+	};
+	uint64_t value[COUNT(timer)];
+	int ret = 0;
+
+	for (size_t i = 0; i < COUNT(timer) && !ret; i++)
+		ret = kvm_get(vcpu, timer[i], &value[i]);
+	if (!ret)
+		ret = kvm_vcpu_init(vcpu, false);
+	for (size_t i = 0; i < COUNT(timer) && !ret; i++)
+		ret = kvm_set(vcpu, timer[i], value[i]);
+	return ret;
+}
+
+/* Documentation/virt/kvm/api.rst, KVM_SET_MP_STATE: a suspended vCPU's KVM_RUN waits for an interrupt. */
+static int suspend(struct vcpu *vcpu, const struct kvmcore_reply *reply)
+{
+	int ret = reply->returned ? 0 : power_down(vcpu);
+
+	vcpu->standby = reply->returned;
+	vcpu->asleep = !reply->returned;
+	return ret ? ret : kvm_mp_state(vcpu, KVM_MP_STATE_SUSPENDED);
+}
+
+static int apply_power(struct vcpu *vcpu, const struct kvmcore_reply *reply)
+{
+	switch (reply->power) {
+	case KVMCORE_POWER_ON:
+		gate_start(&vcpu->vmm->vcpu[reply->power_vcpu], reply->power_entry,
+			   reply->power_context);
+		return 0;
+	case KVMCORE_POWER_OFF:
+		gate_stop(vcpu);
+		return kvm_mp_state(vcpu, KVM_MP_STATE_STOPPED);
+	case KVMCORE_POWER_SUSPEND:
+		return suspend(vcpu, reply);
+	case KVMCORE_POWER_NONE:
+		break;
+	}
+	return 0;
+}
+
+static void apply_exit(struct vcpu *vcpu, const struct kvmcore_reply *reply)
+{
+	if (reply->exit != KVMCORE_EXIT_SYSTEM_EVENT)
+		return;
+	vmm_say("the guest %s",
+		reply->event_type == KVM_SYSTEM_EVENT_RESET ? "resets" : "switches off");
+	gate_end(vcpu->vmm, reply->event_type == KVM_SYSTEM_EVENT_RESET ? 3 : 0);
+}
+
+/* --- calls and events ------------------------------------------------------------------------------- */
+
+/* Delivers into @regs what is due. An event wakes a PE that is in standby. */
+static int deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, uint32_t *changed)
+{
+	struct kvmcore_reply reply;
+	int ret = kvmcore_enter(vcpu->vmm->core, (int)vcpu->index, regs, &reply);
+
+	if (ret)
+		return ret;
+	*changed |= reply.changed;
+	kick(vcpu->vmm, &reply);
+	return reply.delivered ? vcpu_end_standby(vcpu) : 0;
+}
+
+int firmware_call(struct vcpu *vcpu, bool smc)
+{
+	const struct kvmcore_trap trap = { .smc = smc };
+	struct kvmcore_reply reply;
+	struct kvmcore_regs regs;
+	uint32_t changed;
+	int ret = read_registers(vcpu, &regs);
+
+	if (!ret)
+		ret = kvmcore_call(vcpu->vmm->core, (int)vcpu->index, &trap, &regs, &reply);
+	if (ret)
+		return ret;
+	changed = reply.changed;
+	kick(vcpu->vmm, &reply);
+	ret = apply_power(vcpu, &reply); /* before the registers are written, which it may reset */
+	apply_exit(vcpu, &reply);
+	if (!ret && reply.power != KVMCORE_POWER_OFF && reply.power != KVMCORE_POWER_SUSPEND)
+		ret = deliver(vcpu, &regs, &changed);
+	else
+		atomic_store(&vcpu->due, true);
+	return ret ? ret : write_registers(vcpu, &regs, changed);
+}
+
+int firmware_enter(struct vcpu *vcpu)
+{
+	struct kvmcore_regs regs;
+	uint32_t changed = 0;
+	int ret = read_registers(vcpu, &regs);
+
+	if (!ret)
+		ret = deliver(vcpu, &regs, &changed);
+	return ret ? ret : write_registers(vcpu, &regs, changed);
+}
+
+int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event)
+{
+	struct kvmcore_reply reply;
+	int ret = kvmcore_inject(vmm->core, (int)vcpu, event, &reply);
+
+	if (!ret)
+		kick(vmm, &reply);
+	return ret;
+}
+
+/* --- set-up ----------------------------------------------------------------------------------------- */
+
+/* The model answers PSCI_VERSION as the kernel below does. */
+static const char *kernel_profile(void)
+{
+	struct utsname name;
+
+	return uname(&name) == 0 && name.release[0] >= '7' ? "7.2" : "6.12";
+}
+
+static int create_core(struct vmm *vmm, const uint8_t *uuid)
+{
+	struct kvmcore_config config = { .profile = KVMCORE_PROFILE_SPEC,
+					 .generation = vmm->generation,
+					 .kernel = kernel_profile() };
+	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
+	struct kvmcore_error error;
+	int ret;
+
+	if (uuid)
+		memcpy(config.uuid, uuid, sizeof(config.uuid));
+	ret = kvmcore_vm_create(&config, &vmm->core, &error);
+	for (unsigned int i = 0; i < vmm->n_vcpus && ret >= 0; i++) {
+		ret = kvmcore_vcpu_create(vmm->core, vmm->name[i].vcpu_id, vmm->name[i].mpidr);
+		init.features[0] =
+			1u << KVM_ARM_VCPU_PSCI_0_2 | (i ? 1u << KVM_ARM_VCPU_POWER_OFF : 0);
+		if (ret >= 0)
+			ret = kvmcore_ioctl(vmm->core, (int)i, KVMCORE_ARM_VCPU_INIT, &init);
+	}
+	if (ret < 0)
+		return ret;
+	kvmcore_port(vmm->core, &vmm->service);
+	return 0;
+}
+
+static int create_router(struct vmm *vmm)
+{
+	const struct sdeistate_router_options options = { .kernel = &vmm->kernel,
+							  .service = &vmm->service };
+	const struct kvmcore_array answers = { .count = COUNT(forwarded),
+					       .ptr = (uintptr_t)forwarded };
+	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_FILTER,
+					.attr = KVMCORE_FILTER_ANSWERS,
+					.addr = (uintptr_t)&answers };
+	struct sdeistate_error error;
+	int ret = sdeistate_router_new(&options, &vmm->router, &error);
+
+	if (ret)
+		return ret;
+	sdeistate_router_port(vmm->router, &vmm->port);
+	return vmm->port.ioctl(vmm->port.vm, -1, KVM_SET_DEVICE_ATTR, &attr);
+}
+
+static int forward_calls(struct vmm *vmm)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < COUNT(forwarded) && !ret; i++) {
+		struct kvm_smccc_filter filter = {
+			.base = forwarded[i].first,
+			.nr_functions = forwarded[i].last - forwarded[i].first + 1,
+			.action = KVM_SMCCC_FILTER_FWD_TO_USER,
+		};
+		struct kvm_device_attr attr = { .group = KVM_ARM_VM_SMCCC_CTRL,
+						.attr = KVM_ARM_VM_SMCCC_FILTER,
+						.addr = (uintptr_t)&filter };
+
+		ret = vmm->port.ioctl(vmm->port.vm, -1, KVM_SET_DEVICE_ATTR, &attr);
+	}
+	return ret;
+}
+
+static int expose_events(struct vmm *vmm)
+{
+	struct kvm_sdei_cmd expose = { .cmd = KVM_SDEI_CMD_SET_EXPOSED_EVENT,
+				       .count = COUNT(events),
+				       .pointer = (uintptr_t)events };
+
+	return vmm->port.ioctl(vmm->port.vm, -1, KVM_ARM_SDEI_COMMAND, &expose);
+}
+
+int firmware_new(struct vmm *vmm, const uint8_t *uuid, bool filter)
+{
+	int ret = create_core(vmm, uuid);
+
+	if (!ret)
+		ret = create_router(vmm);
+	if (!ret && filter)
+		ret = forward_calls(vmm);
+	if (!ret && filter)
+		ret = expose_events(vmm);
+	return ret;
+}
+
+void firmware_free(struct vmm *vmm)
+{
+	vmm->router = sdeistate_router_free(vmm->router);
+	vmm->core = kvmcore_vm_destroy(vmm->core);
+}
+
+int firmware_adopt(struct vmm *vmm)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < vmm->n_vcpus && ret >= 0; i++) {
+		uint64_t version;
+		struct kvm_one_reg reg = { .id = KVMCORE_REG_FW(0), .addr = (uintptr_t)&version };
+
+		ret = kvm_get(&vmm->vcpu[i], KVMCORE_REG_FW(0), &version);
+		if (ret >= 0)
+			ret = kvmcore_ioctl(vmm->core, (int)i, KVM_SET_ONE_REG, &reg);
+	}
+	return ret;
+}

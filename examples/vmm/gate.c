@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Who may enter the guest. A vCPU that is switched off waits here and not in KVM_RUN, where it would hold
+ * the kernel's lock of its registers; one that is told to leave comes here with its exit unanswered.
+ */
+#include "vmm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#define KICK_AGAIN_NS 20000000 /* a kick is a signal, and one may come just before KVM_RUN */
+
+void gate_kick(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (vcpu->has_thread)
+		pthread_kill(vcpu->thread, SIGUSR1);
+}
+
+/* As PSCI has it: registers as after power-up, but for where it begins (DEN0022 §6.4). */
+static int begin(struct vcpu *vcpu, uint64_t entry, uint64_t context)
+{
+	int ret = kvm_vcpu_init(vcpu, false);
+
+	if (!ret)
+		ret = kvm_set(vcpu, KVMCORE_REG_PC, entry);
+	return ret ? ret : kvm_set(vcpu, KVMCORE_REG_X(0), context);
+}
+
+static void wait_here(struct vcpu *vcpu)
+{
+	vcpu->parked = true;
+	pthread_cond_broadcast(&vcpu->vmm->changed);
+	pthread_cond_wait(&vcpu->vmm->changed, &vcpu->vmm->lock);
+	vcpu->parked = false;
+}
+
+bool gate_pass(struct vcpu *vcpu)
+{
+	struct vmm *vmm = vcpu->vmm;
+	bool ending;
+	int ret;
+
+	pthread_mutex_lock(&vmm->lock);
+	while (!vmm->ending && (!vmm->running || !vcpu->powered || vcpu->starting)) {
+		if (!vcpu->starting) {
+			wait_here(vcpu);
+			continue;
+		}
+		ret = begin(vcpu, vcpu->entry, vcpu->context);
+		if (ret)
+			vmm_say("vcpu %u does not start: error %d", vcpu->index, -ret);
+		vcpu->starting = false;
+		vcpu->powered = true;
+	}
+	ending = vmm->ending;
+	pthread_mutex_unlock(&vmm->lock);
+	return !ending;
+}
+
+void gate_start(struct vcpu *vcpu, uint64_t entry, uint64_t context)
+{
+	pthread_mutex_lock(&vcpu->vmm->lock);
+	vcpu->starting = true;
+	vcpu->entry = entry;
+	vcpu->context = context;
+	pthread_cond_broadcast(&vcpu->vmm->changed);
+	pthread_mutex_unlock(&vcpu->vmm->lock);
+}
+
+void gate_stop(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->vmm->lock);
+	vcpu->powered = false;
+	pthread_mutex_unlock(&vcpu->vmm->lock);
+}
+
+static bool all_parked(const struct vmm *vmm)
+{
+	bool parked = true;
+
+	for (unsigned int i = 0; i < vmm->n_vcpus; i++)
+		parked &= vmm->vcpu[i].parked && !vmm->vcpu[i].starting;
+	return parked;
+}
+
+int gate_pause(struct vmm *vmm)
+{
+	bool ran;
+	int ret;
+
+	pthread_mutex_lock(&vmm->lock);
+	ran = vmm->running;
+	vmm->running = false;
+	while (!all_parked(vmm) && !vmm->ending) {
+		struct timespec soon;
+
+		for (unsigned int i = 0; i < vmm->n_vcpus; i++)
+			if (!vmm->vcpu[i].parked)
+				gate_kick(&vmm->vcpu[i]);
+		clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_nsec += KICK_AGAIN_NS;
+		soon.tv_sec += soon.tv_nsec / 1000000000;
+		soon.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&vmm->changed, &vmm->lock, &soon);
+	}
+	ret = vmm->ending ? -ESHUTDOWN : ran ? timer_stop(vmm) : 0;
+	pthread_mutex_unlock(&vmm->lock);
+	kvmcore_pause(vmm->core);
+	return ret;
+}
+
+int gate_resume(struct vmm *vmm)
+{
+	int ret;
+
+	pthread_mutex_lock(&vmm->lock);
+	ret = timer_go(vmm);
+	if (!ret)
+		ret = kvmcore_resume(vmm->core);
+	if (!ret) {
+		vmm->running = true;
+		vmm->fresh = false;
+		pthread_cond_broadcast(&vmm->changed);
+	}
+	pthread_mutex_unlock(&vmm->lock);
+	return ret;
+}
+
+static void end_threads(struct vmm *vmm, int result)
+{
+	pthread_mutex_lock(&vmm->lock);
+	if (!vmm->ending) {
+		vmm->ending = true;
+		vmm->result = result;
+	}
+	for (unsigned int i = 0; i < vmm->n_vcpus; i++)
+		gate_kick(&vmm->vcpu[i]);
+	pthread_cond_broadcast(&vmm->changed);
+	pthread_mutex_unlock(&vmm->lock);
+}
+
+void gate_end(struct vmm *vmm, int result)
+{
+	end_threads(vmm, result);
+	if (vmm->server)
+		transport_server_stop(vmm->server);
+}
+
+static void leave_guest(int number)
+{
+	(void)number;
+}
+
+int gate_open(struct vmm *vmm)
+{
+	const struct sigaction action = { .sa_handler = leave_guest }; /* no SA_RESTART: EINTR */
+	int ret = 0;
+
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_mutex_lock(&vmm->lock);
+	vmm->ending = false;
+	for (unsigned int i = 0; i < vmm->n_vcpus && !ret; i++) {
+		struct vcpu *vcpu = &vmm->vcpu[i];
+
+		ret = -pthread_create(&vcpu->thread, NULL, vcpu_main, vcpu);
+		vcpu->has_thread = !ret;
+	}
+	if (!ret)
+		ret = -pthread_create(&vmm->source_thread, NULL, source_main, vmm);
+	vmm->has_source_thread = !ret;
+	pthread_mutex_unlock(&vmm->lock);
+	return ret;
+}
+
+void gate_close(struct vmm *vmm)
+{
+	end_threads(vmm, vmm->result);
+	for (unsigned int i = 0; i < vmm->n_vcpus; i++) {
+		if (vmm->vcpu[i].has_thread)
+			pthread_join(vmm->vcpu[i].thread, NULL);
+		vmm->vcpu[i].has_thread = false;
+	}
+	if (vmm->has_source_thread)
+		pthread_join(vmm->source_thread, NULL);
+	vmm->has_source_thread = false;
+}

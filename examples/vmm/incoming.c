@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A guest that comes: received by a thread of its own, loaded by whoever asks for it. */
+#include "stream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static int refuse(struct transport_error *err, const char *what)
+{
+	return transport_error_fill(err, -EBADMSG, "damaged", "guest's stream", what, "|");
+}
+
+static int get(struct transport_stream *stream, void *data, size_t len, struct transport_error *err)
+{
+	return transport_stream_read(stream, data, len, STREAM_WAIT_MS, err);
+}
+
+static int get_hello(struct vmm *vmm, struct transport_stream *stream, struct transport_error *err)
+{
+	struct stream_hello hello;
+	int ret = get(stream, &hello, sizeof(hello), err);
+
+	if (ret)
+		return ret;
+	if (hello.magic != STREAM_MAGIC || hello.item_size != sizeof(struct item) ||
+	    hello.devices_size != sizeof(struct devices))
+		return refuse(err, "version");
+	if (hello.n_vcpus != vmm->n_vcpus || hello.memory != vmm->options->memory)
+		return refuse(err, "vCPUs or memory: another number than here");
+	return 0;
+}
+
+static int get_memory(struct vmm *vmm, struct transport_stream *stream,
+		      const struct section *section, struct transport_error *err)
+{
+	void *to = kvm_guest(vmm, section->ipa, section->length);
+
+	if (!to || section->length > MAX_CHUNK)
+		return refuse(err, "memory");
+	return get(stream, to, section->length, err);
+}
+
+static int get_items(struct vmm *vmm, struct transport_stream *stream,
+		     const struct section *section, struct transport_error *err)
+{
+	struct state *state = &vmm->stream->incoming;
+	const uint64_t n = section->length / sizeof(*state->item);
+
+	if (state->item || n == 0 || n > MAX_ITEMS || section->length % sizeof(*state->item))
+		return refuse(err, "items");
+	state->item = malloc(section->length);
+	if (!state->item)
+		return -ENOMEM;
+	state->n = state->room = (uint32_t)n;
+	return get(stream, state->item, section->length, err);
+}
+
+static int get_devices(struct vmm *vmm, struct transport_stream *stream,
+		       const struct section *section, struct transport_error *err)
+{
+	if (section->length != sizeof(vmm->stream->devices))
+		return refuse(err, "devices");
+	return get(stream, &vmm->stream->devices, sizeof(vmm->stream->devices), err);
+}
+
+static int get_all(struct vmm *vmm, struct transport_stream *stream, struct transport_error *err)
+{
+	static int (*const take[])(struct vmm * vmm, struct transport_stream * stream,
+				   const struct section *section, struct transport_error *err) = {
+		[SECTION_MEMORY] = get_memory,
+		[SECTION_ITEMS] = get_items,
+		[SECTION_DEVICES] = get_devices,
+	};
+	struct section section;
+	int ret = get_hello(vmm, stream, err);
+
+	while (!ret) {
+		ret = get(stream, &section, sizeof(section), err);
+		if (ret)
+			return ret;
+		if (section.type == SECTION_END)
+			return vmm->stream->incoming.n ? 0 : refuse(err, "items");
+		if (section.type > SECTION_END)
+			return refuse(err, "section");
+		ret = take[section.type](vmm, stream, &section, err);
+	}
+	return ret;
+}
+
+static void forget(struct vmm *vmm)
+{
+	madvise(vmm->ram, vmm->options->memory, MADV_DONTNEED);
+	state_free(&vmm->stream->incoming);
+}
+
+/* Return: whether a guest came whole; half a guest leaves nothing behind */
+static bool receive(struct vmm *vmm, struct transport_stream *stream)
+{
+	struct transport_error err = { .reason = "" };
+	int ret;
+
+	transport_stream_cancel_by(stream, vmm->stream->cancel);
+	ret = transport_stream_greet(stream, STREAM_WAIT_MS, &err);
+	if (!ret)
+		ret = get_all(vmm, stream, &err);
+	if (ret) {
+		vmm_say("no guest came: %s %s %s %s", err.object, err.field, err.reason,
+			strerror(-ret));
+		forget(vmm);
+	}
+	return !ret;
+}
+
+/* Return: false when it is to end */
+static bool wait_for_visitor(struct vmm *vmm)
+{
+	struct pollfd wait[] = {
+		{ .fd = transport_listener_fd(vmm->stream->listener), .events = POLLIN },
+		{ .fd = vmm->stream->cancel, .events = POLLIN },
+	};
+
+	while (poll(wait, 2, -1) < 0 && errno == EINTR)
+		continue;
+	return !(wait[1].revents & POLLIN);
+}
+
+static void *receive_main(void *opaque)
+{
+	struct vmm *vmm = opaque;
+	struct transport_stream *stream = NULL;
+	bool whole = false;
+
+	while (!whole && wait_for_visitor(vmm)) {
+		if (transport_listener_accept(vmm->stream->listener, &stream, NULL))
+			continue;
+		whole = receive(vmm, stream);
+		stream = transport_stream_close(stream);
+	}
+	pthread_mutex_lock(&vmm->lock);
+	vmm->stream->whole = whole;
+	pthread_cond_broadcast(&vmm->changed);
+	pthread_mutex_unlock(&vmm->lock);
+	return NULL;
+}
+
+int incoming_open(struct vmm *vmm, const char *uri)
+{
+	const struct transport_stream_options options = { .insecure_no_tls = true };
+	struct transport_error err = { .reason = "" };
+	int ret = transport_listener_open(uri, &options, &vmm->stream->listener, &err);
+
+	if (ret) {
+		vmm_say("%s: %s", uri, err.reason);
+		return ret;
+	}
+	ret = -pthread_create(&vmm->stream->receiver, NULL, receive_main, vmm);
+	vmm->stream->has_receiver = !ret;
+	return ret;
+}
+
+void incoming_close(struct vmm *vmm)
+{
+	pthread_join(vmm->stream->receiver, NULL);
+	vmm->stream->has_receiver = false;
+	vmm->stream->whole = false;
+	vmm->stream->listener = transport_listener_close(vmm->stream->listener);
+	state_free(&vmm->stream->incoming);
+}
+
+static bool wait_whole(struct vmm *vmm)
+{
+	struct timespec end;
+	bool whole;
+	int ret = 0;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += STREAM_WAIT_MS / 1000;
+	pthread_mutex_lock(&vmm->lock);
+	while (!vmm->stream->whole && !ret)
+		ret = pthread_cond_timedwait(&vmm->changed, &vmm->lock, &end);
+	whole = vmm->stream->whole;
+	pthread_mutex_unlock(&vmm->lock);
+	return whole;
+}
+
+static int refuse_item(struct transport_error *err, const struct item *item, int ret)
+{
+	static const char *const kind[NR_ITEMS] = { "register", "events", "interrupt controller" };
+	char object[64], field[32];
+
+	snprintf(object, sizeof(object), "%s %u", item->kind < NR_ITEMS ? kind[item->kind] : "item",
+		 item->where);
+	snprintf(field, sizeof(field), "0x%" PRIx64, item->id);
+	return transport_error_fill(err, ret, "replay-failed", object, field, "success|%s",
+				    strerror(-ret));
+}
+
+int stream_load(struct vmm *vmm, struct transport_error *err)
+{
+	const struct item *item = NULL;
+	int ret;
+
+	if (!wait_whole(vmm))
+		return -ETIMEDOUT;
+	pthread_mutex_lock(&vmm->lock);
+	vmm->uart = vmm->stream->devices.uart;
+	vmm->source = vmm->stream->devices.source;
+	vmm->count = vmm->stream->devices.count;
+	ret = timer_go(vmm);
+	if (!ret)
+		ret = state_load(vmm, &vmm->stream->incoming, &item);
+	pl011_level(vmm);
+	pthread_mutex_unlock(&vmm->lock);
+	if (ret && item)
+		return refuse_item(err, item, ret);
+	return ret;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the guest begins with (Documentation/arch/arm64/booting.rst). */
+#include "vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB2        0x200000ull
+#define TREE_SIZE   0x10000u
+#define TREE        BOARD_RAM /* the 2 MiB below the kernel */
+#define IMAGE_BASE  (BOARD_RAM + MIB2)
+#define IMAGE_MAGIC 0x644d5241u /* "ARM\x64" */
+
+/* booting.rst, "4. Call the kernel image": the first 64 bytes. */
+struct image_header {
+	uint32_t code[2];
+	uint64_t text_offset, image_size, flags;
+	uint64_t reserved[3];
+	uint32_t magic, pe;
+};
+
+static int read_all(int fd, uint8_t *to, size_t size)
+{
+	while (size) {
+		const ssize_t n = read(fd, to, size);
+
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		to += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The whole of a file into guest memory. Return: its size; -errno */
+static int64_t load_file(const struct vmm *vmm, const char *path, uint64_t ipa)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	uint8_t *to;
+	int ret = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+
+	if (!ret) {
+		to = kvm_guest(vmm, ipa, (uint64_t)status.st_size);
+		ret = to ? read_all(fd, to, (size_t)status.st_size) : -E2BIG;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (ret)
+		vmm_say("%s: %s", path, strerror(-ret));
+	return ret ? ret : status.st_size;
+}
+
+/* Return: where it begins; 0 if it is no kernel */
+static uint64_t place_kernel(const struct vmm *vmm, uint64_t *end)
+{
+	const struct image_header *header;
+	int64_t size = load_file(vmm, vmm->options->kernel, IMAGE_BASE);
+
+	if (size < (int64_t)sizeof(*header))
+		return 0;
+	header = kvm_guest(vmm, IMAGE_BASE, sizeof(*header));
+	if (header->magic != IMAGE_MAGIC || header->text_offset) {
+		vmm_say("%s: no arm64 kernel that begins at a multiple of 2 MiB",
+			vmm->options->kernel);
+		return 0;
+	}
+	*end = IMAGE_BASE +
+	       (header->image_size > (uint64_t)size ? header->image_size : (uint64_t)size);
+	return IMAGE_BASE;
+}
+
+int loader_load(struct vmm *vmm)
+{
+	uint64_t end = 0, entry = place_kernel(vmm, &end), initrd;
+	int64_t size = 0;
+	void *tree = kvm_guest(vmm, TREE, TREE_SIZE);
+	int ret;
+
+	if (!entry || !tree)
+		return -EINVAL;
+	initrd = (end + MIB2 - 1) & ~(MIB2 - 1);
+	if (vmm->options->initrd)
+		size = load_file(vmm, vmm->options->initrd, initrd);
+	if (size < 0)
+		return (int)size;
+	ret = fdt_build(vmm, initrd, (uint64_t)size, tree, TREE_SIZE);
+	if (!ret)
+		ret = kvm_set(&vmm->vcpu[0], KVMCORE_REG_PC, entry);
+	if (!ret)
+		ret = kvm_set(&vmm->vcpu[0], KVMCORE_REG_X(0), TREE);
+	return ret;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A vCPU's registers, as KVM_GET_REG_LIST names them, and its pending SError. */
+#include "state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+#define MAX_REGS      4096u
+#define COPROC(class) ((uint64_t)(class) << KVM_REG_ARM_COPROC_SHIFT)
+
+/* Firmware registers travel with the SDEI state, by sdei-migrate; timers come last. */
+static bool is_others(uint64_t id)
+{
+	static const uint64_t timers[] = {
+		KVM_REG_ARM_TIMER_CTL,  KVM_REG_ARM_TIMER_CNT,  KVM_REG_ARM_TIMER_CVAL,
+		KVM_REG_ARM_PTIMER_CTL, KVM_REG_ARM_PTIMER_CNT, KVM_REG_ARM_PTIMER_CVAL,
+	};
+	const uint64_t class = id & KVM_REG_ARM_COPROC_MASK;
+
+	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
+		if (id == timers[i])
+			return true;
+	return class == COPROC(0x14) || class == COPROC(0x16);
+}
+
+static int list_registers(const struct vcpu *vcpu, struct kvm_reg_list **list)
+{
+	struct kvm_reg_list count = { .n = 0 }, *ids;
+
+	if (ioctl(vcpu->fd, KVM_GET_REG_LIST, &count) == 0 || errno != E2BIG || count.n > MAX_REGS)
+		return -EINVAL;
+	ids = calloc(1, sizeof(*ids) + count.n * sizeof(ids->reg[0]));
+	if (!ids)
+		return -ENOMEM;
+	ids->n = count.n;
+	if (ioctl(vcpu->fd, KVM_GET_REG_LIST, ids) < 0) {
+		free(ids);
+		return -EINVAL;
+	}
+	*list = ids;
+	return 0;
+}
+
+static int save_vcpu(struct vmm *vmm, unsigned int index, struct state *state)
+{
+	struct item item = { .kind = ITEM_REG, .where = index };
+	struct kvm_reg_list *list = NULL;
+	int ret = list_registers(&vmm->vcpu[index], &list);
+
+	for (uint64_t i = 0; !ret && i < list->n; i++) {
+		item.id = list->reg[i];
+		if (!is_others(item.id))
+			ret = state_read(vmm, state, &item);
+	}
+	free(list);
+	item = (struct item){ .kind = ITEM_EVENTS, .where = index };
+	return ret ? ret : state_read(vmm, state, &item);
+}
+
+int regs_save(struct vmm *vmm, struct state *state)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < vmm->n_vcpus && !ret; i++)
+		ret = save_vcpu(vmm, i, state);
+	return ret;
+}

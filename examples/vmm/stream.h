@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream.h - a guest on its way from one VMM to the other: everything that sdei-migrate does not carry
+ *
+ *	hello, then sections: memory that is not zero; then items (state.h); then the devices; then the end
+ *
+ * Both ends are this program. The bytes are neither encrypted nor signed: the way between the hosts has to be
+ * trusted, or to be a tunnel.
+ */
+#ifndef VMM_STREAM_H
+#define VMM_STREAM_H
+
+#include "state.h"
+
+#include <transport/stream.h>
+
+#define STREAM_MAGIC   0x314d4d56u /* "VMM1" */
+#define STREAM_WAIT_MS 60000
+#define MAX_CHUNK      (1u << 20)
+
+struct stream_hello {
+	uint32_t magic;
+	uint32_t item_size, devices_size; /* both ends were built from the same state.h and vmm.h */
+	uint32_t n_vcpus;
+	uint64_t memory;
+};
+
+enum section_type { SECTION_MEMORY, SECTION_ITEMS, SECTION_DEVICES, SECTION_END };
+
+struct section {
+	uint32_t type, pad;
+	uint64_t ipa; /* SECTION_MEMORY */
+	uint64_t length;
+};
+
+struct devices {
+	struct pl011 uart;
+	struct source source;
+	uint64_t count;
+};
+
+struct stream {
+	int cancel; /* eventfd: ends every wait */
+	/* sending */
+	pthread_t sender;
+	bool is_sending;
+	struct state outgoing;
+	/* being sent: by the receiver's thread until whole is set, under vmm.lock */
+	struct transport_listener *listener;
+	pthread_t receiver;
+	bool has_receiver;
+	bool whole;
+	struct state incoming;
+	struct devices devices;
+};
+
+/* --- incoming.c --- */
+
+/** incoming_open() - listen at @uri and take what comes. incoming_close() - stop that */
+int incoming_open(struct vmm *vmm, const char *uri);
+void incoming_close(struct vmm *vmm);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmm.h - a small VMM for arm64 KVM whose guest has SDEI and can be migrated with it
+ *
+ * Who does what (docs/embedding.md follows the same order):
+ *	kvm.c		the kernel's VM: file descriptors, memory slot, vCPUs; and the port over them
+ *	firmware.c	libkvmcore behind the SMCCC filter: SDEI and PSCI; the router in front of both
+ *	vcpu.c		the run loop: exits, calls, events
+ *	gate.c		who may run: pausing, power, the end
+ *	bus.c		MMIO devices: pl011.c, source.c
+ *	gic.c, timer.c, regs.c	what the kernel holds of the guest, saved and loaded
+ *	stream.c	memory and all that, from one VMM to the other
+ *	control.c	the control socket, by which sdei-migrate reaches the VM
+ *	loader.c, fdt.c	what the guest begins with
+ *
+ * Functions return 0 or -errno. Locks: vmm.lock guards the devices and the gate; no function below takes
+ * it unless it says so.
+ */
+#ifndef VMM_VMM_H
+#define VMM_VMM_H
+
+#include "board.h"
+
+#include <kvmcore/kvmcore.h>
+#include <pthread.h>
+#include <sdeistate/router.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <transport/control.h>
+
+struct vmm;
+
+struct vmm_options {
+	const char *kernel, *initrd, *cmdline;
+	const char *control;  /* path of the control socket */
+	const char *incoming; /* URI to be given a guest by, instead of a kernel */
+	const char *outgoing; /* URI of the VMM that is to be given this guest */
+	uint64_t memory;      /* bytes */
+	unsigned int n_vcpus;
+	bool smc; /* the guest calls by SMC instead of HVC */
+	bool has_uuid;
+	uint8_t uuid[16];
+};
+
+/* --- the kernel's VM --- */
+
+struct vcpu {
+	struct vmm *vmm;
+	unsigned int index;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool has_thread;
+	/* of the run loop alone: */
+	bool open;      /* it left the guest for something that is not answered yet */
+	bool undrained; /* answered MMIO, which the next KVM_RUN completes */
+	bool standby;   /* suspended with all its registers */
+	bool asleep;    /* suspended and powered down: an interrupt wakes it, an event does not */
+	/* under vmm.lock: */
+	bool parked; /* out of KVM_RUN, and will not enter */
+	bool powered;
+	bool starting; /* by PSCI CPU_ON: entry and context hold */
+	uint64_t entry, context;
+	atomic_bool due; /* something may have become due for it: kvmcore_enter() */
+};
+
+struct pl011 {
+	uint32_t cr, lcr, ibrd, fbrd, ifls, imsc, ris;
+	uint8_t fifo[16];
+	uint32_t n_fifo;
+};
+
+#define SOURCE_LINES 8u
+
+/* The device that raises SDEI events at random moments; source.c has its registers. */
+struct source {
+	uint32_t running, interval_us, cpus;
+	uint32_t refused, spurious;
+	uint64_t random;
+	struct {
+		uint32_t event, flags;
+		uint32_t raised, forgotten;
+		uint32_t outstanding; /* by vCPU; shared: bit 0 */
+	} line[SOURCE_LINES];
+};
+
+struct vmm {
+	const struct vmm_options *options;
+	int kvm, fd, gic;
+	size_t run_size;
+	uint8_t *ram;
+	struct vcpu vcpu[BOARD_MAX_VCPUS];
+	struct kvm_port_vcpu name[BOARD_MAX_VCPUS];
+	unsigned int n_vcpus;
+	uint32_t pe_features;                  /* enum kvmcore_pe_feature */
+	uint64_t count;                        /* the guest's counter while it stands still */
+	struct kvm_port kernel, service, port; /* the kernel alone, libkvmcore alone, the router */
+	struct kvmcore_vm *core;
+	struct sdeistate_router *router;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool running, ending;
+	int result; /* exit status, once ending */
+	struct pl011 uart;
+	struct source source;
+	pthread_t source_thread;
+	bool has_source_thread;
+
+	struct stream *stream;
+	struct transport_server *server;
+	uint64_t generation;
+	bool fresh;   /* waits for a guest: it has never run */
+	bool is_gone; /* its guest runs elsewhere */
+};
+
+/* --- kvm.c --- */
+
+/** kvm_open() - a VM with memory, vCPUs and GIC, nothing of which has run. @vmm is zero but for options */
+int kvm_open(struct vmm *vmm);
+/** kvm_close() - no thread may be left */
+void kvm_close(struct vmm *vmm);
+/** kvm_vcpu_init() - KVM_ARM_VCPU_INIT: registers as after power-up */
+int kvm_vcpu_init(struct vcpu *vcpu, bool power_off);
+/** kvm_get(), kvm_set() - one register of up to 8 bytes */
+int kvm_get(const struct vcpu *vcpu, uint64_t id, uint64_t *value);
+int kvm_set(const struct vcpu *vcpu, uint64_t id, uint64_t value);
+/** kvm_mp_state() - KVM_SET_MP_STATE in the kernel alone */
+int kvm_mp_state(const struct vcpu *vcpu, uint32_t state);
+/** kvm_guest() - guest memory as the VMM sees it; NULL where there is none */
+void *kvm_guest(const struct vmm *vmm, uint64_t ipa, uint64_t size);
+/** kvm_attr() - KVM_SET_DEVICE_ATTR or KVM_GET_DEVICE_ATTR */
+int kvm_attr(int fd, unsigned long cmd, uint32_t group, uint64_t attr, void *addr);
+
+/* --- firmware.c --- */
+
+/** firmware_new() - libkvmcore and the router; @uuid may be NULL. @filter: forward the guest's calls now */
+int firmware_new(struct vmm *vmm, const uint8_t *uuid, bool filter);
+void firmware_free(struct vmm *vmm);
+/** firmware_adopt() - after a replay: tell libkvmcore what firmware the guest knows from before */
+int firmware_adopt(struct vmm *vmm);
+/** firmware_call() - answer a forwarded call; then what is due is delivered */
+int firmware_call(struct vcpu *vcpu, bool smc);
+/** firmware_enter() - deliver what is due; the vCPU has no exit open and is drained */
+int firmware_enter(struct vcpu *vcpu);
+/** firmware_inject() - trigger an event; vmm.lock is held. Return: 0; the errors of kvmcore_inject() */
+int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event);
+
+/* --- vcpu.c --- */
+
+/** vcpu_main() - a vCPU's thread */
+void *vcpu_main(void *vcpu);
+/** vcpu_end_standby() - back to its senses, if it was in standby */
+int vcpu_end_standby(struct vcpu *vcpu);
+
+/* --- gate.c --- */
+
+/** gate_pass() - in a vCPU's thread: wait until it may enter the guest. Return: false at the end. Takes the lock */
+bool gate_pass(struct vcpu *vcpu);
+/** gate_kick() - make a vCPU leave the guest */
+void gate_kick(struct vcpu *vcpu);
+/** gate_start() - power a vCPU on at @entry. Takes the lock */
+void gate_start(struct vcpu *vcpu, uint64_t entry, uint64_t context);
+/** gate_stop() - a vCPU powers itself off. Takes the lock */
+void gate_stop(struct vcpu *vcpu);
+/** gate_pause() - all vCPUs are out of the guest when it returns, their MMIO drained. Takes the lock */
+int gate_pause(struct vmm *vmm);
+/** gate_resume() - let them run. Takes the lock */
+int gate_resume(struct vmm *vmm);
+/** gate_end() - the VM ends, the process with @result. Takes the lock; from any thread */
+void gate_end(struct vmm *vmm, int result);
+/** gate_open() - begin the threads, paused. gate_close() - wait for their end */
+int gate_open(struct vmm *vmm);
+void gate_close(struct vmm *vmm);
+
+/* --- bus.c --- */
+
+/** bus_access() - an MMIO exit. Return: whether a device answered. Takes the lock */
+bool bus_access(struct vmm *vmm, uint64_t ipa, void *data, unsigned int len, bool write);
+
+/* --- devices; each register is 32 bits wide. With the lock held --- */
+
+uint32_t pl011_load(struct vmm *vmm, uint32_t offset);
+void pl011_store(struct vmm *vmm, uint32_t offset, uint32_t value);
+void pl011_reset(struct vmm *vmm);
+/** pl011_level() - tell the GIC the state of the interrupt line */
+void pl011_level(struct vmm *vmm);
+/** pl011_type() - somebody typed. Takes the lock */
+void pl011_type(struct vmm *vmm, uint8_t byte);
+
+uint32_t source_load(struct vmm *vmm, uint32_t offset);
+void source_store(struct vmm *vmm, uint32_t offset, uint32_t value);
+/** source_main() - the device's own thread */
+void *source_main(void *vmm);
+
+/* --- gic.c, timer.c, regs.c: struct state is in stream.h --- */
+
+int gic_create(struct vmm *vmm);
+/** timer_stop() - remember the guest's counter; timer_go() - let it go on from there. All vCPUs are out */
+int timer_stop(struct vmm *vmm);
+int timer_go(struct vmm *vmm);
+
+/* --- loader.c, fdt.c --- */
+
+/** loader_load() - kernel, device tree and initrd; vCPU 0 stands at the kernel's entry */
+int loader_load(struct vmm *vmm);
+/** fdt_build() - the device tree into @buffer */
+int fdt_build(const struct vmm *vmm, uint64_t initrd, uint64_t initrd_size, void *buffer,
+	      size_t size);
+
+/* --- stream.c --- */
+
+int stream_open(struct vmm *vmm);
+void stream_close(struct vmm *vmm);
+/** stream_listen() - let a guest come, if the options say so. stream_unlisten() - not any more */
+int stream_listen(struct vmm *vmm);
+void stream_unlisten(struct vmm *vmm);
+/** stream_send() - begin to give the paused guest to the other VMM, in a thread */
+int stream_send(struct vmm *vmm);
+/** stream_stop() - end what stream_send() began; before the guest may run on */
+void stream_stop(struct vmm *vmm);
+/** stream_load() - wait until a guest has come whole, then load it. Return: 0; -ETIMEDOUT; -errno */
+int stream_load(struct vmm *vmm, struct transport_error *err);
+
+/* --- control.c --- */
+
+/** control_open() - the control socket, if the options name one; control_run() - serve it until the VM ends */
+int control_open(struct vmm *vmm);
+int control_run(struct vmm *vmm);
+void control_close(struct vmm *vmm);
+
+/* --- main.c --- */
+
+/** vmm_open() - a VM as the options want it, with its threads, paused. vmm_close() - the reverse */
+int vmm_open(struct vmm *vmm);
+void vmm_close(struct vmm *vmm);
+
+/** vmm_say() - a line on standard error */
+__attribute__((format(printf, 1, 2))) void vmm_say(const char *format, ...);
+
+#endif
