@@ -15,6 +15,7 @@ HEAD = struct.Struct("<IHHQ")
 NAMES = {1: "HELLO", 16: "WELCOME", 2: "PREFLIGHT", 15: "READY", 3: "BASE", 4: "STOP", 5: "DELTA", 6: "BLOB", 19: "BULK",
          7: "PREPARED", 17: "CHALLENGE", 18: "TOKEN", 8: "COMMIT", 9: "DONE", 10: "ABORT",
          11: "ABORTED", 12: "RESOLVE", 13: "OUTCOME", 14: "HEARTBEAT"}
+NUMBERS = {name: number for number, name in NAMES.items()}
 # What the relay does at its place, and what comes after.
 ACTIONS = ("stall", "hiccup", "reset", "partition", "half-open-far", "half-open-near", "slow", "cut")
 SLOW_PIECES = 20
@@ -39,7 +40,7 @@ class Way:
         self.queue = collections.deque()  # (due, bytes)
         self.pending = b""  # plain: the beginning of a message that is not whole yet
         self.seen = collections.Counter()
-        self.passed, self.open = 0, True
+        self.passed, self.sent, self.open = 0, 0, True
 
     def cut_into_messages(self, data):
         """Whole messages, as far as they are there. Returns [(name, bytes)]."""
@@ -56,13 +57,17 @@ class Way:
 
 
 class Relay:
-    """Forward every connection to @target ("tcp:HOST:PORT"); do @action once, at @place."""
+    """Forward every connection to @target ("tcp:HOST:PORT"); do @action once, at @place.
 
-    def __init__(self, target, plain=False, delay=0.0, place=None, action=None, hold=2.0):
+    @rewrite(direction, name, body) says what goes on instead of a message of a plain session: a list of (direction, name,
+    body), or None for the message itself. Messages are then counted anew, so that nothing is noticed but what they say.
+    """
+
+    def __init__(self, target, plain=False, delay=0.0, place=None, action=None, hold=2.0, rewrite=None):
         _, host, port = target.rsplit(":", 2)
         self.target, self.plain, self.delay = (host, int(port)), plain, delay
         self.place, self.action, self.hold = place, action, hold
-        self.messages, self.bytes = [], {">": 0, "<": 0}
+        self.rewrite, self.messages, self.bytes = rewrite, [], {">": 0, "<": 0}
         self.samples = []  # (monotonic time, direction, bytes so far)
         self.done = threading.Event()  # the action was taken
         self.ending = threading.Event()
@@ -124,6 +129,9 @@ class Link:
             self.read(self.ways[end])
         for way in self.ways.values():
             self.forward(way)
+            if self.relay.rewrite and self.relay.rewrite.drip == way.direction:
+                way.sent += 1
+                self.put(way, "HEARTBEAT", HEAD.pack(0, NUMBERS["HEARTBEAT"], 0, way.sent))
         return True
 
     def wait(self):
@@ -155,8 +163,19 @@ class Link:
                     way.far.shutdown(socket.SHUT_WR)
                 return
             way.seen[name] += 1
-            if not self.is_place(way, name, data) or not self.act(way, data):
+            if self.relay.rewrite:
+                self.lie(way, name, data)
+            elif not self.is_place(way, name, data) or not self.act(way, data):
                 self.put(way, name, data)
+
+    def lie(self, way, name, data):
+        body = data[HEAD.size:]
+        said = self.relay.rewrite(way.direction, name, body)
+        for direction, kind, content in [(way.direction, name, body)] if said is None else said:
+            other = next(other for other in self.ways.values() if other.direction == direction)
+            other.sent += 1
+            number = NUMBERS.get(kind, kind)
+            self.put(other, name, HEAD.pack(len(content), number, 0, other.sent) + content)
 
     def is_place(self, way, name, data):
         place = self.relay.place
