@@ -36,13 +36,14 @@ void cancel_die(int number)
 
 static void say_and_end(const struct cancel *cancel, int number)
 {
-	const char *vm = vm_state_or(cancel->control, STATUS_MS, "unknown");
+	const char *vm =
+		cancel->control ? vm_state_or(cancel->control, STATUS_MS, "unknown") : NULL;
 	struct failure failure;
 
 	failure_set(&failure, SDEISTATE_CANCELLED, -ECANCELED, "command", "signal", NULL,
 		    strsignal(number));
 	failure.vm_source = cancel->side == CANCEL_SOURCE ? vm : NULL;
-	failure.vm_destination = cancel->side == CANCEL_SOURCE ? "none" : vm;
+	failure.vm_destination = cancel->side != CANCEL_SOURCE ? vm : vm ? "none" : NULL;
 	/* The others may be in the middle of anything: no destructor runs. */
 	_exit(tool_fail(cancel->tool, &failure));
 }

@@ -43,6 +43,7 @@ void cancel_die(int number);
 /**
  * cancel_open() - from now on at will; before the first other thread
  * @cancel: zeroed; must not move until cancel_close()
+ * @control: whose VM it is about; NULL: none
  *
  * Return: 0; -errno with @failure.
  */

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy_rows.h"
-#include "realm_bulk.h"
 #include "state_json.h"
 #include "verbs.h"
 #include "verify_many.h"
+#include "verify_one.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,44 +33,6 @@ static json_t *verdict(const struct sealed *sealed, bool has_key)
 	return json;
 }
 
-/* What stays the same from file to file. */
-struct verifier {
-	const struct verify_args *args;
-	struct sealed_keys keys;
-	struct policy *policy;
-};
-
-static void release_verifier(struct verifier *verifier)
-{
-	sealed_keys_release(&verifier->keys);
-	policy_free(verifier->policy);
-}
-
-static int verify_one(const struct verifier *verifier, const char *path,
-		      struct sdeistate_workspace *workspace, struct sealed *sealed,
-		      struct failure *failure)
-{
-	const struct verify_args *args = verifier->args;
-	const struct sealed_options options = {
-		.path = path,
-		.key = args->key,
-		.base = args->base,
-		.keys = &verifier->keys,
-		.workspace = workspace,
-		.threshold = (unsigned int)args->threshold.value,
-		.flags = args->key ? 0 : SDEISTATE_OPEN_ANY_AUDIENCE,
-	};
-	struct policy_facts facts;
-	int ret = sealed_open(&options, sealed, failure);
-
-	if (ret == 0)
-		ret = realm_bulk_verify(sealed, failure);
-	if (ret)
-		return ret;
-	facts = policy_facts_of(sealed->opened, sealed->state);
-	return policy_enforce(verifier->policy, &facts, failure);
-}
-
 static void verify_item(const void *arg, struct many_item *item,
 			struct sdeistate_workspace *workspace)
 {
@@ -85,15 +46,15 @@ static void verify_item(const void *arg, struct many_item *item,
 static int run_verify(struct tool *tool, void *opaque)
 {
 	const struct verify_args *args = opaque;
-	const struct sealed_options options = { .path = args->files.item[0],
-						.trust = &args->trust,
-						.key = args->key };
-	CLEANUP(release_verifier) struct verifier verifier = { .args = args };
+	OWNED_VERIFIER struct verifier verifier = {
+		.key = args->key,
+		.base = args->base,
+		.threshold = (unsigned int)args->threshold.value,
+	};
 	OWNED_SEALED struct sealed sealed = { .fd = -1 };
 	struct failure failure;
 
-	if (policy_options_load(&args->policy, &verifier.policy, &failure) ||
-	    sealed_keys_load(&options, &verifier.keys, &failure))
+	if (verifier_load(&verifier, args->files.item[0], &args->trust, &args->policy, &failure))
 		return tool_fail(tool, &failure);
 	/* What a key's token stands for may not be used by two threads. */
 	if (args->files.n > 1)

@@ -38,6 +38,8 @@
 	X(status) \
 	X(cancel) \
 	X(resolve) \
+	X(push) \
+	X(pull) \
 	X(hook) \
 	X(host) \
 	X(vm_status) \
