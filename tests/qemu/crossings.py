@@ -15,9 +15,10 @@ TIMEOUT_MS = 3000
 class Crossing:
     """Source A and destination B: a QEMU, a VM, a ledger and a hook each."""
 
-    def __init__(self, directory, tcp=False, make=None, timeout=TIMEOUT_MS, waits=("-S",)):
+    def __init__(self, directory, tcp=False, make=None, timeout=TIMEOUT_MS, waits=("-S",),
+                 incoming=("-incoming", "defer"), machine=None):
         self.directory, self.tcp, self.timeout = directory, tcp, timeout
-        self.waits, self.make = waits, make or guests.running
+        self.waits, self.make, self.machine = (*waits, *incoming), make or guests.running, machine
         self.keys = {side: key(directory, side) for side in "ab"}
         self.hooks = {"a": None, "b": None}
         self.said = []
@@ -33,7 +34,7 @@ class Crossing:
         self.qemus = {
             "a": self.stack.enter_context(self.make(tool, self.directory, "source")),
             "b": self.stack.enter_context(guests.running(
-                tool, self.directory, "destination", *self.waits, "-incoming", "defer"))}
+                tool, self.directory, "destination", *self.waits, guest=self.machine))}
         return self
 
     def __exit__(self, *_):

@@ -207,6 +207,13 @@ static int stage(struct visitor *visitor, const struct transport_stage *stage,
 	return ret;
 }
 
+static int op_alive(void *ctx, struct transport_error *err)
+{
+	const struct visitor *visitor = ctx;
+
+	return visitor->receiver->companion->alive(visitor->receiver->companion->ctx, err);
+}
+
 static int op_stage(void *ctx, const struct transport_buffer *blob,
 		    const uint8_t nonce[TRANSPORT_NONCE_SIZE],
 		    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
@@ -228,6 +235,9 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 				      visitor->receiver->realm_contents, err);
 	if (!ret)
 		ret = stage(visitor, &request, digest, err);
+	/* PREPARED is said of all that comes. */
+	if (!ret && visitor->receiver->companion)
+		ret = op_alive(visitor, err);
 	if (ret && is_refusal(ret) && err)
 		list_obstacles(visitor, &request.records, err);
 	sdeistate_opened_free(opened);
@@ -267,13 +277,6 @@ static int write_state(struct visitor *visitor, enum transport_session_state sta
 	return ledger_settle(visitor->receiver->ledger, &visitor->session, &failure)
 		       ? mover_error(err, &failure)
 		       : 0;
-}
-
-static int op_alive(void *ctx, struct transport_error *err)
-{
-	const struct visitor *visitor = ctx;
-
-	return visitor->receiver->companion->alive(visitor->receiver->companion->ctx, err);
 }
 
 /* What the session came to, the companion has to come to. */

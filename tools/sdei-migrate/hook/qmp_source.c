@@ -107,18 +107,33 @@ static int take_event(struct qmp_source *source, enum transport_wait what, enum 
 	}
 }
 
+/* The first time @what is waited for; what happened to a parked migration before is known by its events. */
+static int set_off(struct qmp_source *source, enum transport_wait what, struct failure *failure)
+{
+	enum qmp_event event = QMP_NOTHING;
+	bool over = false;
+	int ret;
+
+	if (what == TRANSPORT_WAIT_STOP)
+		return source->began ? 0 : begin(source, failure);
+	if (source->continued)
+		return 0;
+	do {
+		ret = qmp_next(source->qmp, &event, failure);
+		if (!ret)
+			ret = take_event(source, what, event, &over, failure);
+	} while (!ret && event != QMP_NOTHING);
+	return ret ? ret : let_go(source, failure);
+}
+
 static int wait_for(void *ctx, enum transport_wait what, int ms, int wake, bool *over,
 		    struct transport_error *err)
 {
 	struct qmp_source *source = ctx;
 	enum qmp_event event = QMP_NOTHING;
 	struct failure failure;
-	int ret = 0;
+	int ret = set_off(source, what, &failure);
 
-	if (what == TRANSPORT_WAIT_STOP && !source->began)
-		ret = begin(source, &failure);
-	else if (what == TRANSPORT_WAIT_ARRIVAL && !source->continued)
-		ret = let_go(source, &failure);
 	if (!ret)
 		ret = qmp_wait(source->qmp, ms, wake, &event, &failure);
 	if (!ret)
