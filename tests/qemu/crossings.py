@@ -3,11 +3,16 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
+import sys
 
 import guests
 from cli import PROGRAM, Host, check, environment, key, run, wait_for_line
 from riders import suite
+
+sys.path.insert(0, os.path.join(guests.HERE, "../cli/session"))
+from hosts import wait_stopped  # noqa: E402
 
 TIMEOUT_MS = 3000
 
@@ -124,3 +129,50 @@ class Crossing:
         done = run("hook", "qmp", "--qmp", self.qemus[side].path + ".qmp", "--resolve",
                    self.session(side)["session"], *self.options(side), *to, *args)
         return done.returncode, json.loads(done.stdout or "{}")
+
+
+def folder(directory, name):
+    where = os.path.join(directory, name)
+    os.mkdir(where)
+    return where
+
+
+def kill(qemu):
+    qemu.process.kill()
+    qemu.process.wait()
+
+
+@contextlib.contextmanager
+def stalled(crossing, side, step):
+    """Both hooks run, one of them to @step; it goes on when the block ends."""
+    crossing.listen(fault=f"{step}:stall" if side == "b" else "")
+    crossing.send(fault=f"{step}:stall" if side == "a" else "")
+    hook = crossing.hooks[side]
+    check(wait_stopped(hook, guests.SECONDS), f"it stops at {step}")
+    yield
+    hook.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def answering(crossing):
+    """A recv that answers for the destination."""
+    options = crossing.options("b")
+    recv = subprocess.Popen([PROGRAM, "recv", "--listen", "tcp:127.0.0.1:0", "--control",
+                             crossing.hosts["b"].control, *options], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, env=environment())
+    try:
+        crossing.to = wait_for_line(recv)["uri"]
+        yield
+    finally:
+        recv.kill()
+        recv.communicate()
+
+
+def fault_points():
+    return json.loads(run("status", "--list-fault-points", "--json").stdout)["fault_points"]
+
+
+def need_fault_points():
+    if not fault_points():
+        print("SKIP this build has no fault points (SDEI_FAULT_POINTS)")
+        sys.exit(77)

@@ -1,18 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """hook qmp at both ends of a real QEMU: what it hands over, and what it refuses. test_qmp.py PROGRAM SUITE"""
-import os
-
 import guests
 from cli import check, main, run
-from crossings import Crossing
+from crossings import Crossing, folder
 from riders import suite
-
-
-def folder(directory, name):
-    where = os.path.join(directory, name)
-    os.mkdir(where)
-    return where
 
 
 def test_both_go_over(directory):
