@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client.h"
 #include "common/file.h"
+#include "descriptors.h"
 #include "memory.h"
 #include "model/model.h"
 #include "state_json.h"
@@ -169,8 +170,11 @@ static int open_host(struct host *host, struct failure *failure)
 {
 	const size_t n = host->args->many.given ? host->args->many.value : 1;
 	uid_t uid[MAX_ALLOWED];
-	const struct transport_server_options options = { .allow = uid,
-							  .n_allow = host->args->allow.n };
+	const struct transport_server_options options = {
+		.allow = uid,
+		.n_allow = host->args->allow.n,
+		.max_clients = (unsigned int)n + TRANSPORT_CONTROL_MAX_CLIENTS,
+	};
 	struct transport_error err;
 	int ret;
 
@@ -187,6 +191,8 @@ static int open_host(struct host *host, struct failure *failure)
 	if (transport_server_new(&options, &host->server, &err))
 		return client_failure(failure, &err);
 	catch_signals(host->server);
+	/* A door and a connection for each; if so many are not allowed, the door that fails says so. */
+	descriptors_allow(2 * n + TRANSPORT_CONTROL_MAX_CLIENTS);
 	if (host->args->many.given && mkdir(host->args->directory, 0700) < 0 && errno != EEXIST)
 		return failure_io(failure, host->args->directory, errno);
 	for (size_t i = 0; ret == 0 && i < n; i++)

@@ -431,8 +431,9 @@ static bool receive_one(struct receiver *receiver, struct transport_stream *stre
 /* Who was served and has nothing more to ask goes, or is sent away, without a word. */
 static bool is_farewell(const struct visit_result *result)
 {
-	return !result->begun && (result->ret == -ENODATA || result->ret == -ECONNRESET ||
-				  result->ret == -ETIMEDOUT || result->ret == -ECANCELED);
+	return !result->begun &&
+	       (result->ret == -ENODATA || result->ret == -ECONNRESET || result->ret == -EPROTO ||
+		result->ret == -ETIMEDOUT || result->ret == -ECANCELED);
 }
 
 void receive_all(struct receiver *receiver, struct transport_stream *stream,

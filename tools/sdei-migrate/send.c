@@ -259,8 +259,9 @@ int send_meet(struct sender *sender, struct failure *failure)
 		ret = realm_sender_open(&args->realm, &sender->realm, failure);
 	if (ret)
 		return ret;
-	if (transport_control_open(args->control, sender->shared->mover.timeout_ms,
-				   &sender->control, &err) ||
+	if ((!sender->control &&
+	     transport_control_open(args->control, sender->shared->mover.timeout_ms,
+				    &sender->control, &err)) ||
 	    transport_control_status(sender->control, &status, &err) ||
 	    transport_control_info(sender->control, &sender->session.offer.vm, &err))
 		return client_failure(failure, &err);
@@ -304,6 +305,8 @@ int send_run(struct sender *sender, struct transport_progress *progress,
 
 	if (companion)
 		ops.wait = op_wait;
+	if (sender->no_trial)
+		ops.base = NULL;
 	begin_watch(sender);
 	ret = transport_session_send(sender->stream, &sender->session.offer, &mover->signer,
 				     &mover->deadlines, &ops, sender, progress, times, err);

@@ -38,6 +38,7 @@ struct sender {
 	struct ledger_session session;            /* what the ledger holds, or will */
 	const struct companion_source *companion; /* NULL: the VM goes alone */
 	struct watch watch;
+	bool no_trial;      /* the VM is moved without a BASE */
 	const char *advice; /* the companion does not run here again; NULL: it does */
 };
 
@@ -48,7 +49,7 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 /** send_unshare() - give back everything; for owned locals too */
 void send_unshare(struct send_shared *shared);
 
-/** send_meet() - talk to the VMM: which VM is it, and can it go? Return: 0; -errno with @failure */
+/** send_meet() - talk to the VMM, over control if that is open: which VM is it, and can it go? Return: 0; -errno with @failure */
 int send_meet(struct sender *sender, struct failure *failure);
 
 /** send_connect() - to the other host; from now on a signal is held. Return: 0; -errno with @failure */

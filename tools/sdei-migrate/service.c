@@ -3,6 +3,7 @@
 
 #include "cancel.h"
 #include "client.h"
+#include "descriptors.h"
 #include "fault.h"
 #include "memory.h"
 
@@ -17,6 +18,7 @@
 
 #define MAX_CONNECTIONS 64u
 #define GRACE_MS        1000 /* how long a newcomer that says nothing is safe where all places are taken */
+#define FILES_EACH      8 /* of one session: its connections, its event, its memory files */
 #define MAX_STATE       (16ULL << 30) /* bytes of a sealed state, unless --max-state says otherwise */
 
 /* The accepting thread's own; the others only tell it that they are done. */
@@ -446,6 +448,7 @@ int service_run(struct tool *tool, const struct recv_args *args,
 	if (takes_stdout(args->mover.uri))
 		tool_stdout_is_data(tool);
 	memory_keep();
+	descriptors_allow(FILES_EACH * MAX_CONNECTIONS);
 	if (open_service(&service, &failure))
 		return tool_fail(tool, &failure);
 	ret = tool_event(tool, json_pack("{s:s, s:s, s:b}", "event", "ready", "uri",

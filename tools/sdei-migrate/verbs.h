@@ -35,6 +35,7 @@
 	X(ledger_export) \
 	X(send) \
 	X(recv) \
+	X(evacuate) \
 	X(status) \
 	X(cancel) \
 	X(resolve) \

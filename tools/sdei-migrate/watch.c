@@ -29,11 +29,11 @@ void watch_open(struct watch *watch, const struct tool *tool, const struct watch
 	};
 	progress_open(&watch->progress, tool, given ? (int)options->progress_fd.value : -1);
 	/* A bar is for one session; and who reads JSON may read lines of it. */
-	if (!given && role == TRANSPORT_DESTINATION && !tool->verbose)
+	if (!given && (options->silent || (role == TRANSPORT_DESTINATION && !tool->verbose)))
 		watch->progress.fd = -1;
 	else if (watch->progress.fd < 0 && role == TRANSPORT_SOURCE && tool->json && !tool->quiet)
 		watch->progress.fd = STDERR_FILENO;
-	watch->progress.bar = watch->progress.bar && role == TRANSPORT_SOURCE;
+	watch->progress.bar = watch->progress.bar && role == TRANSPORT_SOURCE && !options->silent;
 }
 
 static const char *side_of(const struct watch *watch)

@@ -15,6 +15,7 @@
 struct watch_options {
 	struct option_number progress_fd;
 	const char *metrics; /* path, or NULL */
+	bool silent; /* progress only where --progress-fd wants it: many sessions at a time */
 };
 
 /* One session. The caller's; zero it for a connection that may not become one. */
