@@ -73,6 +73,7 @@ void exits_fill_mmio(struct vcpu *vcpu, const struct kvmcore_mmio *access)
 	if (access->write)
 		memcpy(run->mmio.data, access->value, access->len);
 	vcpu->pending = access->write ? PENDING_MMIO_WRITE : PENDING_MMIO_READ;
+	vcpu->refused = PENDING_NONE;
 	vcpu->pending_reg = access->reg;
 	vcpu->answered = false;
 }
@@ -96,8 +97,36 @@ static void finish_read(struct vcpu *vcpu)
 		vcpu->regs.x[vcpu->pending_reg] = value;
 }
 
+/*
+ * kvm_handle_mmio_return(), up to some kernel behind 6.12: the run that takes the abort leaves the access as it was, and
+ * the next one completes it, if the page still says that there is one.
+ */
+static void finish_refused(struct vcpu *vcpu)
+{
+	if (vcpu->refused == PENDING_NONE)
+		return;
+	if (!vcpu->abort_taken) {
+		vcpu->abort_taken = true;
+		return;
+	}
+	if (vcpu->run->exit_reason == KVM_EXIT_MMIO)
+		vcpu->pending = vcpu->refused;
+	vcpu->refused = PENDING_NONE;
+}
+
+void exits_refuse(struct vcpu *vcpu)
+{
+	const bool mmio = vcpu->pending == PENDING_MMIO_READ || vcpu->pending == PENDING_MMIO_WRITE;
+
+	if (!mmio || !vcpu->vm->kernel->abort_keeps_access)
+		return;
+	vcpu->refused = vcpu->pending;
+	vcpu->abort_taken = false;
+}
+
 void exits_finish(struct vcpu *vcpu)
 {
+	finish_refused(vcpu);
 	switch (vcpu->pending) {
 	case PENDING_NONE:
 		return;

@@ -37,4 +37,7 @@ void exits_answered_by_x0(struct vcpu *vcpu);
 int exits_attr_get(struct kvmcore_vm *vm, uint64_t addr);
 int exits_attr_set(struct kvmcore_vm *vm, uint64_t addr);
 
+/** exits_refuse() - an abort answers the MMIO access that @vcpu has left for, before it is injected */
+void exits_refuse(struct vcpu *vcpu);
+
 #endif

@@ -71,9 +71,10 @@ static const struct reserved_set pkvm_reserved = { 1, pkvm_calls, ARRAY_SIZE(pkv
 #define ARCH_RESERVED [KVMCORE_VM_ARM64] = &arch_reserved, [KVMCORE_VM_REALM] = &arch_reserved
 
 static const struct kernel_profile profile[] = {
-	{ PROFILE("6.1", caps_6_1, PSCI_1_1), .refuses_smc = true },
+	{ PROFILE("6.1", caps_6_1, PSCI_1_1), .refuses_smc = true, .abort_esr_signed = true,
+	  .abort_keeps_access = true },
 	{ PROFILE("6.12", caps_6_12, PSCI_1_1), .reserved = { ARCH_RESERVED },
-	  .has_s390_uv_feat = true },
+	  .has_s390_uv_feat = true, .abort_keeps_access = true },
 	{ PROFILE("7.2", caps_7_2, PSCI_1_3), .reserved = { ARCH_RESERVED },
 	  .filter_zero_is_invalid = true, .has_vendor_bmap_2 = true, .has_protected_vms = true,
 	  .has_s390_uv_feat = true },

@@ -34,6 +34,9 @@ struct kernel_profile {
 	bool has_protected_vms;
 	bool has_s390_uv_feat; /* since 6.6 */
 	bool refuses_smc;      /* before 6.4 a guest's SMC reaches no service */
+	bool abort_esr_signed; /* ESR_EL1 of an abort that KVM makes has ones in its upper half */
+	/* A second run completes an access that an abort has answered; docs/abi.md, Power. */
+	bool abort_keeps_access;
 	const struct kernel_cap *cap;
 	unsigned int n_caps;
 	struct {

@@ -19,6 +19,7 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context)
 	vcpu->regs.sctlr_el1 = SCTLR_RESET;
 	vcpu->events = (struct kvmcore_arm64_vcpu_events){ 0 };
 	vcpu->pending = PENDING_NONE;
+	vcpu->refused = PENDING_NONE;
 }
 
 /* One mapping for all vCPUs there can be; memory is what their exits make of it. */

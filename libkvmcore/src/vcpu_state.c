@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vcpu_state.h"
+#include "exits.h"
 #include "user.h"
 #include "vm.h"
 
@@ -128,8 +129,10 @@ int vcpu_ioctl_set_events(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 		vcpu->events.serror_pending = 1;
 		vcpu->events.serror_esr = events.serror_has_esr ? events.serror_esr : 0;
 	}
-	if (events.ext_dabt_pending)
+	if (events.ext_dabt_pending) {
+		exits_refuse(vcpu);
 		vcpu_inject_abort(vcpu, vcpu->fault_va);
+	}
 	return 0;
 }
 
@@ -150,6 +153,7 @@ int vcpu_ioctl_set_events(struct kvmcore_vm *vm, struct vcpu *vcpu, void *arg)
 #define ESR_EC_DABT_SAME  0x25ULL
 #define ESR_IL            (1ULL << 25)
 #define ESR_FSC_EXTABT    0x10ULL
+#define ESR_UPPER         0xffffffff00000000ULL
 
 void vcpu_inject_abort(struct vcpu *vcpu, uint64_t va)
 {
@@ -162,6 +166,8 @@ void vcpu_inject_abort(struct vcpu *vcpu, uint64_t va)
 	if (!from_el0)
 		vector = r->pstate & PSTATE_SP_SEL ? VECTOR_EL1_SPX : VECTOR_EL1_SP0;
 	r->esr_el1 = ec << 26 | ESR_IL | ESR_FSC_EXTABT;
+	if (vcpu->vm->kernel->abort_esr_signed)
+		r->esr_el1 |= ESR_UPPER;
 	r->far_el1 = va;
 	r->elr_el1 = r->pc;
 	r->spsr_el1 = r->pstate;

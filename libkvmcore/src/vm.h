@@ -53,8 +53,10 @@ struct vcpu {
 	struct kvmcore_vcpu_regs regs;
 	struct kvmcore_arm64_vcpu_events events;
 	enum pending_exit pending;
-	bool answered;       /* by kvmcore_answer(); the next run completes it */
-	uint8_t pending_reg; /* PENDING_MMIO_READ: 0..30, 31 for none */
+	enum pending_exit refused; /* by an abort; some kernels complete it all the same */
+	bool abort_taken;          /* a run has gone by since */
+	bool answered;             /* by kvmcore_answer(); the next run completes it */
+	uint8_t pending_reg;       /* PENDING_MMIO_READ: 0..30, 31 for none */
 	struct sdei_vcpu sdei;
 	bool has_rec; /* realm: KVM_ARM_VCPU_FINALIZE was done */
 	struct realm_host_call host_call;

@@ -50,8 +50,9 @@ def _run(command, log, env):
 
 def build(preset, targets=(), env=None):
     """Everything, or @targets. Returns the seconds it took, 0 when this run has built the preset before."""
-    if preset in _done:
-        if isinstance(_done[preset], BuildFailed):
+    key = (preset, *targets)
+    if key in _done:
+        if isinstance(_done[key], BuildFailed):
             raise BuildFailed(f"the build of {preset} failed, see above")
         return 0.0
     began = time.monotonic()
@@ -64,7 +65,7 @@ def build(preset, targets=(), env=None):
         _run(["cmake", "--preset", preset, f"-DSDEI_THIRD_PARTY_VECTORS={vectors}"], log, env)
         _run(["cmake", "--build", directory(preset), "-j", JOBS, *only, "--", "-k", "0"], log, env)
     except BuildFailed as failure:
-        _done[preset] = failure
+        _done[key] = failure
         raise
-    _done[preset] = time.monotonic() - began
-    return _done[preset]
+    _done[key] = time.monotonic() - began
+    return _done[key]

@@ -10,11 +10,12 @@ import building
 import debian
 import kvm_emulator
 import kvm_packages
+import kvm_programs
 import kvm_rows
 from result import FAILED, PASSED, SKIPPED, Result
 from tree import ROOT
 
-SOURCES = ("rows.c", "steps.c", "call.c", "machine_kernel.c")
+SOURCES = ("rows.c", "steps.c", "call.c", "programs.c", "machine_kernel.c")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 CPU = "max,pauth-impdef=on"
 SECONDS = 600
@@ -176,8 +177,9 @@ class Host:
         self.release, self.image = kvm_packages.kernel(suite)
         self.name = f"{self.release}-{cpu.split(',')[0]}"
         self.profile = _profile_of(self.release)
+        self.has_filter = self.profile not in NO_FILTER
 
-    def ask(self, rows, suffix="", seed=None):
+    def ask(self, rows, suffix="", seed=None, files=None, words=""):
         """(marked lines, seconds, what went wrong, path of the rows, path of the console's log)"""
         asked = [row for row in rows if "skip" not in row]
         text = "".join(json.dumps(row) + "\n" for row in [kvm_rows.host_row(), *asked])
@@ -185,29 +187,37 @@ class Host:
         with open(stem + ".rows", "w", encoding="utf-8") as file:
             file.write(text)
         kvm_emulator.write_initramfs(stem + ".cpio",
-                                     {"init": self.init, "rows.jsonl": text.encode()})
+                                     {"init": self.init, "rows.jsonl": text.encode(),
+                                      **(files or {})})
         answer = kvm_emulator.boot(self.qemu, self.image, stem + ".cpio", stem + ".log", self.cpu,
-                                   SECONDS, seed)
+                                   SECONDS, seed, words)
         os.unlink(stem + ".cpio")
         return (*answer, stem + ".rows", stem + ".log")
 
 
-def run_rows(host, rows, suffix="", seed=None):
-    """Every row asked of the kernel and of the model; a difference fails."""
+def run_host(host, rows, long, suffix="", seed=None, programs=None):
+    """Every row asked of the kernel and of the model, then the programs; one result of each."""
     name = f"kvm/{host.name}{suffix}"
     if not host.profile:
-        return Result(name, SKIPPED, 0, "no profile of the model speaks of this kernel")
-    rows = kvm_rows.for_kernel(rows, host.profile not in NO_FILTER)
-    lines, seconds, wrong, path, log = host.ask(rows, suffix, seed)
+        return [Result(name, SKIPPED, 0, "no profile of the model speaks of this kernel")]
+    rows = kvm_rows.for_kernel(rows, host.has_filter)
+    lines, seconds, wrong, path, log = host.ask(rows, suffix, seed, programs,
+                                                kvm_programs.words(long))
     kernel = _by_name(lines)
     if "_host" not in kernel:
-        return Result(name, FAILED, seconds, f"{wrong}; see {log}")
+        return [Result(name, FAILED, seconds, f"{wrong}; see {log}")]
+    results = [judge_rows(host, rows, kernel, suffix, seconds, wrong and f"{wrong}; see {log}", path)]
+    return results + ([kvm_programs.judge(host, kernel, long)] if programs else [])
+
+
+def judge_rows(host, rows, kernel, suffix, seconds, wrong, path):
+    """A difference fails, and so does a host that did not come to its end."""
     model = ask_model(host.profile, kernel["_host"], path)
     compared, excused, differences = compare(rows, host.cpu, kernel, model)
     _tell(host, suffix, seconds, compared, excused)
     if wrong:
-        differences.insert(0, f"{wrong}; see {log}")
-    return Result(name, FAILED if differences or not compared else PASSED, seconds,
+        differences.insert(0, wrong)
+    return Result(f"kvm/{host.name}{suffix}", FAILED if differences or not compared else PASSED, seconds,
                   "\n".join(differences))
 
 
@@ -231,7 +241,11 @@ def run_steady(host, rows):
 def _long_runs(host, rows):
     yield run_steady(host, rows)
     for seed in STEADY_SEEDS:
-        yield run_rows(host, rows, f"-seed{seed}", seed)
+        yield from run_host(host, rows, True, f"-seed{seed}", seed)
+
+
+def _no_service(host):
+    return Result(f"kvm/{host.name}-service", SKIPPED, 0, "this kernel has no filter to forward calls with")
 
 
 def _seed(long):
@@ -249,6 +263,7 @@ def run(long):
     """One result per kernel and CPU model; without packages a skip that says what is missing."""
     try:
         qemu, init = kvm_packages.emulator(), build_for_arm64()
+        programs = kvm_programs.files(long)
     except debian.Missing as missing:
         return [Result("kvm/tools", SKIPPED, 0, str(missing))]
     except building.BuildFailed as failure:
@@ -259,7 +274,9 @@ def run(long):
     for suite, cpu in RUNS:
         try:
             host = Host(qemu, init, suite, cpu)
-            results.append(run_rows(host, rows))
+            results += run_host(host, rows, long, programs=programs if host.has_filter else None)
+            if not host.has_filter:
+                results.append(_no_service(host))
             if long and (suite, cpu) == RUNS[0]:
                 results += _long_runs(host, [row for row in rows
                                              if row["area"] in STEADY_AREAS])

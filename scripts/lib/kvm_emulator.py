@@ -20,18 +20,22 @@ def _entry(name, mode, data=b"", device=(0, 0)):
 
 
 def write_initramfs(path, files):
-    """@files: name -> bytes; all may be executed. /dev/console is there, so that init can speak."""
-    members = [_entry("dev", stat.S_IFDIR | 0o755),
-               _entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))]
+    """@files: path -> bytes; all may be executed. /dev/console is there, so that init can speak."""
+    folders = {"dev"}
+    for name in files:
+        while name := os.path.dirname(name):
+            folders.add(name)
+    members = [_entry(name, stat.S_IFDIR | 0o755) for name in sorted(folders)]
+    members += [_entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))]
     members += [_entry(name, stat.S_IFREG | 0o755, data) for name, data in files.items()]
     with open(path, "wb") as file:
         file.write(b"".join(members) + _entry("TRAILER!!!", 0))
 
 
-def boot(qemu, kernel, initramfs, log, cpu, seconds, seed=None):
-    """Run until the host switches itself off. Returns (marked lines, wall seconds, what went wrong)."""
+def boot(qemu, kernel, initramfs, log, cpu, seconds, seed=None, words=""):
+    """Run until the host switches itself off; @words reach init. (marked lines, wall seconds, what went wrong)"""
     command = [*qemu.command, *MACHINE, "-cpu", cpu, "-serial", f"file:{log}", "-kernel", kernel,
-               "-initrd", initramfs, "-append", "console=ttyAMA0 quiet panic=-1"]
+               "-initrd", initramfs, "-append", f"console=ttyAMA0 quiet panic=-1 {words}"]
     command += ["-accel", "tcg"] if seed is None else [
         "-accel", "tcg,thread=single", *STEADY, "-seed", str(seed)]
     began = time.monotonic()

@@ -173,6 +173,21 @@ def _access_rows():
          "value": hex(0x1000 + at), "answer": hex(0x2000 + at)} for at in range(4)]}
 
 
+# An access that the VMM refuses: what ELR, ESR, FAR and PSTATE hold then, and what a second run makes of it.
+def _refused_rows():
+    for length in (1, 2, 4, 8):
+        for write in (True, False):
+            for drain in (False, True):
+                for runs in (1, 2):
+                    word = ("store" if write else "load") + f"-{length}"
+                    word += ("-drained" if drain else "") + ("-run-twice" if runs == 2 else "")
+                    yield {"name": f"refused/{word}", "area": "refused accesses", "vcpus": 1,
+                           "steps": [{"do": "access", "write": write, "len": length,
+                                      "ipa": "0x09000040", "value": "0x1122334455667788",
+                                      "answer": "0x5a5a5a5a5a5a5a5a", "vbar": "0x40100000",
+                                      "drain": drain, "runs": runs}]}
+
+
 # Each call that has a name, by both instructions, past each fate that a filter can give it.
 CALLS = tuple(range(0x80000000, 0x80000003)) + (
     0x80003fff, 0x80007fff, 0x80008000, 0x8000ff00, 0x8000ff01, 0x8000ff03) + tuple(
@@ -255,4 +270,4 @@ def for_kernel(rows, has_filter):
 
 def all_rows():
     return [*_filter_rows(), *_call_rows(), *_register_rows(), *_plain_rows(),
-            *_access_rows(), *_matrix_rows()]
+            *_access_rows(), *_refused_rows(), *_matrix_rows()]

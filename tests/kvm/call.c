@@ -169,6 +169,41 @@ static json_t *tell_mmio(struct machine *m, const struct kvm_run *page)
 			 (json_int_t)(get_reg(m, KVMCORE_REG_PC) - m->insn));
 }
 
+/* Where the guest stands after the abort; the vector's base is where the row put it. */
+static json_t *tell_abort(struct machine *m, uint64_t vbar)
+{
+	return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "pc",
+			 (json_int_t)(get_reg(m, KVMCORE_REG_PC) - vbar), "elr",
+			 (json_int_t)(get_reg(m, KVMCORE_REG_ELR_EL1) - m->insn), "esr",
+			 hex(get_reg(m, KVMCORE_REG_ESR_EL1)), "far",
+			 hex(get_reg(m, KVMCORE_REG_FAR_EL1)), "pstate",
+			 hex(get_reg(m, KVMCORE_REG_PSTATE)), "spsr",
+			 hex(get_reg(m, KVMCORE_REG_SPSR_EL1)), "x0",
+			 hex(get_reg(m, KVMCORE_REG_X(0))));
+}
+
+/*
+ * The VMM refuses the access: an external abort, and a run with an immediate exit for each of "runs". With
+ * "drain" the access was completed before, which is what a VMM must not do.
+ */
+static json_t *refuse(struct machine *m, const json_t *step)
+{
+	struct kvmcore_arm64_vcpu_events events = { .ext_dabt_pending = 1 };
+	const uint64_t vbar = steps_u64(step, "vbar");
+	json_t *seen = json_array();
+
+	set_reg(m, KVMCORE_REG_VBAR_EL1, vbar);
+	if (json_is_true(json_object_get(step, "drain")))
+		json_array_append_new(seen, json_integer(m->port.run(m->port.vm, 0, 1)));
+	json_array_append_new(seen, json_integer(m->port.ioctl(m->port.vm, 0,
+							       KVMCORE_SET_VCPU_EVENTS, &events)));
+	for (uint64_t i = 0; i < steps_u64(step, "runs"); i++) {
+		json_array_append_new(seen, json_integer(m->port.run(m->port.vm, 0, 1)));
+		json_array_append_new(seen, tell_abort(m, vbar));
+	}
+	return seen;
+}
+
 json_t *steps_access(struct machine *m, const json_t *step)
 {
 	const struct machine_access access = {
@@ -188,6 +223,8 @@ json_t *steps_access(struct machine *m, const json_t *step)
 	exit = tell_mmio(m, page);
 	if (!access.write)
 		memcpy(page->mmio.data, &read, sizeof(read));
+	if (json_object_get(step, "vbar"))
+		return json_pack("{s:o,s:o}", "exit", exit, "refused", refuse(m, step));
 	if (json_object_get(step, "pc"))
 		set_reg(m, KVMCORE_REG_PC, m->insn + steps_u64(step, "pc"));
 	drained = m->port.run(m->port.vm, 0, 1);

@@ -70,6 +70,7 @@ int machine_place(struct machine *m, const struct machine_call *call)
 int machine_access(struct machine *m, const struct machine_access *access)
 {
 	const struct kvmcore_mmio mmio = { .ipa = access->ipa,
+					   .va = access->ipa, /* its MMU is off */
 					   .len = access->len,
 					   .write = access->write,
 					   .value = { access->value },

@@ -5,6 +5,7 @@
  * Linked with libkvmcore it asks the model; linked with the kernel's machine it asks /dev/kvm, and as
  * the first process of an emulated host it also mounts what it needs and switches the host off.
  */
+#include "programs.h"
 #include "steps.h"
 
 #include <fcntl.h>
@@ -16,7 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MARK "@J:" /* the console also carries the kernel's own lines */
+#define MARK     "@J:" /* the console also carries the kernel's own lines */
+#define ROWS     "/rows.jsonl"
+#define PROGRAMS "/programs"
 
 static void print(json_t *value)
 {
@@ -67,10 +70,23 @@ static void be_first_process(void)
 	int console;
 
 	mkdir("/dev", 0755);
+	mkdir("/proc", 0755);
+	mkdir("/tmp", 01777);
+	mount("proc", "/proc", "proc", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	console = open("/dev/console", O_RDWR);
 	for (int fd = 0; console >= 0 && fd < 3; fd++)
 		dup2(console, fd);
+}
+
+static void run_programs(void)
+{
+	const char *most = getenv("forward_most"); /* the kernel hands its unknown arguments on */
+	const struct programs how = { .folder = PROGRAMS,
+				      .preload = "/lib/forward.so",
+				      .most = most ? most : "1000" };
+
+	programs_run(&how, print);
 }
 
 int main(int argc, char **argv)
@@ -79,7 +95,9 @@ int main(int argc, char **argv)
 
 	if (getpid() == 1) {
 		be_first_process();
-		play_file(&host, "/rows.jsonl");
+		if (access(ROWS, R_OK) == 0)
+			play_file(&host, ROWS);
+		run_programs();
 		puts(MARK "\"end\"");
 		fflush(stdout);
 		reboot(RB_POWER_OFF);

@@ -226,6 +226,44 @@ static void test_vcpu_events(void)
 	model_free(&m);
 }
 
+/* Held against the kernels by scripts/test kvm; docs/abi.md, "Power". */
+static void test_a_refused_access_may_come_back(void)
+{
+	static const struct {
+		const char *kernel, *promise;
+		uint64_t esr_upper;
+		unsigned int moved; /* by a second run, from the vector */
+	} row[] = {
+		{ "6.1", "6.1 completes it in the second run", 0xffffffff, 4 },
+		{ "6.12", "so does 6.12", 0, 4 },
+		{ "7.2", "7.2 does not", 0, 0 },
+	};
+	struct kvmcore_arm64_vcpu_events events = { .ext_dabt_pending = 1 };
+	struct kvmcore_mmio load = { .ipa = UART, .len = 4, .reg = 7 };
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(row); i++) {
+		const bool told = i >= ARRAY_SIZE(row); /* the VMM wrote another exit reason */
+		const size_t at = i % ARRAY_SIZE(row);
+		struct model m = model_new(&(struct kvmcore_config){ .kernel = row[at].kernel }, 1);
+
+		set_pc(&m);
+		touch(&m, &load);
+		kvmcore_ioctl(m.vm, 0, KVMCORE_SET_VCPU_EVENTS, &events);
+		kvmcore_run(m.vm, 0, true, &m.reply);
+		kvmcore_vcpu_regs_get(m.vm, 0, &m.regs);
+		CHECK(m.regs.pc == m.regs.vbar_el1 + 0x200 && m.regs.elr_el1 == INSN &&
+			      m.regs.esr_el1 >> 32 == row[at].esr_upper,
+		      "the first run takes the abort alone");
+		if (told)
+			page_of(&m)->exit_reason = KVM_EXIT_UNKNOWN;
+		kvmcore_run(m.vm, 0, true, &m.reply);
+		kvmcore_vcpu_regs_get(m.vm, 0, &m.regs);
+		CHECK(m.regs.pc == m.regs.vbar_el1 + 0x200 + (told ? 0 : row[at].moved),
+		      row[at].promise);
+		model_free(&m);
+	}
+}
+
 static void test_an_abort_is_injected(void)
 {
 	static const struct {
@@ -270,5 +308,6 @@ int main(void)
 	return RUN_TESTS(test_a_load_is_finished_by_the_next_run, test_a_store_tells_its_data,
 			 test_where_memory_is_nothing_leaves, test_without_a_syndrome,
 			 test_bad_accesses, test_run_refuses_in_order, test_init_checks_features,
-			 test_mp_states, test_vcpu_events, test_an_abort_is_injected);
+			 test_mp_states, test_vcpu_events, test_a_refused_access_may_come_back,
+			 test_an_abort_is_injected);
 }

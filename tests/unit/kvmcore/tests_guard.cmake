@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(name spans guard guard_access guard_attr guard_straddle)
-	sdei_test(NAME ${name} CONFIG unit SOURCES test_${name}.c LINK kvmcore_internal)
+sdei_test(NAME spans CONFIG unit SOURCES test_spans.c LINK kvmcore_internal)
+foreach(name guard guard_access guard_attr guard_straddle)
+	sdei_test(NAME ${name} CONFIG unit SOURCES test_${name}.c LINK kvmcore)
 endforeach()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 foreach(name commands life limits rsi host edges)
 	sdei_test(NAME realm_${name} CONFIG unit SOURCES test_realm_${name}.c
-		LINK kvmcore_internal dep::jansson)
+		LINK kvmcore dep::jansson)
 endforeach()
 sdei_test(NAME realm_no_memory CONFIG unit SOURCES test_realm_no_memory.c
 	LINK kvmcore_internal failing_heap)
