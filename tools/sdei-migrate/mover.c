@@ -56,7 +56,7 @@ static int verify(void *ctx, const uint8_t key_id[TRANSPORT_KEY_ID_SIZE], const 
 }
 
 /* PREFIX.crt of PREFIX.key, as keygen names them. */
-static char *find_certificate(const struct mover_options *options)
+char *mover_certificate(const struct mover_options *options)
 {
 	const size_t len = strlen(options->key);
 	const bool named = len > 4 && strcmp(options->key + len - 4, ".key") == 0;
@@ -71,9 +71,13 @@ static char *find_certificate(const struct mover_options *options)
 static int open_tls(const struct mover_options *options, struct mover *mover,
 		    struct failure *failure)
 {
-	OWNED_MEMORY char *certificate = find_certificate(options);
+	OWNED_MEMORY char *certificate = options->psk ? NULL : mover_certificate(options);
 	struct transport_error err;
 
+	if (options->psk)
+		return transport_tls_new_psk(options->psk, &mover->tls, &err)
+			       ? client_failure(failure, &err)
+			       : 0;
 	if (!certificate)
 		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "TLS", NULL, NULL, NULL);
 	if (transport_tls_new(options->key, certificate, options->peer, &mover->tls, &err))
@@ -106,6 +110,9 @@ int mover_open(const struct mover_options *options, struct mover *mover, struct 
 		return missing(failure, "--key", "the private key of this host");
 	if (!options->peer || !options->peer[0])
 		return missing(failure, "--peer", "the certificate of the other host");
+	if (options->psk && !needs_tls(options))
+		return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", "--psk",
+				   "a carrier with TLS", options->uri);
 	ret = key_load(options->key, &mover->key, failure);
 	if (ret)
 		return ret;

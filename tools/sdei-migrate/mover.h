@@ -15,6 +15,7 @@
 struct mover_options {
 	const char *key, *peer, *uri;
 	const char *certificate; /* NULL: beside the key, PREFIX.crt of PREFIX.key */
+	const char *psk;         /* NULL: certificates */
 	bool insecure_no_tls;
 	struct option_number timeout; /* ms, of every phase */
 	struct policy_options policy;
@@ -38,6 +39,9 @@ struct mover {
  * @mover must not move in memory until mover_close(). Return: 0; -errno with @failure.
  */
 int mover_open(const struct mover_options *options, struct mover *mover, struct failure *failure);
+
+/** mover_certificate() - path of the certificate that goes with --key; owned by the caller. NULL: no memory */
+char *mover_certificate(const struct mover_options *options);
 
 /** mover_close() - give back everything; for owned locals too */
 void mover_close(struct mover *mover);
@@ -117,6 +121,12 @@ const char *vm_state_or(const char *control, int timeout_ms, const char *otherwi
 	  .offset = offsetof(type_of_args, mover.certificate),                                    \
 	  .type = OPTION_TEXT,                                                                    \
 	  .names = OPTION_NAMES_FILE },                                                           \
+		{ .name = "--psk",                                                                \
+		  .argument = "FILE",                                                             \
+		  .help = "TLS with a key that both hosts have, instead of certificates",         \
+		  .offset = offsetof(type_of_args, mover.psk),                                    \
+		  .type = OPTION_TEXT,                                                            \
+		  .names = OPTION_NAMES_FILE },                                                   \
 		{ .name = "--insecure-no-tls",                                                    \
 		  .help = "plain TCP: everybody on the way can read the state",                   \
 		  .offset = offsetof(type_of_args, mover.insecure_no_tls),                        \

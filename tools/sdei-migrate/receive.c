@@ -19,6 +19,7 @@
 struct visitor {
 	struct visitor *next;
 	struct receiver *receiver;
+	const struct mover *mover; /* the connection's keys */
 	struct transport_stream *stream;
 	struct transport_control *control;
 	struct visit_result *result;
@@ -114,13 +115,18 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 
 	begin(visitor);
 	watch_name(&visitor->watch, &offer->session, &offer->vm.uuid);
+	/* A connection may be older than the peer's removal. */
+	if (!keyring_is_current(visitor->receiver->keys, visitor->mover))
+		return transport_error_fill(err, -EAGAIN, "temporary", "session", "keys",
+					    "those in force now|they have changed since it "
+					    "connected");
 	session->role = TRANSPORT_DESTINATION;
 	session->offer = *offer;
 	session->state = TRANSPORT_SESSION_RECORDED;
 	memcpy(session->peer_key, peer->key_id, sizeof(session->peer_key));
 	ret = check_company(visitor->receiver, peer, err);
 	if (!ret)
-		ret = mover_judge(&visitor->receiver->mover, POLICY_OPEN, offer, peer->key_id, err);
+		ret = mover_judge(visitor->mover, POLICY_OPEN, offer, peer->key_id, err);
 	if (!ret)
 		ret = reserve_vm(visitor->receiver, offer, session->control, &visitor->control,
 				 err);
@@ -157,8 +163,8 @@ static int op_base(void *ctx, const struct transport_buffer *blob,
 	struct sdeistate_opened *opened = NULL;
 	struct transport_issues *issues = &visitor->obstacles;
 	struct transport_state records;
-	int ret = mover_open_seal(&visitor->receiver->mover, &visitor->session.offer,
-				  SDEISTATE_KIND_BASE, nonce, blob, &opened, err);
+	int ret = mover_open_seal(visitor->mover, &visitor->session.offer, SDEISTATE_KIND_BASE,
+				  nonce, blob, &opened, err);
 
 	if (ret)
 		return ret;
@@ -223,8 +229,8 @@ static int op_stage(void *ctx, const struct transport_buffer *blob,
 	struct sdeistate_opened *opened = NULL;
 	struct transport_stage request = { .session = offer->session,
 					   .generation = visitor->generation };
-	int ret = mover_open_seal(&visitor->receiver->mover, offer, SDEISTATE_KIND_FINAL, nonce,
-				  blob, &opened, err);
+	int ret = mover_open_seal(visitor->mover, offer, SDEISTATE_KIND_FINAL, nonce, blob, &opened,
+				  err);
 
 	if (ret)
 		return ret;
@@ -301,7 +307,7 @@ static int op_withdraw(void *ctx, struct transport_error *err)
 
 		/* A VMM that is gone holds nothing that could run. */
 		if (transport_control_open(visitor->session.control,
-					   visitor->receiver->mover.timeout_ms, &control,
+					   visitor->receiver->mover->timeout_ms, &control,
 					   NULL) == 0)
 			transport_control_abort(control, id_of(visitor), NULL);
 		follow(visitor, TRANSPORT_SESSION_ABORTED);
@@ -399,22 +405,24 @@ static const struct transport_destination_ops destination_ops = {
 
 /* One session, or one question. Return: may another follow over this stream? */
 static bool receive_one(struct receiver *receiver, struct transport_stream *stream,
-			struct visit_result *result)
+			const struct receive_desk *desk, struct visit_result *result)
 {
 	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
-	struct visitor visitor = { .receiver = receiver, .stream = stream, .result = result };
+	struct visitor visitor = {
+		.receiver = receiver, .mover = desk->mover, .stream = stream, .result = result
+	};
 	struct transport_destination_ops ops = destination_ops;
 	struct watch_end end;
 
 	ops.max_state = receiver->max_state;
 	watch_open(&visitor.watch, receiver->tool, &receiver->watch, TRANSPORT_DESTINATION,
-		   receiver->mover.timeout_ms);
+		   receiver->mover->timeout_ms);
 	watch_stream(&visitor.watch, stream);
 	if (receiver->companion)
 		ops.alive = op_alive;
-	result->ret = transport_session_receive(stream, &receiver->mover.signer,
-						&receiver->mover.deadlines, &ops, &visitor,
-						&progress, &result->visit, &result->error);
+	result->ret = transport_session_receive(stream, &desk->mover->signer,
+						&desk->mover->deadlines, &ops, &visitor, &progress,
+						&result->visit, &result->error);
 	delist(&visitor);
 	result->state = transport_session_state(&progress);
 	result->peers_error = progress.peers_error;
@@ -441,7 +449,7 @@ void receive_all(struct receiver *receiver, struct transport_stream *stream,
 {
 	bool more, first = true;
 
-	result->ret = transport_stream_greet(stream, receiver->mover.timeout_ms, &result->error);
+	result->ret = transport_stream_greet(stream, receiver->mover->timeout_ms, &result->error);
 	more = !result->ret;
 	if (!more)
 		desk->tell(desk->ctx, result);
@@ -451,7 +459,7 @@ void receive_all(struct receiver *receiver, struct transport_stream *stream,
 		if (!desk->is_open(desk->ctx))
 			break;
 		result->visit = (struct transport_visit){ .resolve = false };
-		more = receive_one(receiver, stream, result);
+		more = receive_one(receiver, stream, desk, result);
 		if (first || !is_farewell(result))
 			desk->tell(desk->ctx, result);
 		if (result->visit.times.blob_size > LARGE_STATE)

@@ -6,6 +6,7 @@
 #define SDEI_MIGRATE_RECEIVE_H
 
 #include "companion.h"
+#include "keyring.h"
 #include "mover.h"
 #include "watch.h"
 
@@ -18,7 +19,8 @@ struct receiver {
 	const struct tool *tool;
 	struct watch_options watch;
 	struct ledger *ledger;
-	struct mover mover;
+	struct keyring *keys;
+	const struct mover *mover;  /* for what does not change; the keys are each connection's */
 	const char *control;        /* the one VM's socket; or */
 	const char *vms;            /* the folder of UUID.sock */
 	const char *realm_contents; /* folder of referred pages; may be NULL */
@@ -43,7 +45,8 @@ struct visit_result {
 /* Who accepted a connection and hears of its sessions, in the connection's thread. */
 struct receive_desk {
 	void *ctx;
-	int cancel_fd; /* readable: it goes, unless a session has begun */
+	const struct mover *mover; /* the keys of this connection */
+	int cancel_fd;             /* readable: it goes, unless a session has begun */
 	/* Asked before each session, after result->begun was cleared: may it begin? */
 	bool (*is_open)(void *ctx);
 	/* A session, a question or an attempt is over. */

@@ -9,7 +9,7 @@ int receive_settle_one(struct receiver *receiver, struct ledger_session *session
 		       struct failure *failure)
 {
 	const struct settle_request request = { .ledger = receiver->ledger,
-						.timeout_ms = receiver->mover.timeout_ms };
+						.timeout_ms = receiver->mover->timeout_ms };
 	struct settle_report report;
 
 	return settle_destination(&request, session, &report, failure);

@@ -54,7 +54,7 @@ int reserve_vm(struct receiver *receiver, const struct transport_offer *offer,
 	int ret = find_control(receiver, &offer->vm.uuid, path, err);
 
 	if (!ret)
-		ret = transport_control_open(path, receiver->mover.timeout_ms, control, err);
+		ret = transport_control_open(path, receiver->mover->timeout_ms, control, err);
 	if (!ret)
 		ret = transport_control_reserve(*control, &offer->session, err);
 	if (ret != -EBUSY)

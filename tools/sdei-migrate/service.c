@@ -5,6 +5,7 @@
 #include "client.h"
 #include "descriptors.h"
 #include "fault.h"
+#include "keyring.h"
 #include "memory.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct service {
 	struct tool *tool;
 	const struct recv_args *args;
 	struct receiver receiver;
+	struct keyring keys;
 	struct transport_listener *listener;
 	int signal_fd, done_fd;
 	struct guest {
@@ -36,6 +38,7 @@ struct service {
 		_Atomic int64_t came; /* ms; or when its last session was over */
 		struct service *service;
 		struct transport_stream *stream;
+		const struct mover *mover;
 		struct visit_result result;
 	} guest[MAX_CONNECTIONS];
 	unsigned int n_guests;
@@ -53,7 +56,9 @@ static void close_service(struct service *service)
 		close(service->signal_fd);
 	if (service->done_fd >= 0)
 		close(service->done_fd);
-	mover_close(&service->receiver.mover);
+	if (service->receiver.mover)
+		keyring_leave(&service->keys, service->receiver.mover);
+	keyring_close(&service->keys);
 	ledger_close(service->receiver.ledger);
 	pthread_mutex_destroy(&service->receiver.lock);
 	pthread_mutex_destroy(&service->lock);
@@ -107,7 +112,7 @@ static json_t *visit_json(const struct service *service, const struct visit_resu
 			 : result->visit.held ? "paused"
 					      : "running",
 			 "blob_bytes", (json_int_t)result->visit.times.blob_size, "insecure",
-			 service->receiver.mover.insecure_no_tls);
+			 service->receiver.mover->insecure_no_tls);
 }
 
 static int report(const struct service *service, const struct visit_result *result)
@@ -158,7 +163,7 @@ static bool is_open(void *ctx)
 	struct guest *guest = ctx;
 
 	guest->came = now_ms();
-	return !is_over(guest->service);
+	return !is_over(guest->service) && keyring_is_current(&guest->service->keys, guest->mover);
 }
 
 static void tell(void *ctx, const struct visit_result *result)
@@ -180,7 +185,11 @@ static void *serve_guest(void *arg)
 {
 	struct guest *guest = arg;
 	const struct receive_desk desk = {
-		.ctx = guest, .cancel_fd = guest->cancel_fd, .is_open = is_open, .tell = tell
+		.ctx = guest,
+		.mover = guest->mover,
+		.cancel_fd = guest->cancel_fd,
+		.is_open = is_open,
+		.tell = tell,
 	};
 	const uint64_t one = 1;
 
@@ -199,23 +208,38 @@ static struct guest *free_guest(struct service *service)
 	return NULL;
 }
 
+/* Give it its thread. Return: does it have one? */
+static bool admit(struct guest *guest)
+{
+	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (guest->cancel_fd > 0)
+		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
+	if (guest->cancel_fd >= 0 && !pthread_create(&guest->thread, NULL, serve_guest, guest))
+		return true;
+	if (guest->cancel_fd >= 0)
+		close(guest->cancel_fd);
+	return false;
+}
+
 static void accept_guest(struct service *service)
 {
 	struct guest *guest = free_guest(service);
 	struct transport_error err;
 
-	if (!guest || transport_listener_accept(service->listener, &guest->stream, &err))
+	if (!guest)
 		return;
+	guest->mover = keyring_take(&service->keys);
+	transport_listener_use(service->listener, guest->mover ? guest->mover->tls : NULL);
+	if (transport_listener_accept(service->listener, &guest->stream, &err)) {
+		keyring_leave(&service->keys, guest->mover);
+		return;
+	}
 	guest->service = service;
 	guest->done = false;
 	guest->result = (struct visit_result){ .begun = false };
 	guest->came = now_ms();
-	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (guest->cancel_fd > 0)
-		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
-	if (guest->cancel_fd < 0 || pthread_create(&guest->thread, NULL, serve_guest, guest)) {
-		if (guest->cancel_fd >= 0)
-			close(guest->cancel_fd);
+	if (!guest->mover || !admit(guest)) {
+		keyring_leave(&service->keys, guest->mover);
 		transport_stream_close(guest->stream);
 		return;
 	}
@@ -232,6 +256,7 @@ static void collect_guests(struct service *service)
 			continue;
 		pthread_join(guest->thread, NULL);
 		close(guest->cancel_fd);
+		keyring_leave(&service->keys, guest->mover);
 		guest->used = false;
 		service->n_guests--;
 	}
@@ -356,8 +381,8 @@ static int check_vmm(struct service *service, struct failure *failure)
 			return failure_io(failure, receiver->vms, errno);
 		return S_ISDIR(st.st_mode) ? 0 : failure_io(failure, receiver->vms, ENOTDIR);
 	}
-	if (transport_control_open(receiver->control, receiver->mover.timeout_ms, &control, &err) ==
-	    0)
+	if (transport_control_open(receiver->control, receiver->mover->timeout_ms, &control,
+				   &err) == 0)
 		return 0;
 	if (ledger_each(receiver->ledger, count_sessions, &n, failure))
 		return failure->code;
@@ -382,7 +407,10 @@ static int open_service(struct service *service, struct failure *failure)
 	if (!ret)
 		ret = open_signals(service, failure);
 	if (!ret)
-		ret = mover_open(&args->mover, &receiver->mover, failure);
+		ret = keyring_open(&service->keys, service->tool, &args->mover, failure);
+	receiver->keys = &service->keys;
+	if (!ret)
+		receiver->mover = keyring_take(receiver->keys);
 	if (!ret)
 		ret = ledger_open(args->state, &receiver->ledger, failure);
 	if (!ret)
@@ -391,7 +419,7 @@ static int open_service(struct service *service, struct failure *failure)
 		return ret;
 	if (ret > 0)
 		tool_say(service->tool, "%d sessions stay in doubt: see sdei-migrate status", ret);
-	options = mover_stream_options(&receiver->mover);
+	options = mover_stream_options(receiver->mover);
 	if (transport_listener_open(args->mover.uri, &options, &service->listener, &err))
 		return client_failure(failure, &err);
 	return check_vmm(service, failure);
@@ -453,7 +481,7 @@ int service_run(struct tool *tool, const struct recv_args *args,
 		return tool_fail(tool, &failure);
 	ret = tool_event(tool, json_pack("{s:s, s:s, s:b}", "event", "ready", "uri",
 					 transport_listener_uri(service.listener), "insecure",
-					 service.receiver.mover.insecure_no_tls));
+					 service.receiver.mover->insecure_no_tls));
 	if (ret)
 		return ret;
 	serve(&service);

@@ -247,6 +247,11 @@ int transport_listener_accept(struct transport_listener *listener, struct transp
 	return ret;
 }
 
+void transport_listener_use(struct transport_listener *listener, const struct transport_tls *tls)
+{
+	listener->options.tls = tls;
+}
+
 struct transport_listener *transport_listener_close(struct transport_listener *listener)
 {
 	if (!listener)

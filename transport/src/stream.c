@@ -311,7 +311,7 @@ int transport_stream_exporter(const struct transport_stream *stream,
 int transport_stream_peer(const struct transport_stream *stream,
 			  uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE])
 {
-	if (!stream->ssl || !stream->greeted)
+	if (!stream->ssl || !stream->greeted || stream->is_psk)
 		return -ENOTSUP;
 	memcpy(fingerprint, stream->peer, TRANSPORT_FINGERPRINT_SIZE);
 	return 0;

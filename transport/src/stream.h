@@ -18,6 +18,7 @@ struct transport_stream {
 	int in_fd, out_fd; /* may be the same; -1: not in this direction */
 	SSL *ssl;
 	bool is_unix, is_server;
+	bool is_psk;            /* TLS without certificates */
 	bool greeted;           /* or nothing to greet */
 	bool answered;          /* TLS: something of the peer was read since */
 	bool is_file;           /* errors are "io", not "peer" */

@@ -11,19 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stream.h"
-
-/* The public key of a pinned certificate, and when it may be believed. */
-struct pin {
-	uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE];
-	X509 *certificate;
-};
-
-struct transport_tls {
-	SSL_CTX *ctx;
-	struct pin *pin;
-	size_t n_pins;
-};
+#include "tls.h"
 
 static int no_memory(const char *object, struct transport_error *err)
 {
@@ -192,19 +180,22 @@ static bool configure(struct transport_tls *tls)
 	return true;
 }
 
+struct transport_tls *tls_new(void)
+{
+	struct transport_tls *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return NULL;
+	made->ctx = SSL_CTX_new(TLS_method());
+	return made->ctx && configure(made) ? made : transport_tls_free(made);
+}
+
 int transport_tls_new(const char *key, const char *certificate, const char *peers,
 		      struct transport_tls **tls, struct transport_error *err)
 {
-	struct transport_tls *made = calloc(1, sizeof(*made));
-	int ret = 0;
+	struct transport_tls *made = tls_new();
+	int ret = made ? load_own(made, key, certificate, err) : no_memory("TLS", err);
 
-	if (!made)
-		return no_memory("TLS", err);
-	made->ctx = SSL_CTX_new(TLS_method());
-	if (!made->ctx || !configure(made))
-		ret = no_memory("TLS", err);
-	if (!ret)
-		ret = load_own(made, key, certificate, err);
 	if (!ret)
 		ret = load_peers(made, peers, err);
 	ERR_clear_error();
@@ -222,6 +213,7 @@ struct transport_tls *transport_tls_free(struct transport_tls *tls)
 	for (size_t i = 0; i < tls->n_pins; i++)
 		X509_free(tls->pin[i].certificate);
 	free(tls->pin);
+	tls_psk_free(tls);
 	SSL_CTX_free(tls->ctx);
 	free(tls);
 	return NULL;
@@ -235,6 +227,7 @@ int tls_attach(const struct transport_tls *tls, struct transport_stream *stream,
 	    SSL_set_wfd(stream->ssl, stream->out_fd) != 1)
 		return no_memory("TLS", err);
 	stream->greeted = false;
+	stream->is_psk = tls->n_psks > 0;
 	return 0;
 }
 
@@ -260,6 +253,11 @@ static int tls_fail(const struct transport_stream *stream, struct transport_erro
 	const unsigned long error = ERR_peek_error();
 	const char *text = ERR_reason_error_string(error);
 
+	if (stream->is_psk && !stream->greeted)
+		return transport_error_fill(err, -EACCES, "peer-untrusted", stream->name,
+					    "pre-shared key",
+					    "a name and a key that both ends have|%s",
+					    text ? text : "another");
 	if (is_about_trust(error) && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET)
 		return transport_error_fill(err, -EACCES, "peer-untrusted", stream->name,
 					    "this host's certificate",
@@ -282,8 +280,8 @@ static int tls_broken(const struct transport_stream *stream, int code, struct tr
 	if (stream->is_server || stream->answered)
 		return stream_fail(stream, code, err);
 	return transport_error_fill(err, code, "peer", stream->name, "first answer",
-				    "a peer that takes this host's certificate and answers|%s",
-				    strerror(-code));
+				    "a peer that takes this host's %s and answers|%s",
+				    stream->is_psk ? "key" : "certificate", strerror(-code));
 }
 
 /* What a call that returned @ret means. Return: as tls_move(). */
@@ -328,6 +326,9 @@ int tls_greet(struct transport_stream *stream, int64_t deadline, struct transpor
 		if (ret)
 			return ret;
 	}
+	/* Without a certificate the key is all that there is: it must have been used. */
+	if (stream->is_psk)
+		return SSL_session_reused(stream->ssl) ? 0 : tls_fail(stream, err);
 	shown = SSL_get0_peer_certificate(stream->ssl);
 	if (!shown || !print_key(shown, stream->peer))
 		return tls_fail(stream, err);

@@ -46,6 +46,18 @@ struct transport_tls;
  */
 TRANSPORT_API int transport_tls_new(const char *key, const char *certificate, const char *peers,
 				    struct transport_tls **tls, struct transport_error *err);
+/**
+ * transport_tls_new_psk() - load keys that both ends were given, instead of certificates
+ * @path: lines NAME:HEX, 32 to 64 bytes of key, at most 64 lines; empty ones and those that begin with # are skipped. No
+ *	  permission bits beyond 0600, owned by this user or root
+ *
+ * The client offers the first key, the server takes any. TLS 1.3 with external keys and an ephemeral exchange, SHA-256; who
+ * does not know a key fails the handshake. transport_stream_peer() does not know such a peer.
+ * Return: 0; -EACCES "key-permissions"; -errno or -EINVAL "no-key", which never repeats what is in the file; -ENOKEY "no-key"
+ * for a file without a key; -E2BIG "over-limit"; -ENOMEM.
+ */
+TRANSPORT_API int transport_tls_new_psk(const char *path, struct transport_tls **tls,
+					struct transport_error *err);
 /** transport_tls_free() - give the keys back; takes NULL. Return: NULL */
 TRANSPORT_API struct transport_tls *transport_tls_free(struct transport_tls *tls);
 
@@ -111,6 +123,9 @@ TRANSPORT_API int transport_listener_accept(struct transport_listener *listener,
 /** transport_stream_greet() - the TLS handshake of an accepted stream, if any; errors as connect */
 TRANSPORT_API int transport_stream_greet(struct transport_stream *stream, int timeout_ms,
 					 struct transport_error *err);
+/** transport_listener_use() - other keys for who is accepted from now on; must outlive those streams */
+TRANSPORT_API void transport_listener_use(struct transport_listener *listener,
+					  const struct transport_tls *tls);
 /** transport_listener_close() - close, and unlink a unix socket. Return: NULL */
 TRANSPORT_API struct transport_listener *transport_listener_close(
 	struct transport_listener *listener);
@@ -179,7 +194,7 @@ TRANSPORT_API bool transport_stream_is_tls(const struct transport_stream *stream
  */
 TRANSPORT_API int transport_stream_exporter(const struct transport_stream *stream,
 					    uint8_t value[TRANSPORT_EXPORTER_SIZE]);
-/** transport_stream_peer() - the peer's public key (SHA-256 of its DER form); -ENOTSUP without TLS */
+/** transport_stream_peer() - the peer's public key (SHA-256 of its DER form); -ENOTSUP without TLS or with a pre-shared key */
 TRANSPORT_API int transport_stream_peer(const struct transport_stream *stream,
 					uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE]);
 /** transport_stream_peer_uid() - the user at the other end of unix:; -ENOTSUP elsewhere */
