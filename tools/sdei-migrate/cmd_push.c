@@ -61,7 +61,7 @@ static int records_folder(const struct push_args *args, char **folder, struct fa
 	return tool_state_dir(path, folder, failure);
 }
 
-static int fail(const struct web *web, bool can_go_on, const struct transport_error *err)
+static int fail(const struct web *web, const struct transport_error *err)
 {
 	char advice[512];
 	struct failure failure;
@@ -69,7 +69,7 @@ static int fail(const struct web *web, bool can_go_on, const struct transport_er
 
 	web_failure(web, err, advice, sizeof(advice), &failure);
 	used = strlen(advice);
-	if (can_go_on && web->told.parts && failure.reason != SDEISTATE_BUSY)
+	if (web->told.unfinished)
 		snprintf(advice + used, sizeof(advice) - used,
 			 " The server keeps the parts it has: the same command goes on, and with "
 			 "--abandon has them dropped.");
@@ -83,7 +83,7 @@ static int abandon(const struct push_args *args, struct web *web, const char *re
 	struct transport_error err;
 
 	if (transport_http_abandon(web->http, args->url, records, &web->told, &err))
-		return fail(web, false, &err);
+		return fail(web, &err);
 	return tool_result(web->tool, web_result(web, &args->web, args->file, args->url));
 }
 
@@ -99,7 +99,7 @@ static int push(const struct push_args *args, struct web *web, int fd, const cha
 	json_t *json;
 
 	if (transport_http_push(web->http, args->url, &how, &web->told, &err))
-		return fail(web, records != NULL, &err);
+		return fail(web, &err);
 	progress_close(&web->progress);
 	json = web_result(web, &args->web, args->file, args->url);
 	if (json)

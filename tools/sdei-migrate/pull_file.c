@@ -23,21 +23,33 @@ static int name_parts(struct pull_file *file, struct failure *failure)
 	return file->part && file->info ? 0 : failure_io(failure, file->path, ENOMEM);
 }
 
+/* A pull that ended between our open() and our lock has taken the file away: it is that one's result now. */
+static bool is_in_place(const struct pull_file *file, const struct stat *held)
+{
+	struct stat named;
+
+	return lstat(file->part, &named) == 0 && held->st_dev == named.st_dev &&
+	       held->st_ino == named.st_ino;
+}
+
 /* Somebody else's file under that name, or a link to one, is not written to. */
 static int open_part(struct pull_file *file, struct failure *failure)
 {
+	OWNED_FD int fd = open(file->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	struct stat status;
 
-	file->fd = open(file->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (file->fd < 0 || fstat(file->fd, &status) < 0)
+	if (fd < 0)
 		return failure_io(failure, file->part, errno);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &status) < 0 ||
+	    !is_in_place(file, &status))
+		return failure_set(failure, SDEISTATE_BUSY, -EBUSY, file->part, "lock",
+				   "one pull to this file at a time", "another is on");
 	if (!S_ISREG(status.st_mode) || status.st_nlink != 1 || status.st_uid != geteuid())
 		return failure_set(failure, SDEISTATE_IO, -EPERM, file->part, "file",
 				   "a regular file of this user", "another");
-	if (flock(file->fd, LOCK_EX | LOCK_NB) < 0)
-		return failure_set(failure, SDEISTATE_BUSY, -EBUSY, file->part, "lock",
-				   "one pull to this file at a time", "another is on");
 	file->have = (uint64_t)status.st_size;
+	file->fd = fd;
+	fd = -1;
 	return 0;
 }
 
@@ -189,9 +201,7 @@ bool pull_file_keeps(const struct pull_file *file)
 
 void pull_file_close(struct pull_file *file)
 {
-	/* Another pull's files are not ours to remove: only who has the lock has a tag or an empty file. */
-	if (file->fd >= 0 && file->part && flock(file->fd, LOCK_EX | LOCK_NB) == 0 &&
-	    !pull_file_keeps(file))
+	if (file->fd >= 0 && file->part && !pull_file_keeps(file))
 		pull_file_drop(file);
 	if (file->fd >= 0)
 		close(file->fd);

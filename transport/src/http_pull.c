@@ -88,11 +88,14 @@ static int begin_whole(struct fetch *fetch, const struct http_reply *reply,
 /* 206: what was missing, of the same object. */
 static int go_on(struct fetch *fetch, const struct http_reply *reply, struct transport_error *err)
 {
-	if (!reply->has_range || reply->range_at != fetch->at ||
+	const uint64_t start = fetch->at - 1;
+
+	if (!fetch->at || !reply->has_range || reply->range_at != start ||
 	    strcmp(reply->etag, fetch->etag) != 0)
 		return transport_error_fill(err, -EPROTO, "protocol", fetch->target->name, "range",
 					    "the object %s from byte %" PRIu64 "|%s from %" PRIu64,
-					    fetch->etag, fetch->at, reply->etag, reply->range_at);
+					    fetch->etag, start, reply->etag, reply->range_at);
+	fetch->at = start;
 	fetch->total = reply->range_of;
 	if (fetch->total > fetch->pull->max_size)
 		return too_big(fetch, err);
@@ -137,14 +140,10 @@ static int take_bytes(void *arg, const struct http_reply *reply, const void *dat
 	return 0;
 }
 
-/* The last byte is asked for again: an answer without any byte would not name the object it is of. */
-static void step_back(struct fetch *fetch)
-{
-	if (fetch->at)
-		fetch->at--;
-}
-
-/* S3 knows If-Match for a part, not If-Range; the others know If-Range at least. */
+/*
+ * S3 knows If-Match for a part, not If-Range; the others know If-Range at least. The last byte that is there is
+ * asked for again: an answer without any byte would not name the object it is of.
+ */
 static int ask(struct fetch *fetch, struct http_reply *reply, struct transport_error *err)
 {
 	char range[64], condition[TRANSPORT_HTTP_MAX_ETAG + 16];
@@ -159,7 +158,7 @@ static int ask(struct fetch *fetch, struct http_reply *reply, struct transport_e
 
 	fetch->taking = false;
 	if (fetch->at) {
-		snprintf(range, sizeof(range), "Range: bytes=%" PRIu64 "-", fetch->at);
+		snprintf(range, sizeof(range), "Range: bytes=%" PRIu64 "-", fetch->at - 1);
 		snprintf(condition, sizeof(condition), "%s: %s",
 			 fetch->target->s3 ? "If-Match" : "If-Range", fetch->etag);
 		request.header[0] = range;
@@ -228,12 +227,10 @@ static int fetch_all(struct fetch *fetch, struct http_target *target, struct tra
 	unsigned int number = 1, redirects = 0;
 
 	for (;;) {
+		const uint64_t before = fetch->at;
 		struct transport_error pause;
-		uint64_t before;
 		int ret, again;
 
-		step_back(fetch);
-		before = fetch->at;
 		ret = take_round(fetch, target, &redirects, &reply, err);
 		if (ret == 1)
 			continue;

@@ -106,7 +106,10 @@ static int check_answer(struct transport_http *http, const struct http_target *t
 				    reply->etag);
 }
 
-/* RFC 9110 §9.3.4. A PUT may be repeated, for it says the same again. */
+/*
+ * RFC 9110 §9.3.4. A PUT may be repeated, for it says the same again; after an answer that was lost, the
+ * condition meets what we stored ourselves.
+ */
 static int put_whole(struct transport_http *http, const struct http_target *target,
 		     const struct transport_push *push, uint64_t size, struct transport_error *err)
 {
@@ -129,7 +132,7 @@ static int put_whole(struct transport_http *http, const struct http_target *targ
 	ret = http_ask(http, &request, &reply, err);
 	if (ret)
 		return ret;
-	if (reply.status == 412 && http->told->tries && is_ours(http, target, size, md5))
+	if (reply.status == 412 && is_ours(http, target, size, md5))
 		return 0;
 	if (!is_success(reply.status))
 		return http_refused(http, target, &reply, err);

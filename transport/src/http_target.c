@@ -262,12 +262,9 @@ static bool same_part(CURLU *a, CURLU *b, CURLUPart part, bool *failed)
 	URL_PART *one = NULL;
 	URL_PART *other = NULL;
 
-	if (curl_url_get(a, part, &one, CURLU_DEFAULT_PORT) ||
-	    curl_url_get(b, part, &other, CURLU_DEFAULT_PORT)) {
-		*failed = true;
-		return false;
-	}
-	return strcasecmp(one, other) == 0;
+	*failed |= curl_url_get(a, part, &one, CURLU_DEFAULT_PORT) ||
+		   curl_url_get(b, part, &other, CURLU_DEFAULT_PORT);
+	return one && other && strcasecmp(one, other) == 0;
 }
 
 static int refuse_redirect(const struct http_target *target, const char *expected, const char *to,
@@ -296,6 +293,8 @@ int http_target_move(const struct transport_http *http, struct http_target *targ
 	if (curl_url_set(to, CURLUPART_URL, location, CURLU_PATH_AS_IS))
 		return refuse_redirect(target, "a URL", location, err);
 	curl_url_set(to, CURLUPART_FRAGMENT, NULL, 0);
+	if (check_web(http, target, to, NULL))
+		return refuse_redirect(target, "https, and no user in the URL", location, err);
 	same_scheme = same_part(from, to, CURLUPART_SCHEME, &failed);
 	same_host = same_part(from, to, CURLUPART_HOST, &failed);
 	same_port = same_part(from, to, CURLUPART_PORT, &failed);
@@ -303,8 +302,6 @@ int http_target_move(const struct transport_http *http, struct http_target *targ
 		return no_memory(target, err);
 	if (!same_scheme && strncmp(target->url, "https:", 6) == 0)
 		return refuse_redirect(target, "https again", location, err);
-	if (check_web(http, target, to, NULL))
-		return refuse_redirect(target, "https, and no user in the URL", location, err);
 	if (!same_host || !same_port || !same_scheme)
 		target->no_secrets = true;
 	return take_whole(target, to, err);

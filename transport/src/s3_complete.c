@@ -83,17 +83,20 @@ static int check_whole(struct s3_upload *upload, bool must_match, struct transpo
 		return ret;
 	if (reply.status == 403 && !must_match)
 		return 0;
+	if (reply.status == 404)
+		s3_record_forget(&upload->record);
 	if (reply.status != 200)
 		return http_refused(upload->http, upload->target, &reply, err);
-	if (reply.has_length && reply.length != upload->size)
-		return transport_error_fill(err, -EBADMSG, "bad-digest", upload->target->name,
-					    "size", "%" PRIu64 " bytes|%" PRIu64, upload->size,
-					    reply.length);
 	if (must_match && (!tag_of_whole(&upload->record, wanted, sizeof(wanted)) ||
 			   !http_tag_equals(reply.etag, wanted)))
 		return transport_error_fill(err, -EEXIST, "io", upload->target->name, "tag",
 					    "that of our parts|%s", reply.etag);
+	if (reply.has_length && reply.length != upload->size)
+		return transport_error_fill(err, -EBADMSG, "bad-digest", upload->target->name,
+					    "size", "%" PRIu64 " bytes|%" PRIu64, upload->size,
+					    reply.length);
 	snprintf(upload->http->told->etag, sizeof(upload->http->told->etag), "%s", reply.etag);
+	upload->http->told->stored = true;
 	return 0;
 }
 
@@ -132,7 +135,6 @@ static int ask_to_complete(struct s3_upload *upload, const char *text, struct tr
 		.slow = true,
 	};
 	HTTP_REPLY reply = { .body = NULL };
-	const unsigned int before = upload->http->told->tries;
 	int ret;
 
 	if (http_digest_text(text, sha256))
@@ -141,8 +143,8 @@ static int ask_to_complete(struct s3_upload *upload, const char *text, struct tr
 	ret = http_ask(upload->http, &request, &reply, err);
 	if (ret)
 		return ret;
-	/* An earlier try, whose answer was lost, may have done it. */
-	if ((reply.status == 404 || reply.status == 412) && upload->http->told->tries > before)
+	/* An earlier try, whose answer was lost, may have done it; libcurl makes one of its own on a dead connection. */
+	if (reply.status == 412 || strcmp(upload->http->told->code, "NoSuchUpload") == 0)
 		return check_whole(upload, true, err);
 	return judge(upload, &reply, err);
 }

@@ -149,6 +149,16 @@ static int read_record(struct s3_record *record, const char *url, struct transpo
 	return ret;
 }
 
+/* Whoever had it before may have removed it between our open() and our lock. */
+static bool is_in_place(const struct s3_record *record)
+{
+	struct stat held, named;
+
+	return flock(record->fd, LOCK_EX | LOCK_NB) == 0 && fstat(record->fd, &held) == 0 &&
+	       lstat(record->path, &named) == 0 && held.st_dev == named.st_dev &&
+	       held.st_ino == named.st_ino;
+}
+
 int s3_record_open(const char *folder, const char *url, struct s3_record *record,
 		   struct transport_error *err)
 {
@@ -161,9 +171,12 @@ int s3_record_open(const char *folder, const char *url, struct s3_record *record
 	record->fd = open(record->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (record->fd < 0)
 		return failed(record, errno, "open", err);
-	if (flock(record->fd, LOCK_EX | LOCK_NB) < 0)
+	if (!is_in_place(record)) {
+		close(record->fd);
+		record->fd = -1;
 		return transport_error_fill(err, -EBUSY, "busy", "upload", "note",
 					    "one push to this URL at a time|another is on");
+	}
 	return read_record(record, url, err);
 }
 

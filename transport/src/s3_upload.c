@@ -336,6 +336,7 @@ int s3_upload(struct transport_http *http, const struct http_target *target,
 	/* Nobody could go on with it. */
 	if (ret && !push->records && upload.record.upload[0] && ret != -ECANCELED)
 		abandon(&upload, &ignored);
+	http->told->unfinished = upload.record.upload[0] && push->records;
 	return ret;
 }
 

@@ -65,7 +65,8 @@ struct transport_http_told {
 	unsigned int tries; /* requests that were made again */
 	unsigned int parts; /* of a multipart upload; 0: one piece */
 	bool restarted;     /* begun again from the start, because the object had changed */
-	bool stored;        /* push: the object is there in spite of the failure */
+	bool unfinished; /* push: the server keeps parts, noted in @records; the next call goes on with them */
+	bool stored; /* push: the object is there in spite of the failure */
 };
 
 /**
