@@ -68,6 +68,13 @@ class Monitor:
             self.events.append((answer["event"], answer.get("data", {}),
                                 at["seconds"] + at["microseconds"] / 1e6))
 
+    def said(self, event, status):
+        """A question: has this event come?"""
+        def asked():
+            self.ask("query-status")
+            return any(name == event and data.get("status") == status for name, data, _ in self.events)
+        return asked
+
     def do(self, command, **arguments):
         """Returns what it returned; a refusal is the test's mistake."""
         answer = self.ask(command, **arguments)
@@ -82,7 +89,7 @@ def machine(memory=128, cpu="cortex-a57"):
 
 
 class Qemu:
-    """One process: NAME.qmp for a helper, NAME.own for the test, the console in NAME.console."""
+    """One process: NAME.qmp for a helper, NAME.own for the test, NAME.spare; the console in NAME.console."""
 
     def __init__(self, tool, directory, name, *args, guest=None):
         self.path = os.path.join(directory, name)
@@ -90,6 +97,7 @@ class Qemu:
         command = [*tool.command, *(guest or machine(32)),
                    "-qmp", f"unix:{self.path}.qmp,server=on,wait=off",
                    "-qmp", f"unix:{self.path}.own,server=on,wait=off",
+                   "-qmp", f"unix:{self.path}.spare,server=on,wait=off",
                    "-serial", f"file:{self.console}", *args]
         self.process = subprocess.Popen(command, env=tool.env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -132,9 +140,10 @@ class Qemu:
         return len(wait_for(self.ticks, lambda ticks: len(ticks) >= had + more)) >= had + more
 
     def end(self):
-        """Returns what it said."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """Returns what it said; the second time nothing."""
+        if self.process.stderr.closed:
+            return ""
+        self.process.kill()
         return self.process.communicate()[1]
 
 

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 
 import guests
-from cli import PROGRAM, check, environment, host, key, wait_for_line
+from cli import PROGRAM, ask, check, environment, host, key, wait_for_line
 
 OBJECT = "sdei"
 
@@ -29,17 +30,18 @@ def address(directory, role):
 
 
 @contextlib.contextmanager
-def helper(directory, control, role, *args, guard=True):
-    """Its bus first; is_ready() waits for the rest, once QEMU is there."""
+def helper(directory, control, role, *args, guard=True, private=True):
+    """Its bus first; is_ready() waits for the rest, once QEMU is there. One on another's bus is ready at once."""
     guarded = ["--qmp", f"{directory}/{role}.qmp"] if guard else ["--no-qmp-guard"]
     process = subprocess.Popen(
         [PROGRAM, "hook", "dbus", "--control", control, "--bus", address(directory, role),
-         "--private-bus", "--role", role, *guarded, "--state",
+         *(["--private-bus"] if private else []), "--role", role, *guarded, "--state",
          os.path.join(directory, "state-" + role), "--json", *args],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     try:
         said = wait_for_line(process)
-        check(said and said.get("event") == "bus", "the bus is up before QEMU is", said)
+        check(said and said.get("event") == ("bus" if private else "ready"),
+              "the bus is up before QEMU is", said)
         yield process
     finally:
         if process.poll() is None:
@@ -55,6 +57,12 @@ def is_ready(process):
 def vmstate(directory, role):
     """QEMU's words for its end of the bus."""
     return ("-object", f"dbus-vmstate,id={OBJECT},addr={address(directory, role)}")
+
+
+def attach(end, role, directory, *args, code=0):
+    """`hook attach` to a running QEMU. Returns what it said."""
+    return ask("hook", "attach", "--qmp", end.path + ".spare", "--bus", address(directory, role), *args,
+               code=code)
 
 
 def code(process):
@@ -84,24 +92,43 @@ class Ends:
 
 
 @contextlib.contextmanager
-def both(directory, source_bus=True, destination_bus=True, source=(), destination=(), waits=("-S",),
-         ready=True, model="linux-guest.json", suite_name=None):
-    """An empty machine on each side; source and destination are more words for the helpers."""
-    tool = guests.qemu_packages.qemu(suite_name or suite())
+def helpers(directory, model="linux-guest.json", source=(), destination=()):
+    """Two VMs and their helpers; source and destination are more words for these."""
     ours, theirs = key(directory, "ours"), key(directory, "theirs")
     with host(directory, "a", model=model) as a, \
             host(directory, "b", model=model, args=["--no-script"]) as b, \
             helper(directory, a.control, "source", "--key", ours + ".key", "--to-audience",
                    theirs + ".pub", *source) as first, \
             helper(directory, b.control, "destination", "--trust", ours + ".pub", "--key",
-                   theirs + ".key", *destination) as second, \
+                   theirs + ".key", *destination) as second:
+        yield a, b, first, second
+
+
+@contextlib.contextmanager
+def both(directory, source_bus=True, destination_bus=True, suite_name=None, **how):
+    """The same, and an empty machine on each side."""
+    tool = guests.qemu_packages.qemu(suite_name or suite())
+    with helpers(directory, **how) as (a, b, first, second), \
             guests.running(tool, directory, "source",
                            *(vmstate(directory, "source") if source_bus else ())) as here, \
-            guests.running(tool, directory, "destination", *waits, "-incoming", "defer",
+            guests.running(tool, directory, "destination", "-S", "-incoming", "defer",
                            *(vmstate(directory, "destination") if destination_bus else ())) as there:
-        if ready and not (is_ready(first) and is_ready(second)):
+        if not (is_ready(first) and is_ready(second)):
             raise RuntimeError("the helpers are not ready")
         yield Ends(a, b, first, second, here, there)
+
+
+@contextlib.contextmanager
+def in_load(ends, directory):
+    """A migration whose Load does not come back, since the destination's VMM does not."""
+    os.kill(ends.b.process.pid, signal.SIGSTOP)
+    try:
+        migrate(ends, directory)
+        guests.wait_for(lambda: state(ends.a), lambda found: found == "relinquished")
+        check(state(ends.a) == "relinquished", "the source's VM was given", state(ends.a))
+        yield
+    finally:
+        os.kill(ends.b.process.pid, signal.SIGCONT)
 
 
 def migrate(ends, directory, uri=None):

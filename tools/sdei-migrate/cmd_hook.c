@@ -38,7 +38,7 @@ struct hook_words {
 
 static const struct option_row rows[] = {
 	{ .name = "COMMAND",
-	  .help = "dbus or qmp; hook COMMAND --help shows its options",
+	  .help = "dbus, qmp, attach or detach; hook COMMAND --help shows its options",
 	  .offset = offsetof(struct hook_words, command),
 	  .type = OPTION_TEXT,
 	  .required = true },

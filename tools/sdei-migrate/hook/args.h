@@ -8,7 +8,7 @@
 #include "../sealing.h"
 
 struct hook_args {
-	const char *control, *bus, *id, *role, *qmp, *state, *bus_user;
+	const char *control, *bus, *id, *role, *qmp, *state, *bus_user, *run_when;
 	struct sealing_args sealing; /* source: all of it but out; destination: the key */
 	struct option_list trust;    /* destination */
 	struct policy_options policy;

@@ -54,6 +54,8 @@ static int check_args(struct tool *tool, const struct hook_args *args)
 	if (is_source(args) && args->sealing.audience.n == 0 && !args->sealing.any_destination)
 		return tool_usage(tool, "--to-audience",
 				  "--to-audience PUB for each destination, or --any-destination");
+	if (strcmp(args->run_when, "resume") == 0 && !args->qmp)
+		return tool_usage(tool, "--run-when", "--qmp: only QEMU's monitor tells");
 	if (args->bus_user && !args->private_bus)
 		return tool_usage(tool, "--bus-user", "--private-bus, whose policy names him");
 	if (args->no_qmp_guard == !!args->qmp)
@@ -318,6 +320,14 @@ static const struct option_row rows[] = {
 	  .offset = AT(qmp),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE },
+	{ .name = "--run-when",
+	  .argument = "WHEN",
+	  .help = "destination: run when QEMU has completed, by a cont of this helper; or when "
+		  "whoever migrates resumes QEMU, as libvirt does once the source has completed",
+	  .offset = AT(run_when),
+	  .type = OPTION_CHOICE,
+	  .choices = "completed|resume",
+	  .fallback = "completed" },
 	{ .name = "--no-qmp-guard",
 	  .help = "run although nobody watches QEMU, and what that leaves open is on you",
 	  .offset = AT(no_qmp_guard),

@@ -16,6 +16,7 @@ struct destination {
 	struct part part[PARTS_MAX]; /* owned */
 	unsigned int n, n_loaded;
 	uint64_t generation; /* the VM's here */
+	bool completed;      /* says QEMU's migration */
 };
 
 /**

@@ -7,8 +7,23 @@
 #include <errno.h>
 #include <string.h>
 
+#define GLANCE_MS 300  /* while QEMU may be in Save, and does not answer its monitor */
+#define ANSWER_MS 5000 /* afterwards */
+
 /* What the guard cannot do without. */
 static const char *const wanted[] = { "events", "return-path" };
+
+/* A source that still waits for another's migration would take that one's end for its own. */
+static int check_started(struct qmp *qmp, struct failure *failure)
+{
+	char status[QEMU_WORD];
+	int ret = qemu_status(qmp, status, failure);
+
+	if (ret || strcmp(status, "inmigrate") != 0)
+		return ret;
+	return failure_set(failure, SDEISTATE_POLICY, -EPERM, "QEMU", "status",
+			   "a VM that is here, to be migrated away", status);
+}
 
 int guard_open(const char *path, int patience_ms, bool destination, struct qmp **made,
 	       struct failure *failure)
@@ -18,8 +33,8 @@ int guard_open(const char *path, int patience_ms, bool destination, struct qmp *
 
 	if (!ret)
 		ret = qemu_turn_on(qmp, wanted, ARRAY_SIZE(wanted), failure);
-	if (!ret && destination)
-		ret = qemu_check_waiting(qmp, failure);
+	if (!ret)
+		ret = destination ? qemu_check_waiting(qmp, failure) : check_started(qmp, failure);
 	if (ret)
 		qmp_close(qmp);
 	else
@@ -27,7 +42,26 @@ int guard_open(const char *path, int patience_ms, bool destination, struct qmp *
 	return ret;
 }
 
+/* Whoever migrates may have changed what was seen at the start. Return: -EPERM with @why, else 0 */
+static int look_again(struct qmp *qmp, int ms, struct failure *why)
+{
+	return qemu_check_capabilities(qmp, wanted, ARRAY_SIZE(wanted), ms, why) == -EPERM ? -EPERM
+											   : 0;
+}
+
 /* --- the source --------------------------------------------------------------------------------- */
+
+static int cancel_unseen(struct qmp *qmp, struct source *source, struct failure *failure)
+{
+	struct failure why;
+
+	if (!look_again(qmp, GLANCE_MS, &why))
+		return 0;
+	why.vm_source = "running";
+	side_fail(&source->side, &why);
+	/* Its end comes as an event. */
+	return qmp_call(qmp, "migrate_cancel", NULL, NULL, failure);
+}
 
 static int end_failed(struct source *source, struct failure *failure)
 {
@@ -48,11 +82,23 @@ static int end_failed(struct source *source, struct failure *failure)
 	return ret;
 }
 
-static int end_completed(struct source *source, struct failure *failure)
+/* What was sent before may have arrived, and the destination may run it: QEMU asks nobody when it cancels. */
+static int end_cancelling(const struct source *source, struct failure *failure)
+{
+	if (source->side.state != SIDE_GIVEN)
+		return 0;
+	return failure_set(failure, SDEISTATE_IN_DOUBT, -EINPROGRESS, "migration", "outcome",
+			   "completed or failed", "cancelled after Save");
+}
+
+static int end_completed(struct qmp *qmp, struct source *source, struct failure *failure)
 {
 	struct side *side = &source->side;
 	struct failure why;
 
+	/* Without a return path it has completed when all was sent, whatever became of it. */
+	if (side->state == SIDE_GIVEN && look_again(qmp, ANSWER_MS, failure))
+		return failure->code;
 	if (side->state == SIDE_GIVEN)
 		return source_clear(source, failure);
 	failure_set(&why, SDEISTATE_POLICY, -EPERM, "migration", "Save", "called by QEMU",
@@ -71,8 +117,12 @@ int guard_source(struct qmp *qmp, struct source *source, struct failure *failure
 
 	do {
 		ret = qmp_next(qmp, &event, failure);
-		if (!ret && event == QMP_COMPLETED)
-			ret = end_completed(source, failure);
+		if (!ret && event == QMP_STARTED)
+			ret = cancel_unseen(qmp, source, failure);
+		else if (!ret && event == QMP_CANCELLING)
+			ret = end_cancelling(source, failure);
+		else if (!ret && event == QMP_COMPLETED)
+			ret = end_completed(qmp, source, failure);
 		else if (!ret &&
 			 (event == QMP_FAILED || event == QMP_CANCELLED || event == QMP_RESUME))
 			ret = end_failed(source, failure);
@@ -95,10 +145,27 @@ static int refuse(struct destination *destination, enum sdeistate_reason reason,
 	return 0;
 }
 
+static int refuse_unseen(struct qmp *qmp, struct destination *destination)
+{
+	struct failure why;
+
+	if (!look_again(qmp, GLANCE_MS, &why))
+		return 0;
+	why.vm_destination = "ended";
+	side_fail(&destination->side, &why);
+	destination_drop(destination, why.actual);
+	return 0;
+}
+
+static bool waits_for_resume(const struct destination *destination)
+{
+	return strcmp(destination->side.args->run_when, "resume") == 0;
+}
+
 /* D14: the VM behind the control socket first; QEMU's guest must not call into what may not run. */
 static int let_run(struct qmp *qmp, struct destination *destination, struct failure *failure)
 {
-	char status[32];
+	char status[QEMU_WORD];
 	int ret;
 
 	if (destination->side.state != SIDE_PROVED)
@@ -106,6 +173,9 @@ static int let_run(struct qmp *qmp, struct destination *destination, struct fail
 			      "never: the migration completed without this state",
 			      "Give both QEMUs their object dbus-vmstate. The destination stays "
 			      "paused; quit it.");
+	destination->completed = true;
+	if (waits_for_resume(destination))
+		return 0;
 	ret = qemu_status(qmp, status, failure);
 	if (!ret)
 		ret = destination_commit(destination, failure);
@@ -117,8 +187,11 @@ static int let_run(struct qmp *qmp, struct destination *destination, struct fail
 /* Somebody else let QEMU run, or -S was missing where it could not be seen. */
 static int stop_again(struct qmp *qmp, struct destination *destination, struct failure *failure)
 {
-	int ret = qmp_call(qmp, "stop", NULL, NULL, failure);
+	int ret;
 
+	if (destination->completed && waits_for_resume(destination))
+		return destination_commit(destination, failure);
+	ret = qmp_call(qmp, "stop", NULL, NULL, failure);
 	/* What was proved is kept: the source may have given it up already. It runs when QEMU has completed. */
 	if (ret || destination->side.state == SIDE_PROVED)
 		return ret;
@@ -134,7 +207,9 @@ int guard_destination(struct qmp *qmp, struct destination *destination, struct f
 
 	do {
 		ret = qmp_next(qmp, &event, failure);
-		if (!ret && event == QMP_COMPLETED)
+		if (!ret && event == QMP_STARTED)
+			ret = refuse_unseen(qmp, destination);
+		else if (!ret && event == QMP_COMPLETED)
 			ret = let_run(qmp, destination, failure);
 		else if (!ret && event == QMP_RESUME)
 			ret = stop_again(qmp, destination, failure);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/tool.h"
 
-extern const struct verb verb_dbus, verb_qmp;
+extern const struct verb verb_dbus, verb_qmp, verb_attach, verb_detach;
 
-static const struct verb *const verbs[] = { &verb_dbus, &verb_qmp, NULL };
+static const struct verb *const verbs[] = { &verb_dbus, &verb_qmp, &verb_attach, &verb_detach,
+					    NULL };
 
 static const struct program program = {
 	.name = "sdei-migrate-hook",

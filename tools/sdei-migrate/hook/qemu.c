@@ -13,6 +13,7 @@
 #define BACK_MS     20000 /* until it runs again, or a destination lets go of its disks */
 #define LOOK_MS     20
 #define QUIT_MS     5000
+#define QUERY_MS    5000
 
 /* What a user may have done to it, by capability, and what he is to do about it. */
 static const struct {
@@ -71,19 +72,36 @@ int qemu_set(struct qmp *qmp, const char *name, bool on, struct failure *failure
 			NULL, failure);
 }
 
-int qemu_turn_on(struct qmp *qmp, const char *const *names, size_t n, struct failure *failure)
+/* The destination may run before the end. */
+static int check_forbidden(const json_t *list, struct failure *failure)
+{
+	static const char *const forbidden[] = { "postcopy-ram", "x-colo" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
+		if (find_capability(list, forbidden[i]))
+			return refuse_capability(forbidden[i], "off", failure);
+	return 0;
+}
+
+int qemu_check_capabilities(struct qmp *qmp, const char *const *names, size_t n, int ms,
+			    struct failure *failure)
 {
 	OWNED_JSON json_t *list = NULL;
+	int ret = qmp_call_within(qmp, ms, "query-migrate-capabilities", NULL, &list, failure);
+
+	for (size_t i = 0; !ret && i < n; i++)
+		if (!find_capability(list, names[i]))
+			ret = refuse_capability(names[i], "on", failure);
+	return ret ? ret : check_forbidden(list, failure);
+}
+
+int qemu_turn_on(struct qmp *qmp, const char *const *names, size_t n, struct failure *failure)
+{
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < n; i++)
 		ret = qemu_set(qmp, names[i], true, failure);
-	if (!ret)
-		ret = qmp_call(qmp, "query-migrate-capabilities", NULL, &list, failure);
-	for (size_t i = 0; !ret && i < n; i++)
-		if (!find_capability(list, names[i]))
-			ret = refuse_capability(names[i], "on", failure);
-	return ret;
+	return ret ? ret : qemu_check_capabilities(qmp, names, n, QUERY_MS, failure);
 }
 
 int qemu_status(struct qmp *qmp, char status[QEMU_WORD], struct failure *failure)
@@ -200,16 +218,33 @@ static int check_unmanaged(struct qmp *qmp, struct failure *failure)
 
 int qemu_check_switchover(struct qmp *qmp, struct failure *failure)
 {
-	static const char *const forbidden[] = { "postcopy-ram", "x-colo" };
-	OWNED_JSON json_t *list = NULL;
-	int ret = check_unmanaged(qmp, failure);
+	const int ret = check_unmanaged(qmp, failure);
 
-	if (!ret)
-		ret = qmp_call(qmp, "query-migrate-capabilities", NULL, &list, failure);
-	for (size_t i = 0; !ret && i < ARRAY_SIZE(forbidden); i++)
-		if (find_capability(list, forbidden[i]))
-			ret = refuse_capability(forbidden[i], "off", failure);
-	return ret;
+	return ret ? ret : qemu_check_capabilities(qmp, NULL, 0, QUERY_MS, failure);
+}
+
+int qemu_find_child(struct qmp *qmp, const char *path, const char *type, char name[QEMU_WORDS],
+		    struct failure *failure)
+{
+	OWNED_JSON json_t *list = NULL;
+	char child[64];
+	const json_t *item;
+	size_t i;
+	int ret = qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", path), &list, failure);
+
+	if (ret)
+		return ret;
+	snprintf(child, sizeof(child), "child<%s>", type);
+	name[0] = 0;
+	json_array_foreach(list, i, item)
+	{
+		const char *of = json_string_value(json_object_get(item, "type"));
+		const char *found = json_string_value(json_object_get(item, "name"));
+
+		if (!name[0] && of && found && strcmp(of, child) == 0)
+			snprintf(name, QEMU_WORDS, "%s", found);
+	}
+	return 0;
 }
 
 /* QEMU docs/devel/qapi-code-gen, "Client JSON Protocol introspection": a command names the type of its arguments. */

@@ -25,6 +25,15 @@ struct qemu_migration {
  */
 int qemu_turn_on(struct qmp *qmp, const char *const *names, size_t n, struct failure *failure);
 
+/**
+ * qemu_check_capabilities() - are all of @names on, and nothing that lets the destination run before the end?
+ * @ms: how long it may take to answer
+ *
+ * Return: 0; -EPERM policy, with the remedy; errors of qmp_call_within().
+ */
+int qemu_check_capabilities(struct qmp *qmp, const char *const *names, size_t n, int ms,
+			    struct failure *failure);
+
 /** qemu_set() - one capability of its migration. Return: as qmp_call() */
 int qemu_set(struct qmp *qmp, const char *name, bool on, struct failure *failure);
 
@@ -51,6 +60,10 @@ int qemu_check_waiting(struct qmp *qmp, struct failure *failure);
  * Return: 0; -EPERM policy, with the remedy; errors of qmp_call().
  */
 int qemu_check_switchover(struct qmp *qmp, struct failure *failure);
+
+/** qemu_find_child() - the first of @type below @path, such as "/objects"; "" if there is none. Return: as qmp_call() */
+int qemu_find_child(struct qmp *qmp, const char *path, const char *type, char name[QEMU_WORDS],
+		    struct failure *failure);
 
 /** qemu_takes() - does @command have an argument of this name? Return: as qmp_call() */
 int qemu_takes(struct qmp *qmp, const char *command, const char *argument, bool *takes,

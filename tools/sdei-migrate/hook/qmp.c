@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@ struct qmp {
 	size_t len;
 	enum qmp_event event[QMP_MAX_EVENTS];
 	unsigned int n_events;
+	json_int_t n_calls;
 };
 
 /* Which events matter, and what they say of a migration; the others are passed over. */
@@ -27,7 +29,9 @@ static const struct {
 	enum qmp_event event;
 } words[] = {
 	{ "RESUME", NULL, QMP_RESUME },
+	{ "MIGRATION", "setup", QMP_STARTED },
 	{ "MIGRATION", "pre-switchover", QMP_PARKED },
+	{ "MIGRATION", "cancelling", QMP_CANCELLING },
 	{ "MIGRATION", "completed", QMP_COMPLETED },
 	{ "MIGRATION", "failed", QMP_FAILED },
 	{ "MIGRATION", "cancelled", QMP_CANCELLED },
@@ -127,13 +131,21 @@ static int refused(const char *command, const json_t *error, struct failure *fai
 			   text ? text : "refused");
 }
 
-int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **result,
-	     struct failure *failure)
+/* An answer that comes after its call has given up is nobody's. */
+static bool is_answer(const json_t *message, json_int_t id)
 {
+	return !json_object_get(message, "event") &&
+	       json_integer_value(json_object_get(message, "id")) == id;
+}
+
+int qmp_call_within(struct qmp *qmp, int ms, const char *command, json_t *arguments,
+		    json_t **result, struct failure *failure)
+{
+	const json_int_t id = ++qmp->n_calls;
 	OWNED_JSON json_t *request =
-		json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
+		json_pack("{s:s, s:I, s:o*}", "execute", command, "id", id, "arguments", arguments);
 	OWNED_MEMORY char *text = json_dumps(request, JSON_COMPACT);
-	const int64_t until = now_ms() + CALL_MS;
+	const int64_t until = now_ms() + ms;
 	int ret;
 
 	if (!text)
@@ -146,17 +158,24 @@ int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **r
 		ret = read_message(qmp, until, &message, failure);
 		if (ret)
 			break;
+		if (!is_answer(message, id)) {
+			ret = note_event(qmp, message, failure);
+			continue;
+		}
 		error = json_object_get(message, "error");
 		if (error)
 			return refused(command, error, failure);
-		if (json_object_get(message, "return")) {
-			if (result)
-				*result = json_incref(json_object_get(message, "return"));
-			return 0;
-		}
-		ret = note_event(qmp, message, failure);
+		if (result)
+			*result = json_incref(json_object_get(message, "return"));
+		return 0;
 	}
 	return ret;
+}
+
+int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **result,
+	     struct failure *failure)
+{
+	return qmp_call_within(qmp, CALL_MS, command, arguments, result, failure);
 }
 
 int qmp_next(struct qmp *qmp, enum qmp_event *event, struct failure *failure)

@@ -17,10 +17,12 @@
 enum qmp_event {
 	QMP_NOTHING,
 	QMP_RESUME,
-	QMP_PARKED, /* it stands still before the switchover, and waits for migrate-continue */
+	QMP_STARTED, /* a migration, either way */
+	QMP_PARKED,  /* it stands still before the switchover, and waits for migrate-continue */
 	QMP_COMPLETED,
 	QMP_FAILED,
-	QMP_CANCELLED
+	QMP_CANCELLED,
+	QMP_CANCELLING, /* before RESUME; what was sent may have arrived for all that */
 };
 
 struct qmp;
@@ -50,6 +52,10 @@ pid_t qmp_pid(const struct qmp *qmp);
  */
 int qmp_call(struct qmp *qmp, const char *command, json_t *arguments, json_t **result,
 	     struct failure *failure);
+
+/** qmp_call_within() - the same, in @ms; what is answered later is passed over */
+int qmp_call_within(struct qmp *qmp, int ms, const char *command, json_t *arguments,
+		    json_t **result, struct failure *failure);
 
 /** qmp_next() - the next event; QMP_NOTHING if none has come. Return: 0; as qmp_open() */
 int qmp_next(struct qmp *qmp, enum qmp_event *event, struct failure *failure);
