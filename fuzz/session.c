@@ -53,12 +53,22 @@ static int say_yes(void *ctx, struct transport_error *err)
 	return 0;
 }
 
-static int capture(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
-		   uint8_t *digest, struct transport_error *err)
+static int stop(void *ctx, const uint8_t *since, struct transport_error *err)
+{
+	(void)ctx;
+	(void)since;
+	(void)err;
+	return 0;
+}
+
+static int capture(void *ctx, const struct transport_peer *peer, const uint8_t *since,
+		   struct transport_buffer *blob, struct transport_sealed *sealed,
+		   struct transport_error *err)
 {
 	(void)ctx;
 	(void)err;
-	memset(digest, 0, TRANSPORT_DIGEST_SIZE);
+	memset(sealed->digest, 0, TRANSPORT_DIGEST_SIZE);
+	sealed->delta = since != NULL;
 	return transport_buffer_append(blob, peer->nonce, sizeof(peer->nonce));
 }
 
@@ -90,7 +100,8 @@ static int src_outcome(void *ctx, enum transport_session_state state,
 
 static const struct transport_source_ops source_ops = {
 	.record = src_record,
-	.pause = say_yes,
+	.base = capture,
+	.pause = stop,
 	.capture = capture,
 	.relinquish = relinquish,
 	.resume = say_yes,
@@ -110,9 +121,21 @@ static int dst_record(void *ctx, const struct transport_offer *offer,
 	return 0;
 }
 
-static int stage(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
-		 uint8_t *digest, struct transport_error *err)
+static int try_out(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
+		   struct transport_rehearsal *done, struct transport_error *err)
 {
+	(void)ctx;
+	(void)nonce;
+	(void)err;
+	if (done)
+		done->kept = blob->data[0] % 2;
+	return 0;
+}
+
+static int stage(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
+		 const uint8_t *since, uint8_t *digest, struct transport_error *err)
+{
+	(void)since;
 	(void)ctx;
 	(void)nonce;
 	(void)err;
@@ -150,6 +173,7 @@ static int resolve(void *ctx, const struct transport_id *session, const struct t
 static const struct transport_destination_ops destination_ops = {
 	.max_state = 32u << 20,
 	.record = dst_record,
+	.base = try_out,
 	.stage = stage,
 	.commit = commit,
 	.withdraw = say_yes,
@@ -160,7 +184,8 @@ static const struct transport_destination_ops destination_ops = {
 static void play(struct transport_stream *stream, uint8_t kind)
 {
 	static const struct transport_signer signer = { .sign = sign, .verify = verify };
-	static const struct transport_deadlines wait = { WAIT_MS, WAIT_MS, WAIT_MS, WAIT_MS };
+	static const struct transport_deadlines wait = { WAIT_MS, WAIT_MS, WAIT_MS,
+							 WAIT_MS, 0,       false };
 	static const struct transport_offer offer = { .session = { { 1 } },
 						      .vm = { .type = "arm64" } };
 	struct transport_progress progress = { .role = kind % 2 ? TRANSPORT_SOURCE

@@ -6,6 +6,7 @@
 #include "vmm.h"
 
 #include <errno.h>
+#include <sdeistate/delta.h>
 #include <sdeistate/trust.h>
 #include <string.h>
 #include <time.h>
@@ -104,8 +105,13 @@ int mover_open(const struct mover_options *options, struct mover *mover, struct 
 	*mover = (struct mover){ .insecure_no_tls = options->insecure_no_tls };
 	mover->timeout_ms =
 		options->timeout.given ? (int)options->timeout.value : DEFAULT_TIMEOUT_MS;
-	mover->deadlines = (struct transport_deadlines){ mover->timeout_ms, mover->timeout_ms,
-							 mover->timeout_ms, mover->timeout_ms };
+	/* docs/protocol.md, 6: a peer that says it is at it has twice as long as one that says nothing. */
+	mover->deadlines = (struct transport_deadlines){
+		.message_ms = mover->timeout_ms,
+		.prepared_ms = 2 * mover->timeout_ms,
+		.commit_ms = 2 * mover->timeout_ms,
+		.done_ms = 2 * mover->timeout_ms,
+	};
 	if (!options->key || !options->key[0])
 		return missing(failure, "--key", "the private key of this host");
 	if (!options->peer || !options->peer[0])
@@ -159,17 +165,54 @@ static int digest_records(const struct transport_buffer *records,
 	return 0;
 }
 
-/* What is sealed for one peer of one session. A base bears an id of its own, which nobody uses up. */
+/* Is it a delta, and what does it, or do the records themselves, lead to? */
+static int look_at(const struct transport_buffer *records, struct sdeistate_delta_ends *ends,
+		   struct transport_sealed *sealed, struct transport_error *err)
+{
+	sealed->delta = sdeistate_delta_peek(records->data, records->len, ends, NULL) == 0;
+	if (!sealed->delta)
+		return digest_records(records, sealed->digest, err);
+	memcpy(sealed->digest, ends->result, sizeof(sealed->digest));
+	return 0;
+}
+
+static int give(const struct transport_peer *peer, const struct realm_bulk *bulk,
+		struct sealed_bytes *file, struct transport_buffer *blob,
+		struct transport_error *err)
+{
+	int ret;
+
+	if (file->len > peer->limit)
+		return transport_error_fill(
+			err, -E2BIG, "over-limit", "sealed state", "size",
+			"at most %llu bytes for that host%s|%zu bytes",
+			(unsigned long long)peer->limit,
+			bulk && bulk->n ? "; --realm-contents ref=PREFIX leaves pages out" : "",
+			file->len);
+	if (file->mapped) {
+		transport_buffer_adopt(blob, (void *)(uintptr_t)file->data, file->len);
+		*file = (struct sealed_bytes){ .len = 0 };
+		return 0;
+	}
+	ret = transport_buffer_append(blob, file->data, file->len);
+	return ret ? transport_error_fill(err, ret, "over-limit", "sealed state", "size",
+					  "at most %zu bytes|%zu bytes", blob->max, file->len)
+		   : 0;
+}
+
+/* What is sealed for one peer of one session. What is no final state bears an id of its own, which nobody uses up. */
 static int seal(const struct mover *mover, const struct transport_offer *offer,
-		const struct transport_peer *peer, enum sdeistate_file_kind kind,
+		const struct transport_peer *peer, bool final,
 		const struct transport_buffer *records, const struct realm_bulk *bulk,
-		struct transport_buffer *blob, struct transport_error *err)
+		struct transport_buffer *blob, struct transport_sealed *sealed,
+		struct transport_error *err)
 {
 	CLEANUP(sealed_bytes_release) struct sealed_bytes file = { .len = 0 };
 	const struct sdeistate_pub *audience = sdeistate_trust_find(mover->peers, peer->key_id);
 	const struct sdeistate_key *key = mover->key;
+	struct sdeistate_delta_ends ends;
 	struct sdeistate_seal_request request = {
-		.kind = kind,
+		.kind = final ? SDEISTATE_KIND_FINAL : SDEISTATE_KIND_BASE,
 		.generation = offer->vm.generation,
 		.sequence = sealing_sequence(),
 		.audience = &audience,
@@ -180,13 +223,20 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 		.stream_len = records->len,
 		.nonce = peer->nonce,
 		.n_nonce = sizeof(peer->nonce),
-		.id = kind == SDEISTATE_KIND_FINAL ? offer->snapshot.bytes : NULL,
+		.id = final ? offer->snapshot.bytes : NULL,
 		.signer = &key,
 		.n_signers = 1,
 	};
 	struct sdeistate_error error;
-	int ret;
+	int ret = look_at(records, &ends, sealed, err);
 
+	if (ret)
+		return ret;
+	if (sealed->delta) {
+		request.kind = SDEISTATE_KIND_DELTA;
+		request.base_digest = ends.base;
+		request.result_digest = ends.result;
+	}
 	memcpy(request.vm_uuid, offer->vm.uuid.bytes, sizeof(request.vm_uuid));
 	if (bulk) {
 		request.bulk = bulk->bulk;
@@ -194,66 +244,72 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 	}
 	if (realm_bulk_seal(&request, &file, &error))
 		return vmm_error(err, &error);
-	if (file.len > peer->limit)
-		return transport_error_fill(
-			err, -E2BIG, "over-limit", "sealed state", "size",
-			"at most %llu bytes for that host%s|%zu bytes",
-			(unsigned long long)peer->limit,
-			bulk && bulk->n ? "; --realm-contents ref=PREFIX leaves pages out" : "",
-			file.len);
-	if (file.mapped) {
-		transport_buffer_adopt(blob, (void *)(uintptr_t)file.data, file.len);
-		file = (struct sealed_bytes){ .len = 0 };
-		return 0;
-	}
-	ret = transport_buffer_append(blob, file.data, file.len);
-	return ret ? transport_error_fill(err, ret, "over-limit", "sealed state", "size",
-					  "at most %zu bytes|%zu bytes", blob->max, file.len)
-		   : 0;
+	return give(peer, bulk, &file, blob, err);
 }
 
 int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 	       const struct transport_peer *peer, const struct transport_buffer *records,
 	       const struct realm_bulk *bulk, struct transport_buffer *blob,
-	       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+	       struct transport_sealed *sealed, struct transport_error *err)
 {
-	int ret = digest_records(records, digest, err);
-
-	return ret ? ret : seal(mover, offer, peer, SDEISTATE_KIND_FINAL, records, bulk, blob, err);
+	return seal(mover, offer, peer, true, records, bulk, blob, sealed, err);
 }
 
 int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
 		    const struct transport_peer *peer, const struct transport_buffer *records,
-		    struct transport_buffer *blob, struct transport_error *err)
+		    struct transport_buffer *blob, struct transport_sealed *sealed,
+		    struct transport_error *err)
 {
-	return seal(mover, offer, peer, SDEISTATE_KIND_BASE, records, NULL, blob, err);
+	return seal(mover, offer, peer, false, records, NULL, blob, sealed, err);
+}
+
+/* A base, or what changed since one; a final state, or what changed since the base that is kept, and no other. */
+static int check_kind(const struct sdeistate_manifest *manifest,
+		      const struct mover_expected *expected, struct transport_error *err)
+{
+	const enum sdeistate_file_kind whole =
+		expected->final ? SDEISTATE_KIND_FINAL : SDEISTATE_KIND_BASE;
+	const bool may_be_delta = !expected->final || expected->since;
+	const bool is_delta = manifest->kind == SDEISTATE_KIND_DELTA;
+
+	if (is_delta ? !may_be_delta
+		     : manifest->kind != whole || (expected->final && expected->since))
+		return transport_error_fill(err, -EINVAL, "incompatible", "sealed state", "kind",
+					    "%s|%s",
+					    sdeistate_kind_name(
+						    expected->since ? SDEISTATE_KIND_DELTA : whole),
+					    sdeistate_kind_name(manifest->kind));
+	if (is_delta && expected->since &&
+	    memcmp(manifest->base_digest, expected->since, SDEISTATE_DIGEST_SIZE) != 0)
+		return transport_error_fill(err, -ESTALE, "wrong-base", "sealed state", "base",
+					    "the one that is kept|another");
+	return 0;
 }
 
 static int check_offer(const struct sdeistate_manifest *manifest,
-		       const struct transport_offer *offer, enum sdeistate_file_kind kind,
-		       const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_error *err)
+		       const struct transport_offer *offer, const struct mover_expected *expected,
+		       struct transport_error *err)
 {
-	if (manifest->kind != kind)
-		return transport_error_fill(err, -EINVAL, "incompatible", "sealed state", "kind",
-					    "%s|%s", sdeistate_kind_name(kind),
-					    sdeistate_kind_name(manifest->kind));
+	int ret = check_kind(manifest, expected, err);
+
+	if (ret)
+		return ret;
 	if (memcmp(manifest->vm_uuid, offer->vm.uuid.bytes, TRANSPORT_ID_SIZE) != 0 ||
 	    manifest->generation != offer->vm.generation)
 		return transport_error_fill(err, -EBADMSG, "wrong-vm", "sealed state", "VM",
 					    "the VM and generation of PREFLIGHT|another");
 	if ((memcmp(manifest->id, offer->snapshot.bytes, TRANSPORT_ID_SIZE) == 0) !=
-		    (kind == SDEISTATE_KIND_FINAL) ||
+		    expected->final ||
 	    manifest->n_nonce != TRANSPORT_NONCE_SIZE ||
-	    memcmp(manifest->nonce, nonce, TRANSPORT_NONCE_SIZE) != 0)
+	    memcmp(manifest->nonce, expected->nonce, TRANSPORT_NONCE_SIZE) != 0)
 		return transport_error_fill(err, -EBADMSG, "already-used", "sealed state", "nonce",
 					    "the id and nonce of this session|another");
 	return 0;
 }
 
 int mover_open_seal(const struct mover *mover, const struct transport_offer *offer,
-		    enum sdeistate_file_kind kind, const uint8_t nonce[TRANSPORT_NONCE_SIZE],
-		    const struct transport_buffer *blob, struct sdeistate_opened **opened,
-		    struct transport_error *err)
+		    const struct mover_expected *expected, const struct transport_buffer *blob,
+		    struct sdeistate_opened **opened, struct transport_error *err)
 {
 	const struct sdeistate_pub *self = sdeistate_key_pub(mover->key);
 	const struct sdeistate_key *secret = mover->key;
@@ -271,7 +327,7 @@ int mover_open_seal(const struct mover *mover, const struct transport_offer *off
 
 	if (sdeistate_open(blob->data, blob->len, &options, &made, &error))
 		return vmm_error(err, &error);
-	ret = check_offer(&made->manifest, offer, kind, nonce, err);
+	ret = check_offer(&made->manifest, offer, expected, err);
 	if (!ret &&
 	    policy_enforce_realm(mover->policy, made->stream.data, made->stream.len, &failure))
 		ret = mover_error(err, &failure);

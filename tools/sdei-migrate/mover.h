@@ -54,31 +54,38 @@ struct transport_stream_options mover_stream_options(const struct mover *mover);
 /**
  * mover_seal() - seal a captured state for one peer of one session
  * @bulk: a realm's pages; may be NULL
- * @digest: becomes the digest of the records, which the destination must prove
+ * @records: or a delta
+ * @sealed: says what it is, and the digest that the destination must prove
  */
 int mover_seal(const struct mover *mover, const struct transport_offer *offer,
 	       const struct transport_peer *peer, const struct transport_buffer *records,
 	       const struct realm_bulk *bulk, struct transport_buffer *blob,
-	       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+	       struct transport_sealed *sealed, struct transport_error *err);
 
 /** mover_seal_base() - the same for what was captured of the running VM: to be tried out, never restored */
 int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
 		    const struct transport_peer *peer, const struct transport_buffer *records,
-		    struct transport_buffer *blob, struct transport_error *err);
+		    struct transport_buffer *blob, struct transport_sealed *sealed,
+		    struct transport_error *err);
+
+/* What a session may bring now. */
+struct mover_expected {
+	const uint8_t *nonce; /* TRANSPORT_NONCE_SIZE bytes, ours */
+	const uint8_t
+		*since; /* what changed since this base, and nothing else; NULL: a whole state */
+	bool final;     /* under the id that was offered; else of the running VM, under another */
+};
 
 /**
  * mover_open_seal() - verify and open what a peer sealed for us, and hold it against the offer
  *
- * @kind: FINAL, under the id that was offered, or BASE, under another
- *
  * Return: 0 with *@opened owned by the caller; the errors of sdeistate_open(); -EINVAL "incompatible" for
- * another kind; -EBADMSG "wrong-vm" or
+ * another kind; -ESTALE "wrong-base" for a delta against another base; -EBADMSG "wrong-vm" or
  * "already-used" for another VM, snapshot, generation or nonce than the session's.
  */
 int mover_open_seal(const struct mover *mover, const struct transport_offer *offer,
-		    enum sdeistate_file_kind kind, const uint8_t nonce[TRANSPORT_NONCE_SIZE],
-		    const struct transport_buffer *blob, struct sdeistate_opened **opened,
-		    struct transport_error *err);
+		    const struct mover_expected *expected, const struct transport_buffer *blob,
+		    struct sdeistate_opened **opened, struct transport_error *err);
 
 /**
  * mover_judge() - hold a hand-over against the policy of this host, before any VM is touched

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "receive.h"
+#include "visitor.h"
 
 #include "client.h"
 #include "fault.h"
 #include "memory.h"
-#include "realm_bulk.h"
 #include "reserve.h"
 #include "settle.h"
 
@@ -14,21 +13,6 @@
 
 #define LARGE_STATE    (1u << 20) /* bytes; what it took is given back at once */
 #define OTHERS_WAIT_MS 10000      /* for a session that is being committed to end */
-
-/* One connection, as the session's callbacks see it. */
-struct visitor {
-	struct visitor *next;
-	struct receiver *receiver;
-	const struct mover *mover; /* the connection's keys */
-	struct transport_stream *stream;
-	struct transport_control *control;
-	struct visit_result *result;
-	struct transport_progress *progress; /* while it is in the list */
-	struct ledger_session session;
-	uint64_t generation; /* the VM's here */
-	struct transport_issues obstacles;
-	struct watch watch;
-};
 
 static const struct transport_id *id_of(const struct visitor *visitor)
 {
@@ -85,12 +69,21 @@ static void begin(const struct visitor *visitor)
 	transport_stream_cancel_by(visitor->stream, 0);
 }
 
-static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
+int visitor_fault(void *ctx, enum transport_step step, struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
 
 	watch_step(&visitor->watch, step);
 	return fault_hit(step, visitor->stream, err);
+}
+
+/* The VMM takes its time; the other host is to know that nobody has forgotten it. */
+static void still_here(void *ctx)
+{
+	const struct visitor *visitor = ctx;
+
+	if (visitor->progress)
+		transport_session_beat(visitor->progress);
 }
 
 /* A VM that comes alone would leave its companion behind. */
@@ -132,9 +125,12 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 				 err);
 	if (ret)
 		return ret;
-	ret = op_fault(visitor, TRANSPORT_STEP_RECV_RECORD, err);
-	if (!ret && ledger_begin(visitor->receiver->ledger, session, visitor->receiver->word,
-				 &visitor->generation, &failure))
+	transport_control_on_wait(visitor->control, still_here, visitor);
+	ret = visitor_fault(visitor, TRANSPORT_STEP_RECV_RECORD, err);
+	visitor->generation = offer->vm.generation + 1;
+	if (!ret && !offer->dry_run &&
+	    ledger_begin(visitor->receiver->ledger, session, visitor->receiver->word,
+			 &visitor->generation, &failure))
 		ret = mover_error(err, &failure);
 	if (ret) {
 		transport_control_abort(visitor->control, &offer->session, NULL);
@@ -145,42 +141,6 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	return 0;
 }
 
-/* Did the VMM say no, or was nothing understood of what it said? See transport/control.h. */
-static bool is_refusal(int code)
-{
-	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
-}
-
-/*
- * D11: of a base only the way in is of use, so that STAGE finds it trodden: what the VMM makes of it does not
- * matter, except what it would refuse later, too.
- */
-static int op_base(void *ctx, const struct transport_buffer *blob,
-		   const uint8_t nonce[TRANSPORT_NONCE_SIZE], bool again,
-		   struct transport_error *err)
-{
-	struct visitor *visitor = ctx;
-	struct sdeistate_opened *opened = NULL;
-	struct transport_issues *issues = &visitor->obstacles;
-	struct transport_state records;
-	int ret = mover_open_seal(visitor->mover, &visitor->session.offer, SDEISTATE_KIND_BASE,
-				  nonce, blob, &opened, err);
-
-	if (ret)
-		return ret;
-	records = (struct transport_state){ opened->stream.data, opened->stream.len };
-	if (!again)
-		ret = transport_control_check(visitor->control, &records, issues, err);
-	sdeistate_opened_free(opened);
-	if (ret)
-		return is_refusal(ret) ? 0 : ret;
-	if (again || issues->n_issues == 0)
-		return 0;
-	if (err)
-		*err = issues->issue[0];
-	return issues->issue[0].code;
-}
-
 static const struct transport_issues *op_obstacles(void *ctx)
 {
 	const struct visitor *visitor = ctx;
@@ -188,66 +148,11 @@ static const struct transport_issues *op_obstacles(void *ctx)
 	return visitor->obstacles.n_issues ? &visitor->obstacles : NULL;
 }
 
-/* STAGE names the first of them; the rest, if that is what it failed for and nothing was SET. */
-static void list_obstacles(struct visitor *visitor, const struct transport_state *records,
-			   const struct transport_error *why)
-{
-	struct transport_issues *all = &visitor->obstacles;
-
-	if (transport_control_check(visitor->control, records, all, NULL) || all->n_issues == 0 ||
-	    strcmp(all->issue[0].reason, why->reason) != 0 ||
-	    strcmp(all->issue[0].object, why->object) != 0 ||
-	    strcmp(all->issue[0].field, why->field) != 0)
-		all->n_issues = 0;
-}
-
-static int stage(struct visitor *visitor, const struct transport_stage *stage,
-		 uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
-{
-	bool prepared = false;
-	int ret = transport_control_stage_prepared(visitor->control, stage, digest, &prepared, err);
-
-	if (!ret && !prepared)
-		ret = transport_error_fill(err, -EAGAIN, "temporary", "VM", "prepared",
-					   "everything loaded|not yet");
-	return ret;
-}
-
 static int op_alive(void *ctx, struct transport_error *err)
 {
 	const struct visitor *visitor = ctx;
 
 	return visitor->receiver->companion->alive(visitor->receiver->companion->ctx, err);
-}
-
-static int op_stage(void *ctx, const struct transport_buffer *blob,
-		    const uint8_t nonce[TRANSPORT_NONCE_SIZE],
-		    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
-{
-	struct visitor *visitor = ctx;
-	const struct transport_offer *offer = &visitor->session.offer;
-	struct sdeistate_opened *opened = NULL;
-	struct transport_stage request = { .session = offer->session,
-					   .generation = visitor->generation };
-	int ret = mover_open_seal(visitor->mover, offer, SDEISTATE_KIND_FINAL, nonce, blob, &opened,
-				  err);
-
-	if (ret)
-		return ret;
-	request.records = (struct transport_state){ opened->stream.data, opened->stream.len };
-	ret = op_fault(visitor, TRANSPORT_STEP_RECV_STAGE, err);
-	if (!ret)
-		ret = realm_bulk_give(opened, visitor->control, id_of(visitor),
-				      visitor->receiver->realm_contents, err);
-	if (!ret)
-		ret = stage(visitor, &request, digest, err);
-	/* PREPARED is said of all that comes. */
-	if (!ret && visitor->receiver->companion)
-		ret = op_alive(visitor, err);
-	if (ret && is_refusal(ret) && err)
-		list_obstacles(visitor, &request.records, err);
-	sdeistate_opened_free(opened);
-	return ret;
 }
 
 static int op_token(void *ctx, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE],
@@ -270,7 +175,7 @@ static int op_commit(void *ctx, bool *refused, struct transport_error *err)
 		return ret;
 	ret = transport_control_commit(visitor->control, id_of(visitor), held, err);
 	visitor->result->visit.held = held;
-	*refused = ret && is_refusal(ret);
+	*refused = ret && visitor_is_refusal(ret);
 	return ret;
 }
 
@@ -280,6 +185,9 @@ static int write_state(struct visitor *visitor, enum transport_session_state sta
 	struct failure failure;
 
 	visitor->session.state = state;
+	/* Of a dry run nothing is on record. */
+	if (visitor->session.offer.dry_run)
+		return 0;
 	return ledger_settle(visitor->receiver->ledger, &visitor->session, &failure)
 		       ? mover_error(err, &failure)
 		       : 0;
@@ -325,7 +233,7 @@ static int op_outcome(void *ctx, enum transport_session_state state, struct tran
 		follow(visitor, state);
 		return write_state(visitor, state, err);
 	}
-	if (state != TRANSPORT_SESSION_ABORTED) {
+	if (state != TRANSPORT_SESSION_ABORTED && !visitor->session.offer.dry_run) {
 		/* Only the VMM knows now; ask it once more. */
 		visitor->session.state = TRANSPORT_SESSION_PENDING;
 		ret = receive_settle_one(visitor->receiver, &visitor->session, &failure);
@@ -392,15 +300,15 @@ static int op_resolve(void *ctx, const struct transport_id *id, const struct tra
 
 static const struct transport_destination_ops destination_ops = {
 	.record = op_record,
-	.base = op_base,
-	.stage = op_stage,
+	.base = visitor_base,
+	.stage = visitor_stage,
 	.obstacles = op_obstacles,
 	.token = op_token,
 	.commit = op_commit,
 	.withdraw = op_withdraw,
 	.outcome = op_outcome,
 	.resolve = op_resolve,
-	.fault = op_fault,
+	.fault = visitor_fault,
 };
 
 /* One session, or one question. Return: may another follow over this stream? */
@@ -415,6 +323,7 @@ static bool receive_one(struct receiver *receiver, struct transport_stream *stre
 	struct watch_end end;
 
 	ops.max_state = receiver->max_state;
+	ops.dry_run = receiver->dry_run;
 	watch_open(&visitor.watch, receiver->tool, &receiver->watch, TRANSPORT_DESTINATION,
 		   receiver->mover->timeout_ms);
 	watch_stream(&visitor.watch, stream);

@@ -26,6 +26,7 @@ struct receiver {
 	const char *realm_contents; /* folder of referred pages; may be NULL */
 	uint64_t max_state;         /* bytes of a sealed state */
 	bool stay_paused;
+	bool dry_run; /* take none, say what would stand in the way */
 	const struct companion_destination *companion; /* NULL: VMs come alone */
 	const struct ledger_word *word;                /* a rule that does not count, or NULL */
 	pthread_mutex_t lock;                          /* of the list */

@@ -22,6 +22,8 @@ static int op_record(void *ctx, const struct transport_peer *peer, struct transp
 		return -EPERM;
 	memcpy(sender->session.peer_key, peer->key_id, sizeof(peer->key_id));
 	sender->session.state = TRANSPORT_SESSION_RECORDED;
+	if (sender->session.offer.dry_run)
+		return 0;
 	if (ledger_live_begin(sender->shared->ledger, id_of(sender), &sender->live, &failure))
 		return mover_error(err, &failure);
 	return ledger_begin(sender->shared->ledger, &sender->session, NULL, NULL, &failure)
@@ -35,48 +37,71 @@ static bool is_refusal(int code)
 	return code != -ETIMEDOUT && code != -ECONNRESET && code != -EBADMSG && code != -ENOMEM;
 }
 
+static int capture(struct sender *sender, enum transport_capture_kind kind, const uint8_t *since,
+		   struct transport_buffer *records, struct transport_error *err)
+{
+	return since ? transport_control_capture_since(sender->control, id_of(sender), kind, since,
+						       records, err)
+		     : transport_control_capture(sender->control, id_of(sender), kind, NULL,
+						 records, err);
+}
+
 /* A VMM that cannot capture a running VM leaves nothing to try out; whether that matters, PAUSE will show. */
-static int op_base(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
+static int op_base(void *ctx, const struct transport_peer *peer, const uint8_t *since,
+		   struct transport_buffer *blob, struct transport_sealed *sealed,
 		   struct transport_error *err)
 {
 	struct sender *sender = ctx;
 	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
-	int ret = transport_control_capture(sender->control, id_of(sender), TRANSPORT_CAPTURE_BASE,
-					    NULL, &records, err);
+	int ret = capture(sender, TRANSPORT_CAPTURE_BASE, since, &records, err);
 
 	if (ret)
 		return is_refusal(ret) ? 0 : ret;
 	ret = mover_seal_base(&sender->shared->mover, &sender->session.offer, peer, &records, blob,
-			      err);
+			      sealed, err);
 	watch_total(&sender->watch, ret ? 0 : blob->len);
 	return ret;
 }
 
-static int op_pause(void *ctx, struct transport_error *err)
+/* A VMM that hangs while its VM stands still is not waited for any longer than the VM may. */
+static void mind_blackout(struct sender *sender)
+{
+	const struct transport_deadlines *wait = &sender->shared->mover.deadlines;
+
+	if (wait->max_blackout_ms && !wait->ignore_blackout &&
+	    wait->max_blackout_ms < wait->message_ms)
+		transport_control_set_timeout(sender->control, wait->max_blackout_ms);
+}
+
+static int op_pause(void *ctx, const uint8_t *since, struct transport_error *err)
 {
 	struct sender *sender = ctx;
 
+	mind_blackout(sender);
+	if (since)
+		return transport_control_pause_since(sender->control, id_of(sender), since, err);
 	/* What of a realm may be captured depends on more than that it stands still. */
 	if (sender->realm.is_realm)
 		return transport_control_pause(sender->control, id_of(sender), err);
 	return transport_control_pause_capture(sender->control, id_of(sender), err);
 }
 
-static int op_capture(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
-		      uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
+static int op_capture(void *ctx, const struct transport_peer *peer, const uint8_t *since,
+		      struct transport_buffer *blob, struct transport_sealed *sealed,
+		      struct transport_error *err)
 {
 	struct sender *sender = ctx;
 	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
 	OWNED_BULK struct realm_bulk bulk = { .n = 0 };
-	int ret = transport_control_capture(sender->control, id_of(sender),
-					    realm_sender_kind(&sender->realm), NULL, &records, err);
+	int ret = capture(sender, realm_sender_kind(&sender->realm), since, &records, err);
 
+	transport_control_set_timeout(sender->control, sender->shared->mover.timeout_ms);
 	if (!ret && sender->realm.is_realm)
 		ret = realm_sender_take(&sender->realm, sender->control, id_of(sender), &records,
 					&bulk, err);
 	if (!ret)
 		ret = mover_seal(&sender->shared->mover, &sender->session.offer, peer, &records,
-				 &bulk, blob, digest, err);
+				 &bulk, blob, sealed, err);
 	if (!ret)
 		watch_total(&sender->watch, blob->len);
 	/* A VM that could be sent at once does not stand still for the sake of a limit. */
@@ -135,6 +160,8 @@ static int op_outcome(void *ctx, enum transport_session_state state,
 	struct sender *sender = ctx;
 	struct failure failure;
 
+	if (sender->session.offer.dry_run)
+		return 0;
 	sender->session.state = state;
 	sender->session.proof = *proof;
 	if (ledger_settle(sender->shared->ledger, &sender->session, &failure))
@@ -214,6 +241,7 @@ static int describe(struct sender *sender, struct failure *failure)
 
 	session->role = TRANSPORT_SOURCE;
 	session->insecure = args->mover.insecure_no_tls;
+	offer->dry_run = args->dry_run;
 	memcpy(offer->source_key, sender->shared->mover.signer.key_id, TRANSPORT_KEY_ID_SIZE);
 	if (transport_id_random(&offer->session) || transport_id_random(&offer->snapshot))
 		return failure_io(failure, "random numbers", EIO);
@@ -238,6 +266,9 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 		ret = cancel_open(&shared->cancel, tool, args->control, CANCEL_SOURCE, failure);
 	if (!ret)
 		ret = mover_open(&args->mover, &shared->mover, failure);
+	shared->mover.deadlines.max_blackout_ms = (int)args->max_blackout.value;
+	shared->mover.deadlines.ignore_blackout =
+		args->on_timeout && strcmp(args->on_timeout, "ignore") == 0;
 	return ret ? ret : ledger_open(args->state, &shared->ledger, failure);
 }
 
@@ -294,6 +325,14 @@ static void begin_watch(struct sender *sender)
 	transport_stream_limit(sender->stream, args->limit_rate.value);
 }
 
+/* The VMM takes its time; the other host is to know that nobody has forgotten it. */
+static void still_here(void *ctx)
+{
+	const struct sender *sender = ctx;
+
+	transport_session_beat(sender->progress);
+}
+
 int send_run(struct sender *sender, struct transport_progress *progress,
 	     struct transport_session_times *times, struct transport_error *err)
 {
@@ -307,6 +346,8 @@ int send_run(struct sender *sender, struct transport_progress *progress,
 		ops.wait = op_wait;
 	if (sender->no_trial)
 		ops.base = NULL;
+	sender->progress = progress;
+	transport_control_on_wait(sender->control, still_here, sender);
 	begin_watch(sender);
 	ret = transport_session_send(sender->stream, &sender->session.offer, &mover->signer,
 				     &mover->deadlines, &ops, sender, progress, times, err);

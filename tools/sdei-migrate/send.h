@@ -16,7 +16,10 @@ struct send_args {
 	const char *control, *state;
 	struct realm_options realm;
 	struct mover_options mover;
-	struct option_number limit_rate; /* bytes a second */
+	struct option_number limit_rate;   /* bytes a second */
+	struct option_number max_blackout; /* ms */
+	const char *on_timeout;            /* cancel, ignore; NULL: cancel */
+	bool dry_run;
 	struct watch_options watch;
 };
 
@@ -38,7 +41,8 @@ struct sender {
 	struct ledger_session session;            /* what the ledger holds, or will */
 	const struct companion_source *companion; /* NULL: the VM goes alone */
 	struct watch watch;
-	bool no_trial;      /* the VM is moved without a BASE */
+	bool no_trial; /* the VM is moved without a BASE */
+	struct transport_progress *progress;
 	const char *advice; /* the companion does not run here again; NULL: it does */
 };
 

@@ -7,20 +7,33 @@
 
 #include <string.h>
 
+static const char *source_state(const struct transport_offer *offer)
+{
+	if (!offer->dry_run)
+		return "ended";
+	return offer->held ? "paused" : "running";
+}
+
 static json_t *result(const struct sender *sender, const struct transport_progress *progress,
 		      const struct transport_session_times *times)
 {
 	const struct transport_offer *offer = &sender->session.offer;
 	json_t *json;
 
-	json = json_pack("{s:s, s:i, s:o, s:o, s:o, s:s, s:{s:s, s:s}, s:I, s:o, s:I, s:b}",
-			 "reason", "ok", "exit", 0, "session", id_json(&offer->session), "vm",
-			 id_json(&offer->vm.uuid), "snapshot", id_json(&offer->snapshot), "state",
-			 "committed", "vm_state", "source", "ended", "destination",
-			 progress->held ? "paused" : "running", "blackout_us",
-			 (json_int_t)times->blackout, "phases_us", watch_times(times), "blob_bytes",
-			 (json_int_t)times->blob_size, "insecure",
-			 sender->shared->mover.insecure_no_tls);
+	json = json_pack(
+		"{s:s, s:i, s:o, s:o, s:o, s:s, s:b, s:{s:s, s:s}, s:I, s:I, s:o, s:I, s:b, "
+		"s:i, s:b}",
+		"reason", "ok", "exit", 0, "session", id_json(&offer->session), "vm",
+		id_json(&offer->vm.uuid), "snapshot", id_json(&offer->snapshot), "state",
+		offer->dry_run ? "tried" : "committed", "dry_run", offer->dry_run, "vm_state",
+		"source", source_state(offer), "destination",
+		offer->dry_run   ? "none"
+		: progress->held ? "paused"
+				 : "running",
+		"blackout_us", (json_int_t)times->blackout, "estimate_us",
+		(json_int_t)times->estimate, "phases_us", watch_times(times), "blob_bytes",
+		(json_int_t)times->blob_size, "delta", times->delta, "bases", (int)times->rounds,
+		"insecure", sender->shared->mover.insecure_no_tls);
 	return realm_sender_tell(&sender->realm, json);
 }
 
@@ -51,7 +64,9 @@ static int report(struct tool *tool, struct sender *sender,
 	char advice[160];
 
 	client_failure(&failure, err);
-	failure.advice = realm_advice(err);
+	failure.advice = strcmp(err->object, "blackout") == 0
+				 ? "Allow more with --max-blackout, or --on-timeout ignore."
+				 : realm_advice(err);
 	failure.side = progress->peers_error ? FAILURE_DESTINATION : FAILURE_LOCAL;
 	if (sender->advice)
 		failure.advice = sender->advice;

@@ -460,6 +460,7 @@ int service_run(struct tool *tool, const struct recv_args *args,
 			      .max_state =
 				      args->max_state.given ? args->max_state.value : MAX_STATE,
 			      .stay_paused = args->stay_paused,
+			      .dry_run = args->dry_run,
 			      .word = args->word.rule ? &args->word : NULL,
 			      .companion = companion,
 			      .lock = PTHREAD_MUTEX_INITIALIZER },

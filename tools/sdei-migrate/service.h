@@ -14,7 +14,7 @@ struct recv_args {
 	struct ledger_word word;
 	const char *realm_contents;
 	struct option_number max_state;
-	bool once, stay_paused;
+	bool once, stay_paused, dry_run;
 	struct mover_options mover;
 	struct watch_options watch;
 };

@@ -26,20 +26,42 @@ int vmm_error(struct transport_error *err, const struct sdeistate_error *error)
 	return error->code;
 }
 
+int vmm_read(const struct kvm_port *port, const struct sdeistate_capture_options *options,
+	     struct sdeistate **state, struct transport_error *err)
+{
+	__attribute__((cleanup(free_state))) struct sdeistate *captured = NULL;
+	struct sdeistate_error error;
+
+	if (sdeistate_capture(port, options, &captured, &error) ||
+	    sdeistate_validate(captured, &error))
+		return vmm_error(err, &error);
+	*state = captured;
+	captured = NULL;
+	return 0;
+}
+
+int vmm_give(struct transport_buffer *out, const struct sdeistate_buffer *stream,
+	     struct transport_error *err)
+{
+	if (transport_buffer_append(out, stream->data, stream->len) == 0)
+		return 0;
+	return transport_error_fill(err, -E2BIG, "over-limit", "captured state", "size",
+				    "at most %zu bytes|%zu", out->max, stream->len);
+}
+
 int vmm_capture(const struct kvm_port *port, const struct sdeistate_capture_options *options,
 		struct transport_buffer *out, struct transport_error *err)
 {
 	__attribute__((cleanup(free_state))) struct sdeistate *state = NULL;
 	__attribute__((cleanup(sdeistate_buffer_free))) struct sdeistate_buffer stream = { 0 };
 	struct sdeistate_error error;
+	int ret = vmm_read(port, options, &state, err);
 
-	if (sdeistate_capture(port, options, &state, &error) || sdeistate_validate(state, &error) ||
-	    sdeistate_encode(state, &stream, &error))
+	if (ret)
+		return ret;
+	if (sdeistate_encode(state, &stream, &error))
 		return vmm_error(err, &error);
-	if (transport_buffer_append(out, stream.data, stream.len) == 0)
-		return 0;
-	return transport_error_fill(err, -E2BIG, "over-limit", "captured state", "size",
-				    "at most %zu bytes|%zu", out->max, stream.len);
+	return vmm_give(out, &stream, err);
 }
 
 int vmm_decode(const struct transport_state *records, struct sdeistate **state,
@@ -74,7 +96,7 @@ int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
 }
 
 int vmm_stage(const struct kvm_port *port, const struct sdeistate *state,
-	      const struct sdeistate_realm_source *contents, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	      const struct sdeistate_realm_source *contents, uint8_t *digest,
 	      struct transport_error *err)
 {
 	struct sdeistate_error error;

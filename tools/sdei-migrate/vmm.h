@@ -17,8 +17,20 @@
 int vmm_error(struct transport_error *err, const struct sdeistate_error *error);
 
 /**
- * vmm_capture() - append the record stream of the VM behind @port
+ * vmm_read() - the state of the VM behind @port, validated
  * @options: what to take; its kind is the caller's to set
+ *
+ * Return: 0 with *@state owned by the caller; the errors of capture and validate.
+ */
+int vmm_read(const struct kvm_port *port, const struct sdeistate_capture_options *options,
+	     struct sdeistate **state, struct transport_error *err);
+
+/** vmm_give() - append a record stream or a delta to what a mover gets. Return: 0; -E2BIG over-limit */
+int vmm_give(struct transport_buffer *out, const struct sdeistate_buffer *stream,
+	     struct transport_error *err);
+
+/**
+ * vmm_capture() - both: append the record stream of the VM behind @port
  *
  * Return: 0; the errors of capture, validate and encode.
  */
@@ -40,12 +52,13 @@ int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
 /**
  * vmm_stage() - give a state to the fresh VM behind @port and prove that it arrived
  * @contents: as sdeistate_replay_realm(); may be NULL
+ * @digest: becomes that of what was captured again; NULL: that of @state is known
  *
  * After a failure the VM holds a part and must be destroyed.
- * Return: 0 with @digest of what was captured again; the errors of replay and prove.
+ * Return: 0; the errors of replay and prove.
  */
 int vmm_stage(const struct kvm_port *port, const struct sdeistate *state,
-	      const struct sdeistate_realm_source *contents, uint8_t digest[TRANSPORT_DIGEST_SIZE],
+	      const struct sdeistate_realm_source *contents, uint8_t *digest,
 	      struct transport_error *err);
 
 #endif

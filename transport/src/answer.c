@@ -159,24 +159,6 @@ static int answer_resume(struct request *request)
 	return 0;
 }
 
-static int capture(struct request *request, enum transport_capture_kind kind,
-		   const struct transport_state *base)
-{
-	struct transport_buffer out = { .max = TRANSPORT_CONTROL_MAX_STATE };
-	const struct door *door = request->door;
-	int ret;
-
-	if (!door->ops->capture)
-		return answer_lacks(request, "capture");
-	ret = answer_said(request, door->ops->capture(door->vm, kind, base, &out, &request->error));
-	if (ret >= 0)
-		ret = answer_unsendable(request,
-					verb_put_large(&request->reply, TAG_RECORDS, out.data,
-						       out.len, &request->out_fds));
-	transport_buffer_free(&out);
-	return ret;
-}
-
 int answer_is_paused(struct request *request)
 {
 	if (owner_may(&request->door->owner, OWNER_CAPTURE, &request->who) == OWNER_GO)
@@ -184,26 +166,6 @@ int answer_is_paused(struct request *request)
 	return transport_error_fill(&request->error, -EBUSY, "vm-running", "VM", "state",
 				    "paused by this session|%s",
 				    transport_vm_state_name(request->door->owner.state));
-}
-
-static int answer_capture(struct request *request)
-{
-	const uint32_t kind = transport_fields_u32(&request->fields, TAG_KIND, 0);
-	struct verb_large base = { .mapped = false };
-	int ret;
-
-	if (kind < TRANSPORT_CAPTURE_BASE || kind > TRANSPORT_CAPTURE_COLD)
-		return transport_error_fill(&request->error, -EINVAL, "protocol",
-					    request->verb->object, "kind", "1 to 3|%u", kind);
-	ret = kind == TRANSPORT_CAPTURE_BASE ? 0 : answer_is_paused(request);
-	if (ret)
-		return ret;
-	ret = verb_get_large(&request->fields, TAG_BASE, &request->in_fds, request->verb->object,
-			     &base, &request->error);
-	if (!ret)
-		ret = capture(request, (enum transport_capture_kind)kind, &base.state);
-	verb_large_release(&base);
-	return ret;
 }
 
 /* Where only the right to run changes hands. */
@@ -226,41 +188,6 @@ static int answer_relinquish(struct request *request)
 static int answer_reclaim(struct request *request)
 {
 	return hand(request, OWNER_RECLAIM);
-}
-
-static int put_issues(struct request *request, const struct transport_issues *issues)
-{
-	struct transport_buffer one = { .max = 1024 };
-	int ret = 0;
-
-	for (unsigned int i = 0; !ret && i < issues->n_issues; i++) {
-		one.len = 0;
-		ret = verb_put_error(&one, &issues->issue[i]);
-		if (!ret)
-			ret = transport_wire_put(&request->reply, TAG_ISSUE, one.data, one.len);
-	}
-	transport_buffer_free(&one);
-	return answer_unsendable(request, ret);
-}
-
-static int answer_check(struct request *request)
-{
-	struct transport_issues issues = { .n_issues = 0 };
-	struct verb_large records = { .mapped = false };
-	const struct door *door = request->door;
-	int ret;
-
-	if (!door->ops->check)
-		return answer_lacks(request, "check");
-	ret = verb_get_large(&request->fields, TAG_RECORDS, &request->in_fds, request->verb->object,
-			     &records, &request->error);
-	if (!ret)
-		ret = answer_said(request, door->ops->check(door->vm, &records.state, &issues,
-							    &request->error));
-	if (ret >= 0)
-		ret = put_issues(request, &issues);
-	verb_large_release(&records);
-	return ret;
 }
 
 static int answer_reserve(struct request *request)
@@ -430,6 +357,7 @@ answer_fn answer_find(uint16_t type)
 		{ TRANSPORT_VERB_READ, answer_read },
 		{ TRANSPORT_VERB_LOAD, answer_load },
 		{ TRANSPORT_VERB_TOKEN, answer_token },
+		{ TRANSPORT_VERB_REHEARSE, answer_rehearse },
 		{ TRANSPORT_VERB_MODEL, answer_model },
 	};
 

@@ -28,6 +28,9 @@ answer_fn answer_find(uint16_t type);
 int answer_read(struct request *request);
 int answer_load(struct request *request);
 int answer_token(struct request *request);
+int answer_capture(struct request *request);
+int answer_check(struct request *request);
+int answer_rehearse(struct request *request);
 
 /* What answers share. */
 

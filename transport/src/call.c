@@ -8,6 +8,8 @@
 
 #include "clock.h"
 
+#define SLICE_MS 50
+
 void call_open(struct call *call, enum transport_verb verb)
 {
 	*call = (struct call){
@@ -23,15 +25,27 @@ void call_release(struct call *call)
 	transport_buffer_free(&call->body);
 }
 
+/* As long as somebody is told of it, in slices. Return: as poll() */
+static int wait_slices(struct transport_control *control, struct pollfd *pfd,
+		       const struct call *call)
+{
+	int n, left;
+
+	do {
+		left = clock_left_ms(call->deadline);
+		n = poll(pfd, 1, control->waiting && left > SLICE_MS ? SLICE_MS : left);
+		if (n == 0 && control->waiting)
+			control->waiting(control->waiting_ctx);
+	} while ((n < 0 && errno == EINTR) || (n == 0 && clock_left_ms(call->deadline) > 0));
+	return n;
+}
+
 static int wait_for(struct transport_control *control, short events, const struct call *call,
 		    struct transport_error *err)
 {
 	struct pollfd pfd = { .fd = control->channel.fd, .events = events };
-	int n;
+	const int n = wait_slices(control, &pfd, call);
 
-	do
-		n = poll(&pfd, 1, clock_left_ms(call->deadline));
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return transport_error_fill(err, -errno, "peer", call->verb->object, "", "%s|",
 					    strerror(errno));

@@ -15,6 +15,9 @@ struct transport_control {
 	/* Sent ahead, its reply not yet taken; NULL: none. */
 	const struct verb_rules *ahead;
 	uint64_t ahead_id;
+	/* Told now and then while a reply is awaited; NULL: nobody. */
+	void (*waiting)(void *ctx);
+	void *waiting_ctx;
 };
 
 /* What goes out, and what came back; the reply is borrowed from the channel until the next call. */
@@ -54,6 +57,10 @@ bool call_is_ahead(const struct transport_control *control, enum transport_verb 
 
 /** call_take() - wait for the reply to what was sent ahead. @call must be open for the same verb */
 int call_take(struct transport_control *control, struct call *call, struct transport_error *err);
+
+/** call_large() - append the large field of a reply to @out. Return: 0; -ENOMEM; -E2BIG; -EBADMSG */
+int call_large(struct call *call, uint16_t tag, struct transport_buffer *out,
+	       struct transport_error *err);
 
 /** call_for_session() - open and make a call that says nothing but its session */
 int call_for_session(struct transport_control *control, enum transport_verb verb,

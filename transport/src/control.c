@@ -97,6 +97,13 @@ void transport_control_set_timeout(struct transport_control *control, int timeou
 	control->timeout_ms = timeout_ms;
 }
 
+void transport_control_on_wait(struct transport_control *control, void (*waiting)(void *ctx),
+			       void *ctx)
+{
+	control->waiting = waiting;
+	control->waiting_ctx = ctx;
+}
+
 int transport_control_info(struct transport_control *control, struct transport_vm_info *info,
 			   struct transport_error *err)
 {
@@ -156,9 +163,8 @@ int transport_control_resume(struct transport_control *control, const struct tra
 	return tell(control, TRANSPORT_VERB_RESUME, session, err);
 }
 
-/* Append the large field of a reply to @out. */
-static int take_large(struct call *call, uint16_t tag, struct transport_buffer *out,
-		      struct transport_error *err)
+int call_large(struct call *call, uint16_t tag, struct transport_buffer *out,
+	       struct transport_error *err)
 {
 	struct verb_large large;
 	int ret = verb_get_large(&call->reply, tag, &call->reply_fds, call->verb->object, &large,
@@ -173,52 +179,6 @@ static int take_large(struct call *call, uint16_t tag, struct transport_buffer *
 				     out->max - out->len, large.state.len);
 	verb_large_release(&large);
 	return ret;
-}
-
-static int ask_capture(struct call *call, const struct transport_id *session,
-		       enum transport_capture_kind kind, const struct transport_state *base,
-		       struct transport_error *err)
-{
-	int ret;
-
-	call_open(call, TRANSPORT_VERB_CAPTURE);
-	ret = transport_wire_put_id(&call->body, TAG_SESSION, session);
-	if (!ret)
-		ret = transport_wire_put_u32(&call->body, TAG_KIND, (uint32_t)kind);
-	if (!ret && base)
-		ret = verb_put_large(&call->body, TAG_BASE, base->data, base->len, &call->fds);
-	return ret ? call_unsendable(call, ret, err) : 0;
-}
-
-int transport_control_pause_capture(struct transport_control *control,
-				    const struct transport_id *session, struct transport_error *err)
-{
-	OWNED_CALL struct call call, next;
-	int ret;
-
-	call_open(&call, TRANSPORT_VERB_PAUSE);
-	ret = ask_capture(&next, session, TRANSPORT_CAPTURE_FINAL, NULL, err);
-	if (ret)
-		return ret;
-	ret = transport_wire_put_id(&call.body, TAG_SESSION, session);
-	return ret ? call_unsendable(&call, ret, err) : call_make_two(control, &call, &next, err);
-}
-
-int transport_control_capture(struct transport_control *control, const struct transport_id *session,
-			      enum transport_capture_kind kind, const struct transport_state *base,
-			      struct transport_buffer *out, struct transport_error *err)
-{
-	OWNED_CALL struct call call;
-	int ret = ask_capture(&call, session, kind, base, err);
-
-	if (ret)
-		return ret;
-	if (kind == TRANSPORT_CAPTURE_FINAL && !base &&
-	    call_is_ahead(control, TRANSPORT_VERB_CAPTURE))
-		ret = call_take(control, &call, err);
-	else
-		ret = call_make(control, &call, err);
-	return ret ? ret : take_large(&call, TAG_RECORDS, out, err);
 }
 
 int transport_control_relinquish(struct transport_control *control,
@@ -238,41 +198,6 @@ int transport_control_reclaim(struct transport_control *control, const struct tr
 	if (!ret)
 		ret = transport_wire_put(&call.body, TAG_PROOF, proof, len);
 	return ret ? call_unsendable(&call, ret, err) : call_make(control, &call, err);
-}
-
-static int read_issues(const struct call *call, struct transport_issues *issues,
-		       struct transport_error *err)
-{
-	struct transport_issues found = { .n_issues = 0 };
-
-	for (unsigned int i = 0; i < call->reply.n_fields; i++) {
-		const struct transport_field *field = &call->reply.field[i];
-		int ret;
-
-		if (field->tag != TAG_ISSUE || found.n_issues == TRANSPORT_CONTROL_MAX_ISSUES)
-			continue;
-		ret = verb_get_error(field->data, field->len, &found.issue[found.n_issues], err);
-		if (ret)
-			return ret;
-		found.n_issues++;
-	}
-	*issues = found;
-	return 0;
-}
-
-int transport_control_check(struct transport_control *control,
-			    const struct transport_state *records, struct transport_issues *issues,
-			    struct transport_error *err)
-{
-	OWNED_CALL struct call call;
-	int ret;
-
-	call_open(&call, TRANSPORT_VERB_CHECK);
-	ret = verb_put_large(&call.body, TAG_RECORDS, records->data, records->len, &call.fds);
-	if (ret)
-		return call_unsendable(&call, ret, err);
-	ret = call_make(control, &call, err);
-	return ret ? ret : read_issues(&call, issues, err);
 }
 
 int transport_control_reserve(struct transport_control *control, const struct transport_id *session,
@@ -401,7 +326,7 @@ int transport_control_read(struct transport_control *control, const struct trans
 	if (ret)
 		return call_unsendable(&call, ret, err);
 	ret = call_make(control, &call, err);
-	return ret ? ret : take_large(&call, TAG_BYTES, out, err);
+	return ret ? ret : call_large(&call, TAG_BYTES, out, err);
 }
 
 int transport_control_load(struct transport_control *control, const struct transport_id *session,
@@ -459,5 +384,5 @@ int transport_control_model(struct transport_control *control, const char *reque
 	if (ret)
 		return call_unsendable(&call, ret, err);
 	ret = call_make(control, &call, err);
-	return ret ? ret : take_large(&call, TAG_JSON, out, err);
+	return ret ? ret : call_large(&call, TAG_JSON, out, err);
 }

@@ -19,14 +19,14 @@ enum cell {
 /* docs/control.md, "Ownership"; a test compares the two. */
 /* clang-format off */
 static const uint8_t matrix[TRANSPORT_VM_NR_STATES][OWNER_NR_EVENTS] = {
-/*			 pause	    capture resume relinquish	    reclaim    reserve	    stage      prepared	    commit abort     end       load  token drop */
-[TRANSPORT_VM_RUNNING]	    = { TO_PAUSED, NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  NO,   NO,   SAME },
-[TRANSPORT_VM_PAUSED]	    = { TO_PAUSED, SAME, REST, TO_RELINQUISHED, NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  NO,   NO,   REST },
-[TRANSPORT_VM_RELINQUISHED] = { NO,	   NO,	 NO,   SAME,		TO_PAUSED, NO,		NO,	   NO,		NO,   NO,	TO_ENDED,	  NO,   NO,   SAME },
-[TRANSPORT_VM_RESERVED]	    = { NO,	   NO,	 NO,   NO,		NO,	   SAME,	TO_STAGED, NO,		NO,   TO_ENDED, NO,	  SAME, NO,   SAME },
-[TRANSPORT_VM_STAGED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   TO_PREPARED, NO,   TO_ENDED, NO,	  NO,   SAME, SAME },
-[TRANSPORT_VM_PREPARED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   SAME,	REST, TO_ENDED, NO,	  NO,   SAME, SAME },
-[TRANSPORT_VM_ENDED]	    = { NO,	   NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   SAME,	SAME,	  NO,   NO,   SAME },
+/*			 pause	    capture resume relinquish	    reclaim    reserve	    stage      prepared	    commit abort     end       load  token rehearse drop */
+[TRANSPORT_VM_RUNNING]	    = { TO_PAUSED, NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  NO,   NO,   NO,   SAME },
+[TRANSPORT_VM_PAUSED]	    = { TO_PAUSED, SAME, REST, TO_RELINQUISHED, NO,	   TO_RESERVED, NO,	   NO,		NO,   NO,	NO,	  NO,   NO,   NO,   REST },
+[TRANSPORT_VM_RELINQUISHED] = { NO,	   NO,	 NO,   SAME,		TO_PAUSED, NO,		NO,	   NO,		NO,   NO,	TO_ENDED, NO,   NO,   NO,   SAME },
+[TRANSPORT_VM_RESERVED]	    = { NO,	   NO,	 NO,   NO,		NO,	   SAME,	TO_STAGED, NO,		NO,   TO_ENDED, NO,	  SAME, NO,   SAME, SAME },
+[TRANSPORT_VM_STAGED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   TO_PREPARED, NO,   TO_ENDED, NO,	  NO,   SAME, NO,   SAME },
+[TRANSPORT_VM_PREPARED]	    = { NO,	   NO,	 NO,   NO,		NO,	   NO,		NO,	   SAME,	REST, TO_ENDED, NO,	  NO,   SAME, NO,   SAME },
+[TRANSPORT_VM_ENDED]	    = { NO,	   NO,	 NO,   NO,		NO,	   TO_RESERVED, NO,	   NO,		NO,   SAME,	SAME,	  NO,   NO,   NO,   SAME },
 };
 /* clang-format on */
 
@@ -49,7 +49,8 @@ static bool takes_ownership(enum owner_event event)
 /* Work for the VMM that leaves the state as it is. */
 static bool changes_nothing_here(enum owner_event event)
 {
-	return event == OWNER_CAPTURE || event == OWNER_LOAD || event == OWNER_TOKEN;
+	return event == OWNER_CAPTURE || event == OWNER_LOAD || event == OWNER_TOKEN ||
+	       event == OWNER_REHEARSE;
 }
 
 /* A repetition after a lost reply, of what does not show in the state. */

@@ -24,7 +24,8 @@ enum owner_event {
 	OWNER_END,
 	OWNER_LOAD,  /* bytes for what will be staged */
 	OWNER_TOKEN, /* of what is staged */
-	OWNER_DROP,  /* the connection is gone */
+	OWNER_REHEARSE,
+	OWNER_DROP, /* the connection is gone */
 	OWNER_NR_EVENTS
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session_beat.h - HEARTBEAT: who waits for something outside the session asks whether the peer lives
+ * session_beat.h - HEARTBEAT: who waits says that it lives; who waits for something outside the session also asks
  *
- * docs/protocol.md, 3.9.
+ * docs/protocol.md, 6 and 3.9.
  */
 #ifndef TRANSPORT_SESSION_BEAT_H
 #define TRANSPORT_SESSION_BEAT_H
@@ -24,7 +24,8 @@ int session_beat_until(struct session_link *link, const struct transport_source_
  * session_beat_read() - the next message
  * @wanted: a HEARTBEAT is one, too
  *
- * Otherwise they are passed over, or, once the peer is known and where the link has alive(), answered; then the wait begins anew.
+ * Otherwise they are passed over, or, where the peer waits for something and the link has alive(), answered; then the wait
+ * begins anew. Where both sides have the feature, ours are sent meanwhile, and a peer that is silent for silent_ms is given up.
  */
 int session_beat_read(struct session_link *link, bool wanted, int timeout_ms, struct session_in *in,
 		      struct transport_error *err);

@@ -1,52 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "session_destination.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
-#include "session_link.h"
-#include "session_spool.h"
+#include "session_beat.h"
 
 #define OTHERS_WAIT_MS 10000 /* for a thread that answers a RESOLVE to settle this session */
-
-struct destination {
-	struct session_link link;
-	const struct transport_destination_ops *ops;
-	void *ctx;
-	struct transport_progress *progress;
-	struct transport_visit *visit;
-	bool recorded; /* outcome() is due */
-	bool mine;     /* ABORTING, and by this thread */
-};
-
-static int fault(struct destination *dest, enum transport_step step, struct transport_error *err)
-{
-	return dest->ops->fault ? dest->ops->fault(dest->ctx, step, err) : 0;
-}
-
-static int move(struct destination *dest, enum transport_session_event event,
-		struct transport_error *err)
-{
-	if (transport_session_move(dest->progress, event) == 0)
-		return 0;
-	return transport_error_fill(err, -ECANCELED, "cancelled", "session", "state",
-				    "%s allowed|%s", transport_session_event_name(event),
-				    transport_session_state_name(
-					    transport_session_state(dest->progress)));
-}
 
 static int expect(struct destination *dest, enum session_message type, int timeout_ms,
 		  struct session_in *in, struct transport_error *err)
 {
 	return session_link_expect(&dest->link, type, timeout_ms, in, err);
-}
-
-static int send_empty(struct destination *dest, enum session_message type,
-		      struct transport_error *err)
-{
-	const struct transport_buffer nothing = { .max = 0 };
-
-	return session_link_send(&dest->link, type, &nothing, err);
 }
 
 /* D8: a question, from whoever the session's peer was. */
@@ -80,6 +47,7 @@ static void take_offer(struct destination *dest, const struct transport_fields *
 	offer->snapshot = transport_fields_id(fields, S_TAG_SNAPSHOT);
 	offer->vm.generation = transport_fields_u64(fields, S_TAG_GENERATION, 0);
 	offer->held = transport_fields_u32(fields, S_TAG_HELD, 0) != 0;
+	offer->dry_run = transport_fields_u32(fields, S_TAG_DRY_RUN, 0) != 0;
 	offer->vm.n_vcpus = transport_fields_u32(fields, S_TAG_VCPUS, 0);
 	transport_fields_text(fields, S_TAG_TYPE, offer->vm.type, sizeof(offer->vm.type));
 	transport_fields_text(fields, S_TAG_PROFILE, offer->vm.profile, sizeof(offer->vm.profile));
@@ -87,12 +55,24 @@ static void take_offer(struct destination *dest, const struct transport_fields *
 	dest->visit->offer = *offer;
 }
 
+/* Who only tries things out says what it finds before a VM stops for it. */
+static int agree_on_dry_run(struct destination *dest, struct transport_error *err)
+{
+	struct transport_offer *offer = &dest->link.offer;
+
+	dest->only_tries = dest->ops->dry_run && !offer->dry_run;
+	if (dest->only_tries && !session_link_both(&dest->link, TRANSPORT_FEATURE_BASE))
+		return destination_only_tries(err);
+	offer->dry_run |= dest->ops->dry_run;
+	dest->visit->offer = *offer;
+	return 0;
+}
+
 /* PREFLIGHT or RESOLVE: the first message that says what the peer wants, signed either way. */
 static int take_purpose(struct destination *dest, struct transport_error *err)
 {
 	struct session_in in;
-	int ret = session_read(dest->link.stream, dest->link.received, dest->link.max_blob,
-			       dest->link.wait.message_ms, &in, err);
+	int ret = session_beat_read(&dest->link, false, dest->link.wait.message_ms, &in, err);
 
 	if (ret)
 		return ret;
@@ -104,7 +84,9 @@ static int take_purpose(struct destination *dest, struct transport_error *err)
 		ret = session_link_verify(&dest->link, PURPOSE_PREFLIGHT, &in, err);
 		dest->link.known = !ret;
 		if (!ret)
-			ret = move(dest, TRANSPORT_EVENT_GREET, err);
+			ret = destination_move(dest, TRANSPORT_EVENT_GREET, err);
+		if (!ret)
+			ret = agree_on_dry_run(dest, err);
 	} else {
 		ret = transport_error_fill(err, -EBADMSG, "protocol",
 					   session_message_name((uint16_t)in.type), "order",
@@ -116,7 +98,7 @@ static int take_purpose(struct destination *dest, struct transport_error *err)
 
 static int greet(struct destination *dest, struct transport_error *err)
 {
-	int ret = fault(dest, TRANSPORT_STEP_RECV_HELLO, err);
+	int ret = destination_fault(dest, TRANSPORT_STEP_RECV_HELLO, err);
 
 	if (!ret)
 		ret = session_link_welcome(&dest->link, err);
@@ -125,7 +107,7 @@ static int greet(struct destination *dest, struct transport_error *err)
 
 static int record(struct destination *dest, struct transport_error *err)
 {
-	int ret = fault(dest, TRANSPORT_STEP_RECV_RESERVE, err);
+	int ret = destination_fault(dest, TRANSPORT_STEP_RECV_RESERVE, err);
 
 	if (!ret)
 		ret = dest->ops->record(dest->ctx, &dest->link.offer, &dest->link.peer,
@@ -133,128 +115,22 @@ static int record(struct destination *dest, struct transport_error *err)
 	if (!ret)
 		dest->recorded = true;
 	if (!ret)
-		ret = move(dest, TRANSPORT_EVENT_RECORD, err);
+		ret = destination_move(dest, TRANSPORT_EVENT_RECORD, err);
 	if (!ret)
-		ret = fault(dest, TRANSPORT_STEP_RECV_READY, err);
-	return ret ? ret : send_empty(dest, MESSAGE_READY, err);
-}
-
-/* The sealed state of a BASE or BLOB, borrowed. */
-static struct transport_buffer blob_of(const struct session_in *in)
-{
-	const struct transport_field *field = transport_fields_find(&in->fields, S_TAG_BLOB);
-
-	return (struct transport_buffer){ .data = (uint8_t *)(uintptr_t)field->data,
-					  .len = field->len };
-}
-
-static int try_out(struct destination *dest, const struct session_in *in,
-		   struct transport_error *err)
-{
-	const struct transport_buffer blob = blob_of(in);
-	int ret = fault(dest, TRANSPORT_STEP_RECV_BASE, err);
-
-	if (!ret)
-		ret = dest->ops->base(dest->ctx, &blob, dest->link.nonce, false, err);
-	if (!ret)
-		ret = send_empty(dest, MESSAGE_READY, err);
-	/* While the source stops its VM: what BLOB will need first stays warm. */
-	if (!ret)
-		dest->ops->base(dest->ctx, &blob, dest->link.nonce, true, NULL);
-	return ret;
-}
-
-/* Many pages are read, held against their digests and sealed before the first piece comes: docs/protocol.md, 6. */
-#define LARGE_WAITS 4
-
-/* BLOB; before it BULK, where a realm comes and so much is taken; before both BASE, where it may come. */
-static int expect_state(struct destination *dest, bool base, struct session_in *in,
-			struct transport_error *err)
-{
-	enum session_message type[3] = { MESSAGE_BLOB };
-	const bool large = dest->link.limit > TRANSPORT_SESSION_MAX_BLOB &&
-			   strcmp(dest->link.offer.vm.type, "realm") == 0;
-	const int wait = dest->link.wait.commit_ms;
-	size_t n = 1;
-
-	if (large)
-		type[n++] = MESSAGE_BULK;
-	if (base)
-		type[n++] = MESSAGE_BASE;
-	return session_link_expect_any(&dest->link, type, n,
-				       large && wait < INT32_MAX / LARGE_WAITS ? wait * LARGE_WAITS
-									       : wait,
-				       in, err);
-}
-
-static int take_piece(struct destination *dest, const struct session_in *in,
-		      struct session_spool *spool, struct transport_error *err)
-{
-	const struct transport_buffer piece = blob_of(in);
-
-	return session_spool_add(spool, dest->link.limit, piece.data, piece.len, err);
-}
-
-/* The whole sealed state: BLOB's, or behind that of each BULK. @whole is borrowed from @in or a mapping. */
-static int wait_state(struct destination *dest, struct session_in *in, struct session_spool *spool,
-		      struct transport_buffer *whole, struct transport_error *err)
-{
-	const bool base = dest->link.features & dest->link.peers_features & TRANSPORT_FEATURE_BASE;
-	int ret = expect_state(dest, base, in, err);
-
-	if (!ret && in->type == MESSAGE_BASE) {
-		ret = try_out(dest, in, err);
-		session_in_release(in);
-		ret = ret ? ret : expect_state(dest, false, in, err);
-	}
-	while (!ret && in->type == MESSAGE_BULK) {
-		ret = take_piece(dest, in, spool, err);
-		session_in_release(in);
-		ret = ret ? ret : expect_state(dest, false, in, err);
-	}
-	if (ret)
-		return ret;
-	if (spool->size == 0) {
-		*whole = blob_of(in);
-		return 0;
-	}
-	ret = take_piece(dest, in, spool, err);
-	return ret ? ret : session_spool_map(spool, whole, err);
-}
-
-static int stage(struct destination *dest, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-		 struct transport_error *err)
-{
-	struct session_spool spool = SESSION_SPOOL_EMPTY;
-	struct session_in in = { .body.len = 0 };
-	struct transport_buffer blob = { .max = 0 };
-	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_BLOB, err);
-
-	if (!ret)
-		ret = wait_state(dest, &in, &spool, &blob, err);
-	if (!ret)
-		ret = fault(dest, TRANSPORT_STEP_RECV_OPEN, err);
-	if (!ret) {
-		dest->visit->times.blob_size = blob.len;
-		ret = dest->ops->stage(dest->ctx, &blob, dest->link.nonce, digest, err);
-	}
-	if (blob.mapped)
-		transport_buffer_free(&blob);
-	session_spool_close(&spool);
-	session_in_release(&in);
-	return ret ? ret : move(dest, TRANSPORT_EVENT_STAGE, err);
+		ret = destination_fault(dest, TRANSPORT_STEP_RECV_READY, err);
+	return ret ? ret : destination_ready(dest, NULL, 0, err);
 }
 
 static int prepare(struct destination *dest, const uint8_t digest[TRANSPORT_DIGEST_SIZE],
 		   struct transport_error *err)
 {
 	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
-	int ret = fault(dest, TRANSPORT_STEP_RECV_PREPARED, err);
+	int ret = destination_fault(dest, TRANSPORT_STEP_RECV_PREPARED, err);
 
 	if (!ret && transport_wire_put(&body, S_TAG_DIGEST, digest, TRANSPORT_DIGEST_SIZE))
 		ret = transport_error_fill(err, -ENOMEM, "no-memory", "session", "PREPARED", "|");
 	if (!ret)
-		ret = move(dest, TRANSPORT_EVENT_PREPARE, err);
+		ret = destination_move(dest, TRANSPORT_EVENT_PREPARE, err);
 	if (!ret)
 		ret = session_link_send(&dest->link, MESSAGE_PREPARED, &body, err);
 	transport_buffer_free(&body);
@@ -268,7 +144,7 @@ static int answer_challenge(struct destination *dest, const struct session_in *i
 	struct transport_buffer token = { .max = TRANSPORT_MAX_TOKEN };
 	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
 	struct transport_error why = { .code = 0 };
-	int ret = fault(dest, TRANSPORT_STEP_RECV_TOKEN, err);
+	int ret = destination_fault(dest, TRANSPORT_STEP_RECV_TOKEN, err);
 
 	if (ret)
 		return ret;
@@ -280,7 +156,7 @@ static int answer_challenge(struct destination *dest, const struct session_in *i
 	if (ret)
 		transport_error_fill(err, ret, "no-memory", "session", "TOKEN", "|");
 	else
-		ret = move(dest, TRANSPORT_EVENT_ATTEST, err);
+		ret = destination_move(dest, TRANSPORT_EVENT_ATTEST, err);
 	if (!ret)
 		ret = session_link_send(&dest->link, MESSAGE_TOKEN, &body, err);
 	transport_buffer_free(&token);
@@ -295,7 +171,7 @@ static int expect_commit(struct destination *dest, struct session_in *in,
 	const int wait = dest->link.wait.commit_ms;
 	int ret;
 
-	if (!(dest->link.features & dest->link.peers_features & TRANSPORT_FEATURE_TOKEN) ||
+	if (!session_link_both(&dest->link, TRANSPORT_FEATURE_TOKEN) ||
 	    strcmp(dest->link.offer.vm.type, "realm") != 0)
 		return expect(dest, MESSAGE_COMMIT, wait, in, err);
 	ret = session_link_expect_either(&dest->link, MESSAGE_CHALLENGE, MESSAGE_COMMIT, wait, in,
@@ -311,26 +187,29 @@ static int expect_commit(struct destination *dest, struct session_in *in,
 static int wait_commit(struct destination *dest, struct transport_error *err)
 {
 	struct session_in in = { .body.len = 0 };
-	int ret = fault(dest, TRANSPORT_STEP_RECV_WAIT_COMMIT, err);
+	int ret = destination_fault(dest, TRANSPORT_STEP_RECV_WAIT_COMMIT, err);
 
 	if (!ret)
 		ret = expect_commit(dest, &in, err);
+	if (!ret && dest->link.offer.dry_run)
+		ret = transport_error_fill(err, -EBADMSG, "protocol", "session message COMMIT",
+					   "order", "none in a dry run|one");
 	if (!ret && !transport_stream_is_authenticated(dest->link.stream))
 		ret = session_link_verify(&dest->link, PURPOSE_COMMIT, &in, err);
 	session_in_release(&in);
-	return ret ? ret : move(dest, TRANSPORT_EVENT_COMMIT, err);
+	return ret ? ret : destination_move(dest, TRANSPORT_EVENT_COMMIT, err);
 }
 
 static int commit(struct destination *dest, struct transport_error *err)
 {
 	bool refused = true;
-	int ret = fault(dest, TRANSPORT_STEP_RECV_COMMIT, err);
+	int ret = destination_fault(dest, TRANSPORT_STEP_RECV_COMMIT, err);
 
 	if (!ret)
 		ret = dest->ops->commit(dest->ctx, &refused, err);
 	if (ret && refused)
 		dest->mine = !transport_session_move(dest->progress, TRANSPORT_EVENT_REFUSE);
-	return ret ? ret : move(dest, TRANSPORT_EVENT_DONE, err);
+	return ret ? ret : destination_move(dest, TRANSPORT_EVENT_DONE, err);
 }
 
 /* The VM runs; whether the source hears of it now or by RESOLVE changes nothing. */
@@ -338,7 +217,7 @@ static void tell_done(struct destination *dest)
 {
 	struct transport_buffer body = { .max = SESSION_SMALL_BODY };
 
-	if (fault(dest, TRANSPORT_STEP_RECV_DONE, NULL) == 0 &&
+	if (destination_fault(dest, TRANSPORT_STEP_RECV_DONE, NULL) == 0 &&
 	    transport_wire_put_u32(&body, S_TAG_HELD, dest->visit->held) == 0 &&
 	    session_link_outcome(&dest->link, TRANSPORT_OUTCOME_COMMITTED, &body, NULL) == 0)
 		session_link_send(&dest->link, MESSAGE_DONE, &body, NULL);
@@ -351,7 +230,7 @@ static int take_over(struct destination *dest, struct transport_error *err)
 	int ret = record(dest, err);
 
 	if (!ret)
-		ret = stage(dest, digest, err);
+		ret = destination_stage(dest, digest, err);
 	if (!ret)
 		ret = prepare(dest, digest, err);
 	if (!ret)
@@ -415,7 +294,7 @@ static int finish(struct destination *dest, int ret, struct transport_error *err
 
 	if (!dest->recorded)
 		return ret;
-	wrote = fault(dest, TRANSPORT_STEP_RECV_OUTCOME, ret ? NULL : err);
+	wrote = destination_fault(dest, TRANSPORT_STEP_RECV_OUTCOME, ret ? NULL : err);
 	if (!wrote)
 		wrote = dest->ops->outcome(dest->ctx, state, ret ? NULL : err);
 	return ret ? ret : wrote;
@@ -436,9 +315,12 @@ int transport_session_receive(struct transport_stream *stream,
 	ret = session_link_init(&dest.link, TRANSPORT_DESTINATION, stream, signer, deadlines, &why);
 	dest.link.features = (ops->base ? TRANSPORT_FEATURE_BASE : 0) |
 			     (ops->token ? TRANSPORT_FEATURE_TOKEN : 0) |
-			     (ops->alive ? TRANSPORT_FEATURE_HEARTBEAT : 0);
+			     (ops->alive ? TRANSPORT_FEATURE_HEARTBEAT : 0) |
+			     TRANSPORT_FEATURE_DELTA | TRANSPORT_FEATURE_BEAT |
+			     TRANSPORT_FEATURE_DRY_RUN;
 	dest.link.alive = ops->alive;
 	dest.link.alive_ctx = ctx;
+	progress->link = &dest.link;
 	if (ops->max_state > TRANSPORT_SESSION_MAX_BLOB)
 		dest.link.limit = ops->max_state;
 	if (!ret)
@@ -449,6 +331,7 @@ int transport_session_receive(struct transport_stream *stream,
 		fail(&dest, &why);
 	progress->peers_error = ret && dest.link.peer_gave_up;
 	progress->warm = session_link_is_warm(&dest.link);
+	progress->link = NULL;
 	ret = finish(&dest, ret, &why);
 	if (ret && err)
 		*err = why;

@@ -19,6 +19,8 @@ struct session_link {
 	uint64_t *sent, *received; /* messages; the stream's, because another session may follow */
 	bool broken;               /* nothing more can be said or heard here */
 	bool over;                 /* the last message of this session has come or gone */
+	int64_t last_sent;         /* clock.h */
+	int silent_ms;             /* for how long the peer may say nothing at all */
 	size_t max_blob;
 	uint64_t limit;                     /* ours, to be told: bytes of a whole sealed state */
 	uint64_t features;                  /* ours, to be told */
@@ -67,7 +69,13 @@ int session_link_verify(struct session_link *link, enum session_purpose purpose,
 int session_link_send(struct session_link *link, enum session_message type,
 		      const struct transport_buffer *body, struct transport_error *err);
 
-/** session_link_send_blob() - BASE, BULK or BLOB. Return: as session_link_send(); -E2BIG "over-limit" */
+/** session_link_both() - do both sides have this feature? */
+bool session_link_both(const struct session_link *link, uint64_t feature);
+
+/** session_link_beat() - a HEARTBEAT, if the peer expects one and nothing else has gone out lately */
+void session_link_beat(struct session_link *link);
+
+/** session_link_send_blob() - BASE, DELTA, BULK or BLOB. Return: as session_link_send(); -E2BIG "over-limit" */
 int session_link_send_blob(struct session_link *link, enum session_message type,
 			   const struct transport_buffer *blob, struct transport_error *err);
 
@@ -77,7 +85,10 @@ int session_link_send_state(struct session_link *link, const struct transport_bu
 
 /**
  * session_link_expect() - the next message must be of this type
+ * @timeout_ms: for the message itself; heartbeats do not put it off
  *
+ * Sends heartbeats and takes them. A peer that has the feature and is silent for silent_ms is given up
+ * (-ETIMEDOUT "timeout", field "silence").
  * The peer's ABORT or ABORTED is its error object, as our error; a signed ABORTED is kept as proof.
  */
 int session_link_expect(struct session_link *link, enum session_message type, int timeout_ms,

@@ -61,6 +61,13 @@ static const struct transport_rule preflight[] = {
 	TEXT(S_TAG_KERNEL, 31, "kernel"),
 	U32(S_TAG_VCPUS, "vcpus"),
 	U32(S_TAG_HELD, "held"),
+	{ S_TAG_DRY_RUN, TRANSPORT_WIRE_U32, 0, 0, false, false, "dry run" },
+};
+static const struct transport_rule ready[] = {
+	{ S_TAG_KEPT, TRANSPORT_WIRE_BYTES, TRANSPORT_DIGEST_SIZE, TRANSPORT_DIGEST_SIZE, false,
+	  false, "kept" },
+	{ S_TAG_TOOK, TRANSPORT_WIRE_U64, 0, 0, false, false, "took" },
+	{ S_TAG_SPENT, TRANSPORT_WIRE_U64, 0, 0, false, false, "spent" },
 };
 static const struct transport_rule blob[] = {
 	BYTES(S_TAG_BLOB, 1, TRANSPORT_SESSION_MAX_BLOB, "blob"),
@@ -111,8 +118,10 @@ static const struct {
 	ROW(HELLO, hello),
 	ROW(WELCOME, welcome),
 	ROW(PREFLIGHT, preflight),
-	{ MESSAGE_READY, NULL, 0 },
+	ROW(READY, ready),
 	ROW(BASE, blob),
+	{ MESSAGE_STOP, NULL, 0 },
+	ROW(DELTA, blob),
 	ROW(BLOB, blob),
 	ROW(PREPARED, prepared),
 	ROW(CHALLENGE, challenge),
@@ -194,7 +203,8 @@ static int check_header(const struct transport_header *header, uint64_t number, 
 			struct transport_error *err)
 {
 	const char *name = session_message_name(header->type);
-	const bool large = header->type == MESSAGE_BASE || header->type == MESSAGE_BLOB;
+	const bool large = header->type == MESSAGE_BASE || header->type == MESSAGE_DELTA ||
+			   header->type == MESSAGE_BLOB;
 	const size_t max = large ? max_blob + TRANSPORT_WIRE_FIELD_SIZE
 			   : header->type == MESSAGE_BULK
 				   ? SESSION_PIECE + TRANSPORT_WIRE_FIELD_SIZE
@@ -269,22 +279,8 @@ static int read_one(struct transport_stream *stream, uint64_t *number, size_t ma
 	return ret;
 }
 
-int session_next(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
-		 struct session_in *in, struct transport_error *err)
-{
-	return read_one(stream, number, max_blob, timeout_ms, clock_now_ms() + timeout_ms, in, err);
-}
-
 int session_read(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
 		 struct session_in *in, struct transport_error *err)
 {
-	const int64_t deadline = clock_now_ms() + timeout_ms;
-	int ret;
-
-	for (;;) {
-		ret = read_one(stream, number, max_blob, timeout_ms, deadline, in, err);
-		if (ret || in->type != MESSAGE_HEARTBEAT)
-			return ret;
-		session_in_release(in);
-	}
+	return read_one(stream, number, max_blob, timeout_ms, clock_now_ms() + timeout_ms, in, err);
 }

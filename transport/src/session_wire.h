@@ -7,7 +7,7 @@
 
 #include <transport/session.h>
 
-/* X(symbol, number, name): STOP and DELTA come with later versions. */
+/* X(symbol, number, name) */
 #define SESSION_MESSAGES(X)                           \
 	X(HELLO, 1, "session message HELLO")          \
 	X(PREFLIGHT, 2, "session message PREFLIGHT")  \
@@ -60,9 +60,13 @@ enum session_tag {
 	S_TAG_TOKEN = 23,
 	S_TAG_ERROR = 20,    /* an error object of docs/control.md */
 	S_TAG_OBSTACLE = 24, /* likewise, as often as it takes */
+	S_TAG_KEPT = 25,     /* digest of the base that is kept */
+	S_TAG_TOOK = 26,     /* what STAGE will do to it, done once, in us */
+	S_TAG_SPENT = 27,    /* all that was done to it, in us */
+	S_TAG_DRY_RUN = 28,
 };
 
-#define SESSION_SMALL_BODY 16384u     /* bytes of any message but BASE, BULK and BLOB */
+#define SESSION_SMALL_BODY 16384u     /* bytes of any message but BASE, DELTA, BULK and BLOB */
 #define SESSION_PIECE      (1u << 20) /* bytes of a sealed state in one BULK */
 
 /* A message that came in. */
@@ -86,17 +90,9 @@ int session_write(struct transport_stream *stream, enum session_message type, ui
 		  const struct transport_buffer *body, int timeout_ms, struct transport_error *err);
 
 /**
- * session_next() - wait for the next message, whatever it is
- *
- * Otherwise as session_read().
- */
-int session_next(struct transport_stream *stream, uint64_t *number, size_t max_blob, int timeout_ms,
-		 struct session_in *in, struct transport_error *err);
-
-/**
- * session_read() - wait for the next message that is no HEARTBEAT
+ * session_read() - wait for the next message, HEARTBEAT included
  * @number: counted like session_write()'s
- * @max_blob: bytes a BASE or BLOB may have
+ * @max_blob: bytes a BASE, DELTA or BLOB may have
  *
  * Bodies grow with what arrives, not with what is announced. Return: 0 and @in owned by the caller;
  * -EBADMSG "protocol"; -E2BIG "over-limit"; errors of the stream.

@@ -66,6 +66,13 @@ int stream_wait(struct transport_stream *stream, enum stream_way way, int64_t de
 	return 0;
 }
 
+int stream_await(struct transport_stream *stream, int64_t deadline, struct transport_error *err)
+{
+	if (stream->ssl && SSL_has_pending(stream->ssl))
+		return 0;
+	return stream_wait(stream, STREAM_READ, deadline, err);
+}
+
 void transport_stream_cancel_by(struct transport_stream *stream, int fd)
 {
 	stream->cancel_fd = fd;

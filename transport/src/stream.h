@@ -58,6 +58,8 @@ int stream_pace(struct transport_stream *stream, size_t *len, int64_t deadline,
 
 /** stream_pace_ms() - how much longer @len bytes take because of the limit, in ms */
 int64_t stream_pace_ms(const struct stream_pace *pace, size_t len);
+/** stream_await() - until something can be read, or @deadline. Return: 0; -ETIMEDOUT; -ECANCELED; -errno */
+int stream_await(struct transport_stream *stream, int64_t deadline, struct transport_error *err);
 
 /** tls_attach() - put TLS on a stream; the handshake is tls_greet()'s. Return: 0; -ENOMEM */
 int tls_attach(const struct transport_tls *tls, struct transport_stream *stream,

@@ -61,6 +61,8 @@ static const struct transport_rule capture[] = {
 	ID(TAG_SESSION, "session"),
 	U32(TAG_KIND, "kind"),
 	LARGE(TAG_BASE, "base"),
+	{ TAG_SINCE, TRANSPORT_WIRE_BYTES, TRANSPORT_DIGEST_SIZE, TRANSPORT_DIGEST_SIZE, false,
+	  false, "since" },
 };
 static const struct transport_rule records[] = { LARGE(TAG_RECORDS, "records") };
 static const struct transport_rule reclaim[] = {
@@ -69,6 +71,16 @@ static const struct transport_rule reclaim[] = {
 };
 static const struct transport_rule check_reply[] = {
 	{ TAG_ISSUE, TRANSPORT_WIRE_BYTES, 0, 1024, false, true, "issue" },
+};
+static const struct transport_rule rehearse[] = {
+	ID(TAG_SESSION, "session"),
+	LARGE(TAG_RECORDS, "records"),
+};
+static const struct transport_rule rehearse_reply[] = {
+	{ TAG_ISSUE, TRANSPORT_WIRE_BYTES, 0, 1024, false, true, "issue" },
+	{ TAG_KEPT, TRANSPORT_WIRE_BYTES, TRANSPORT_DIGEST_SIZE, TRANSPORT_DIGEST_SIZE, false,
+	  false, "kept" },
+	{ TAG_TOOK, TRANSPORT_WIRE_U64, 0, 0, false, false, "took" },
 };
 static const struct transport_rule stage[] = {
 	ID(TAG_SESSION, "session"),
@@ -140,6 +152,7 @@ static const struct verb_rules verb[] = {
 	BOTH(READ, read_rules, bytes, "READ"),
 	ASKS(LOAD, load, "LOAD"),
 	BOTH(TOKEN, token, token_reply, "TOKEN"),
+	BOTH(REHEARSE, rehearse, rehearse_reply, "REHEARSE"),
 	BOTH(MODEL, json, json, "MODEL"),
 };
 

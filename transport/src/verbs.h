@@ -50,6 +50,9 @@ enum verb_tag {
 	TAG_BYTES = 41, /* and 42 */
 	TAG_CHALLENGE = 43,
 	TAG_TOKEN = 44,
+	TAG_SINCE = TRANSPORT_WIRE_OPTIONAL | 45,
+	TAG_KEPT = 46,
+	TAG_TOOK = 47,
 };
 
 struct verb_rules {

@@ -291,13 +291,13 @@ SDEISTATE_API int sdeistate_replay_realm(const struct sdeistate *state, const st
 
 /**
  * sdeistate_prove() - capture again and compare
- * @digest: the recaptured state's digest, in the source's order of vCPUs
+ * @digest: the recaptured state's digest, in the source's order of vCPUs, SDEISTATE_DIGEST_SIZE bytes; NULL:
+ * that of @state is known, and what is equal has it too
  *
  * Return: 0 if nothing differs; -ESTALE differs, naming the first fields; the capture's errors.
  */
 SDEISTATE_API int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
-				  uint8_t digest[SDEISTATE_DIGEST_SIZE],
-				  struct sdeistate_error *err);
+				  uint8_t *digest, struct sdeistate_error *err);
 
 /** sdeistate_digest() - of the state's stream (record.h). Return: 0; as sdeistate_encode() */
 SDEISTATE_API int sdeistate_digest(const struct sdeistate *state,

@@ -159,8 +159,8 @@ static int recapture(const struct sdeistate *state, const struct kvm_port *port,
 	return ret;
 }
 
-int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
-		    uint8_t digest[SDEISTATE_DIGEST_SIZE], struct sdeistate_error *err)
+int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port, uint8_t *digest,
+		    struct sdeistate_error *err)
 {
 	CLEANUP(cleanup_state) struct sdeistate *again = NULL;
 	int ret = recapture(state, port, &again, err);
@@ -181,7 +181,7 @@ int sdeistate_prove(const struct sdeistate *state, const struct kvm_port *port,
 		ret = adopt_fw_regs(again, state, err);
 	if (!ret)
 		ret = compare(state, again, err);
-	if (ret)
+	if (ret || !digest)
 		return ret;
 	return sdeistate_digest(again, digest, err);
 }

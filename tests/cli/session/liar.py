@@ -12,7 +12,9 @@ import tempfile
 FIELD = struct.Struct("<HHI")
 VERSION_MAX, VERSION, LIMIT, FEATURES, NONCE, SESSION, VM, KEY = 2, 3, 4, 5, 6, 7, 8, 9
 SIGNATURE, SNAPSHOT, GENERATION, HELD, BLOB, DIGEST = 10, 11, 12, 21, 17, 18
+KEPT, SPENT = 25, 27
 COMMITTED, ABORTED = 1, 2
+DELTA_FEATURE = 4
 
 
 def parse(body):
@@ -59,8 +61,10 @@ def key_id(prefix):
 class Talk:
     """What a session has said so far, as a relay hears it; the base of every lie.
 
-    A lie is a method called after the message it changes; it returns what goes on instead.
+    A lie is a method called after the message it changes; it returns what goes on instead. Unless it says so, it hears two
+    movers that know no deltas.
     """
+    deltas = False
 
     def __init__(self, keys):
         self.keys, self.hello, self.welcome = keys, None, None
@@ -71,8 +75,11 @@ class Talk:
             self.hello = body
         elif name == "WELCOME":
             self.welcome = body
+        if name in ("HELLO", "WELCOME") and not self.deltas:
+            features = struct.unpack("<Q", field(body, FEATURES))[0] & ~DELTA_FEATURE
+            body = with_field(body, FEATURES, struct.pack("<Q", features))
         change = getattr(self, name.lower() + "_" if name in ("HELLO", "WELCOME") else name.lower(), None)
-        return change(direction, body) if change else None
+        return change(direction, body) if change else [(direction, name, body)]
 
     def transcript(self, welcome=None):
         """Of a plain carrier: the exporter value is zero."""

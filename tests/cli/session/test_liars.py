@@ -114,6 +114,77 @@ class BlobCutShort(Talk):
         return [(direction, "BLOB", liar.build([(liar.BLOB, liar.field(body, liar.BLOB)[:-9])]))]
 
 
+@lie("bad-signature", "bad-digest", "damaged", "not-ours", "over-limit", "unknown-signer")
+class DeltaWithOneBitChanged(Talk):
+    deltas = True
+
+    def delta(self, direction, body):
+        return [(direction, "DELTA", flip(body, len(body) // 2))]
+
+
+@lie("protocol", "incompatible")
+class DeltaForBlob(Talk):
+    deltas = True
+
+    def delta(self, direction, body):
+        return [(direction, "BLOB", body)]
+
+
+@lie("already-used", "incompatible", "wrong-base", "protocol")
+class RehearsalForDelta(Talk):
+    deltas, last = True, b""
+
+    def base(self, direction, body):
+        self.last = body
+        return None
+
+    def delta(self, direction, _):
+        return [(direction, "DELTA", self.last)]
+
+
+@lie("protocol")
+class DeltaBeforeStop(Talk):
+    deltas = True
+
+    def stop(self, direction, _):
+        return [(direction, "DELTA", liar.build([(liar.BLOB, b"x")]))]
+
+
+@lie("protocol")
+class StopTwice(Talk):
+    deltas = True
+
+    def stop(self, direction, body):
+        return [(direction, "STOP", body)] * 2
+
+
+@lie("protocol")
+class BaseAfterStop(Talk):
+    deltas, last = True, b""
+
+    def base(self, direction, body):
+        self.last = body
+        return None
+
+    def stop(self, direction, body):
+        return [(direction, "STOP", body), (direction, "BASE", self.last)]
+
+
+@lie("protocol")
+class BasesForEver(Talk):
+    deltas, first = True, b""
+
+    def base(self, direction, body):
+        self.first = self.first or body
+        return [(direction, "BASE", self.first)] * 100
+
+
+@lie("bad-signature")
+class PreflightOfADryRun(Talk):
+    def preflight(self, direction, body):
+        return [(direction, "PREFLIGHT", body + liar.build([(28, struct.pack("<I", 1))]))]
+
+
 @lie("protocol", "bad-signature")
 class CommitForBlob(Talk):
     def blob(self, direction, _):
@@ -209,6 +280,26 @@ class PreparedOfAnotherState(Talk):
 class DoneForPrepared(Talk):
     def prepared(self, direction, _):
         return [(direction, "DONE", liar.build([(liar.SIGNATURE, self.outcome(liar.COMMITTED))]))]
+
+
+@lie("ok")
+class ReadyOfAnotherBase(Talk):
+    """The source believes that it is not kept, and sends everything."""
+    deltas = True
+
+    def ready(self, direction, body):
+        kept = dict(liar.parse(body)).get(liar.KEPT)
+        return [(direction, "READY", with_field(body, liar.KEPT, flip(kept)))] if kept else None
+
+
+@lie("ok")
+class ReadyInLessThanNoTime(Talk):
+    deltas = True
+
+    def ready(self, direction, body):
+        if liar.SPENT not in dict(liar.parse(body)):
+            return None
+        return [(direction, "READY", with_field(body, liar.SPENT, bytes(8 * [255])))]
 
 
 @lie("in-doubt")

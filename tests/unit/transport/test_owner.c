@@ -46,15 +46,15 @@ static void test_every_cell_of_the_matrix(void)
 	/* . refused, = nothing to do, ! busy, else the first letter of the state after it. */
 	static const char *const want[TRANSPORT_VM_NR_STATES] = {
 		/* pause capture resume relinquish reclaim reserve stage prepared commit abort
-		   end load token drop; P paused, L relinquished, R running, V reserved, S staged,
+		   end load token rehearse drop; P paused, L relinquished, R running, V reserved, S staged,
 		   p prepared, E ended, C capture goes */
-		[TRANSPORT_VM_RUNNING] = "P....V.......=",
-		[TRANSPORT_VM_PAUSED] = "=CRL.........R",
-		[TRANSPORT_VM_RELINQUISHED] = "...=P.....E..=",
-		[TRANSPORT_VM_RESERVED] = ".....=S..E.V.=",
-		[TRANSPORT_VM_STAGED] = ".......p.E..S=",
-		[TRANSPORT_VM_PREPARED] = ".......=RE..p=",
-		[TRANSPORT_VM_ENDED] = ".....V...==..=",
+		[TRANSPORT_VM_RUNNING] = "P....V........=",
+		[TRANSPORT_VM_PAUSED] = "=CRL..........R",
+		[TRANSPORT_VM_RELINQUISHED] = "...=P.....E...=",
+		[TRANSPORT_VM_RESERVED] = ".....=S..E.V.V=",
+		[TRANSPORT_VM_STAGED] = ".......p.E..S.=",
+		[TRANSPORT_VM_PREPARED] = ".......=RE..p.=",
+		[TRANSPORT_VM_ENDED] = ".....V...==...=",
 	};
 	static const char letter[] = { 'R', 'P', 'L', 'V', 'S', 'p', 'E' };
 	char promise[96];

@@ -85,8 +85,8 @@ static void test_session_states(void)
 }
 
 static const char *const events[OWNER_NR_EVENTS] = {
-	"pause",    "capture", "resume", "relinquish", "reclaim", "reserve", "stage",
-	"prepared", "commit",  "abort",  "end",        "load",    "token",   "drop",
+	"pause",  "capture", "resume", "relinquish", "reclaim", "reserve",  "stage", "prepared",
+	"commit", "abort",   "end",    "load",       "token",   "rehearse", "drop",
 };
 
 /* Where an event leads a VM of this state, by the session and connection that have it. */

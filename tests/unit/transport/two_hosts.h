@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define SHORT_MS 300
+#define BUSY     65536u /* bytes that change while one looks */
 
 /* Two hosts without VMMs: what each side was asked, and whether its VM may run. */
 struct host {
@@ -26,6 +27,7 @@ struct host {
 	int outcomes;
 	int fault_step; /* -1: none */
 	int fault_code;
+	bool hit;          /* it came there */
 	bool cut;          /* the fault also cuts the connection */
 	bool forges;       /* signs wrongly */
 	bool lies;         /* about the digest */
@@ -43,7 +45,17 @@ struct host {
 	int tokens;                         /* appraised */
 	char told[32];                      /* why there was none */
 	int pauses;
-	int bases; /* sent or tried */
+	int bases;     /* sent or tried */
+	int busy;      /* source: in how many bases it settles; 0: it is quiet */
+	bool no_delta; /* source: changes too much for one; destination: keeps no base */
+	bool since;    /* the state came as what changed since a base */
+	int slow_us;   /* destination: the rehearsal took so long */
+	int stages_ms; /* destination: stage() takes so long */
+	bool says_so;  /* ... and tells the source meanwhile that it lives */
+	int max_blackout_ms;
+	bool ignore_blackout;
+	bool only_tries; /* destination: recv --dry-run */
+	bool ran_on;     /* source: of a dry run */
 	/* What the VM moves together with: test_session_wait.c. */
 	int (*wait)(void *ctx, enum transport_wait what, int ms, bool *over,
 		    struct transport_error *err);
@@ -63,6 +75,7 @@ struct world {
 	struct host source, destination;
 	struct transport_offer offer;
 	bool resolves;
+	bool patient; /* for long work, but not for silence */
 	enum transport_outcome outcome;
 };
 
@@ -109,174 +122,14 @@ static int put_fault(void *ctx, enum transport_step step, struct transport_error
 
 	if (host->fault_step != (int)step)
 		return 0;
+	host->hit = true;
 	if (host->cut)
 		transport_stream_cut(host->stream);
 	return transport_error_fill(err, host->fault_code, "internal", "fault",
 				    transport_step_name(step), "|put here");
 }
 
-static int source_record(void *ctx, const struct transport_peer *peer, struct transport_error *err)
-{
-	(void)err;
-	((struct host *)ctx)->recorded = peer->key_id[0] == 2;
-	return 0;
-}
-
-static const uint8_t base[] = "the running VM";
-
-static int source_base(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
-		       struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	(void)peer;
-	(void)err;
-	CHECK(host->recorded && host->may_run,
-	      "a base is of a VM that runs, and goes after the record");
-	host->bases++;
-	return transport_buffer_append(blob, base, sizeof(base));
-}
-
-static int source_pause(void *ctx, struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	(void)err;
-	host->may_run = false;
-	host->pauses++;
-	return 0;
-}
-
-#define SOME_STATE 300000u
-
-static uint8_t state_byte(size_t at)
-{
-	return (uint8_t)(at ^ at >> 12 ^ at >> 20);
-}
-
-/* A large one is a mapping, as a sealed file is. */
-static int make_state(size_t size, const uint8_t *nonce, struct transport_buffer *blob)
-{
-	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int ret = 0;
-
-	if (map == MAP_FAILED)
-		return -ENOMEM;
-	for (size_t i = TRANSPORT_NONCE_SIZE; i < size; i++)
-		map[i] = state_byte(i);
-	memcpy(map, nonce, TRANSPORT_NONCE_SIZE);
-	if (size > blob->max) {
-		transport_buffer_adopt(blob, map, size);
-	} else {
-		ret = transport_buffer_append(blob, map, size);
-		munmap(map, size);
-	}
-	return ret;
-}
-
-static int source_capture(void *ctx, const struct transport_peer *peer,
-			  struct transport_buffer *blob, uint8_t *digest,
-			  struct transport_error *err)
-{
-	const struct host *host = ctx;
-
-	(void)err;
-	memset(digest, 7, TRANSPORT_DIGEST_SIZE);
-	return make_state(host->state_size ? host->state_size : SOME_STATE, peer->nonce, blob);
-}
-
-static int source_challenge(void *ctx, bool *wanted, uint8_t *challenge,
-			    struct transport_error *err)
-{
-	const struct host *host = ctx;
-
-	(void)err;
-	*wanted = host->asks;
-	memset(challenge, 0x33, TRANSPORT_CHALLENGE_SIZE);
-	return 0;
-}
-
-/* Of the fake monitor: the challenge, twice. */
-static int source_token(void *ctx, const struct transport_buffer *token,
-			const struct transport_error *why, struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	snprintf(host->told, sizeof(host->told), "%s", why->reason);
-	if (token->len == 0)
-		return host->refuses_none
-			       ? transport_error_fill(err, -EPERM, "policy", "token", "", "|")
-			       : 0;
-	host->tokens++;
-	CHECK(!host->given_away && !host->may_run, "a token comes while the VM stands still here");
-	return token->len == 2u * TRANSPORT_CHALLENGE_SIZE && token->data[0] == 0x33 &&
-			       token->data[token->len - 1] == 0x33
-		       ? 0
-		       : transport_error_fill(err, -EKEYREJECTED, "bad-signature", "token", "",
-					      "|");
-}
-
-static int source_relinquish(void *ctx, bool *refused, struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	host->given_away = true;
-	*refused = false;
-	return host->loses ? transport_error_fill(err, -ETIMEDOUT, "timeout", "VMM", "", "|") : 0;
-}
-
-static int source_resume(void *ctx, struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	if (host->given_away)
-		return transport_error_fill(err, -EPERM, "refused", "VM", "", "|");
-	host->may_run = true;
-	return 0;
-}
-
-static int source_reclaim(void *ctx, const struct transport_proof *proof,
-			  struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	if (proof->len == 0)
-		return transport_error_fill(err, -EPERM, "refused", "VM", "proof", "|");
-	host->given_away = false;
-	host->may_run = true;
-	return 0;
-}
-
-static int take_outcome(struct host *host, enum transport_session_state state)
-{
-	host->outcome = state;
-	host->outcomes++;
-	return 0;
-}
-
-static int source_outcome(void *ctx, enum transport_session_state state,
-			  const struct transport_proof *proof, struct transport_error *err)
-{
-	struct host *host = ctx;
-
-	(void)err;
-	host->proof = *proof;
-	return take_outcome(host, state);
-}
-
-static const struct transport_source_ops source_ops = {
-	.record = source_record,
-	.base = source_base,
-	.pause = source_pause,
-	.capture = source_capture,
-	.challenge = source_challenge,
-	.token = source_token,
-	.relinquish = source_relinquish,
-	.resume = source_resume,
-	.reclaim = source_reclaim,
-	.outcome = source_outcome,
-	.fault = put_fault,
-};
+#include "two_hosts_source.h"
 
 static int destination_record(void *ctx, const struct transport_offer *offer,
 			      const struct transport_peer *peer,
@@ -292,24 +145,38 @@ static int destination_record(void *ctx, const struct transport_offer *offer,
 }
 
 static int destination_base(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
-			    bool again, struct transport_error *err)
+			    struct transport_rehearsal *done, struct transport_error *err)
 {
 	struct host *host = ctx;
 
 	(void)nonce;
-	CHECK(blob->len == sizeof(base) && !memcmp(blob->data, base, sizeof(base)),
+	CHECK(blob->len > sizeof(base) || !memcmp(blob->data, base, sizeof(base)),
 	      "a base comes as it was sent");
-	host->bases += !again;
+	if (done) {
+		host->bases++;
+		done->kept = !host->no_delta;
+		done->took_us = (uint64_t)host->slow_us;
+		digest_of(host->bases, done->base);
+	}
 	return host->refuses_base
 		       ? transport_error_fill(err, -EOPNOTSUPP, "incompatible", "VM", "", "|")
 		       : 0;
 }
 
 static int destination_stage(void *ctx, const struct transport_buffer *blob, const uint8_t *nonce,
-			     uint8_t *digest, struct transport_error *err)
+			     const uint8_t *since, uint8_t *digest, struct transport_error *err)
 {
 	struct host *host = ctx;
+	uint8_t last[TRANSPORT_DIGEST_SIZE];
 
+	digest_of(host->bases, last);
+	CHECK(!since || !memcmp(since, last, sizeof(last)), "a delta is of the last base");
+	host->since = since != NULL;
+	for (int ms = 0; ms < host->stages_ms; ms += 10) {
+		usleep(10000);
+		if (host->says_so)
+			transport_session_beat(&host->progress);
+	}
 	host->staged = TRANSPORT_NONCE_SIZE;
 	while (host->staged < blob->len && blob->data[host->staged] == state_byte(host->staged))
 		host->staged++;
@@ -384,12 +251,18 @@ static const struct transport_destination_ops destination_ops = {
 };
 
 /* What is large takes its time on a busy machine. */
-static const struct transport_deadlines *deadlines_of(const struct world *world)
+static struct transport_deadlines deadlines_of(const struct world *world)
 {
-	static const struct transport_deadlines small = { SHORT_MS, SHORT_MS, SHORT_MS, SHORT_MS };
-	static const struct transport_deadlines large = { .message_ms = 0 };
+	const int ms = world->patient ? 20 * SHORT_MS : SHORT_MS;
+	struct transport_deadlines wait = {
+		.message_ms = SHORT_MS, .prepared_ms = ms, .commit_ms = ms, .done_ms = ms
+	};
 
-	return world->source.state_size ? &large : &small;
+	if (world->source.state_size)
+		wait = (struct transport_deadlines){ .message_ms = 0 };
+	wait.max_blackout_ms = world->source.max_blackout_ms;
+	wait.ignore_blackout = world->source.ignore_blackout;
+	return wait;
 }
 
 static struct transport_signer signer_of(struct host *host)
@@ -405,6 +278,7 @@ static void *run_destination(void *arg)
 	struct world *world = arg;
 	struct host *host = &world->destination;
 	const struct transport_signer signer = signer_of(host);
+	const struct transport_deadlines wait = deadlines_of(world);
 	struct transport_destination_ops ops = destination_ops;
 	struct transport_visit visit;
 
@@ -414,8 +288,9 @@ static void *run_destination(void *arg)
 		ops.token = NULL;
 	ops.alive = host->alive;
 	ops.max_state = host->takes;
-	host->ret = transport_session_receive(host->stream, &signer, deadlines_of(world), &ops,
-					      host, &host->progress, &visit, &host->error);
+	ops.dry_run = host->only_tries;
+	host->ret = transport_session_receive(host->stream, &signer, &wait, &ops, host,
+					      &host->progress, &visit, &host->error);
 	transport_stream_close(host->stream);
 	return NULL;
 }
@@ -424,6 +299,7 @@ static void run_source(struct world *world)
 {
 	struct host *host = &world->source;
 	const struct transport_signer signer = signer_of(host);
+	const struct transport_deadlines wait = deadlines_of(world);
 	struct transport_source_ops ops = source_ops;
 	struct transport_session_times times;
 
@@ -432,13 +308,12 @@ static void run_source(struct world *world)
 		ops.base = NULL;
 	ops.wait = host->wait;
 	if (world->resolves)
-		host->ret = transport_session_resolve(host->stream, &world->offer, &signer,
-						      deadlines_of(world), &world->outcome,
-						      &host->proof, &host->error);
+		host->ret = transport_session_resolve(host->stream, &world->offer, &signer, &wait,
+						      &world->outcome, &host->proof, &host->error);
 	else
-		host->ret = transport_session_send(host->stream, &world->offer, &signer,
-						   deadlines_of(world), &ops, host, &host->progress,
-						   &times, &host->error);
+		host->ret =
+			transport_session_send(host->stream, &world->offer, &signer, &wait, &ops,
+					       host, &host->progress, &times, &host->error);
 	transport_stream_close(host->stream);
 }
 

@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model.h"
 
-#include "../vmm.h"
 #include "common/cleanup.h"
+#include "move.h"
 
 #include <errno.h>
 #include <string.h>
 
 static const char *const type_name[] = { "arm64", "realm", "s390" };
-
-static void free_state(struct sdeistate **state)
-{
-	sdeistate_free(*state);
-}
-
-static void free_machine(struct machine **machine)
-{
-	machine_free(*machine);
-}
 
 static int op_info(void *vm, struct transport_vm_info *info, struct transport_error *err)
 {
@@ -55,106 +45,10 @@ static int op_resume(void *vm, struct transport_error *err)
 	struct model *model = vm;
 	const int ret = kvmcore_resume(model->machine->core);
 
+	model->given = sdeistate_base_free(model->given);
 	return ret && ret != -EBUSY
 		       ? transport_error_fill(err, ret, "internal", "model VM", "resume", "|")
 		       : 0;
-}
-
-static int op_capture(void *vm, enum transport_capture_kind kind,
-		      const struct transport_state *base, struct transport_buffer *out,
-		      struct transport_error *err)
-{
-	struct model *model = vm;
-	struct sdeistate_region region[SDEISTATE_MAX_REGIONS];
-	const struct sdeistate_capture_options options = {
-		.kind = kind == TRANSPORT_CAPTURE_BASE ? SDEISTATE_BASE : SDEISTATE_FINAL,
-		.flags = SDEISTATE_CAPTURE_REGS |
-			 (kind == TRANSPORT_CAPTURE_COLD ? SDEISTATE_CAPTURE_COLD : 0),
-		.regions = region,
-		.n_regions = machine_written(model->machine, region),
-	};
-
-	if (base && base->len)
-		return transport_error_fill(err, -EOPNOTSUPP, "port-lacks", "capture", "base",
-					    "a full capture|a delta was asked for");
-	return vmm_capture(&model->machine->port, &options, out, err);
-}
-
-/* A VM that was described without a UUID becomes whoever moves in. */
-static struct machine_identity become(const struct model *model, const struct sdeistate *state,
-				      uint64_t generation)
-{
-	const struct model_description *description = model->description;
-	struct machine_identity identity = { .generation = generation };
-
-	memcpy(identity.uuid, description->has_uuid ? description->config.uuid : state->vm.uuid,
-	       sizeof(identity.uuid));
-	return identity;
-}
-
-/*
- * A base is tried out in a VM that is thrown away: replay and prove as STAGE will, so that nothing is done for
- * the first time while the VM that moves in stands still. What comes of it does not matter, it may be torn.
- */
-static void try_out(const struct machine *fresh, struct sdeistate *state,
-		    struct transport_issues *issues)
-{
-	uint8_t digest[TRANSPORT_DIGEST_SIZE];
-	struct transport_error ignored;
-
-	state->kind = SDEISTATE_FINAL;
-	state->torn = false;
-	if (vmm_check(&fresh->port, state, issues, &ignored) == 0 && issues->n_issues == 0)
-		vmm_stage(&fresh->port, state, NULL, digest, &ignored);
-}
-
-/* The VM that a session will want is built ahead of time, too. */
-static void keep_spare(struct model *model, const struct machine_identity *identity)
-{
-	struct transport_error ignored;
-
-	model->spare = machine_free(model->spare);
-	model->spare_identity = *identity;
-	if (model->status.state == TRANSPORT_VM_RESERVED &&
-	    machine_new(model->description, identity, &model->spare, &ignored))
-		model->spare = NULL;
-}
-
-static int take_spare(struct model *model, const struct machine_identity *identity,
-		      struct machine **fresh, struct transport_error *err)
-{
-	if (!model->spare || model->spare_identity.generation != identity->generation ||
-	    memcmp(model->spare_identity.uuid, identity->uuid, sizeof(identity->uuid)) != 0)
-		return machine_new(model->description, identity, fresh, err);
-	*fresh = model->spare;
-	model->spare = NULL;
-	return 0;
-}
-
-static int op_check(void *vm, const struct transport_state *records,
-		    struct transport_issues *issues, struct transport_error *err)
-{
-	struct model *model = vm;
-	CLEANUP(free_state) struct sdeistate *state = NULL;
-	CLEANUP(free_machine) struct machine *fresh = NULL;
-	struct machine_identity identity;
-	int ret;
-
-	ret = vmm_decode(records, &state, err);
-	if (ret)
-		return ret;
-	/* What a move would put it into, whatever the VM of now has become. */
-	identity = become(model, state, state->vm.generation);
-	ret = machine_new(model->description, &identity, &fresh, err);
-	if (ret)
-		return ret;
-	if (state->kind != SDEISTATE_BASE)
-		return vmm_check(&fresh->port, state, issues, err);
-	try_out(fresh, state, issues);
-	fresh = machine_free(fresh);
-	identity.generation++;
-	keep_spare(model, &identity);
-	return 0;
 }
 
 static bool is_fresh(struct model *model)
@@ -173,38 +67,6 @@ static int op_reserve(void *vm, const struct transport_id *session, struct trans
 		return transport_error_fill(err, -EEXIST, "vm-not-fresh", "model VM", "",
 					    "a VM that has not run|it has state of its own");
 	return op_pause(vm, err);
-}
-
-static int op_stage(void *vm, const struct transport_stage *stage,
-		    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
-{
-	struct model *model = vm;
-	CLEANUP(free_state) struct sdeistate *state = NULL;
-	struct sdeistate_realm_source source;
-	struct machine_identity identity;
-	struct machine *fresh;
-	int ret;
-
-	if (stage->base.len)
-		return transport_error_fill(err, -EOPNOTSUPP, "port-lacks", "stage", "base",
-					    "a full state|a delta");
-	ret = vmm_decode(&stage->records, &state, err);
-	if (ret)
-		return ret;
-	identity = become(model, state, stage->generation);
-	ret = take_spare(model, &identity, &fresh, err);
-	if (ret)
-		return ret;
-	source = realm_spool_source(&model->spool);
-	ret = vmm_stage(&fresh->port, state, &source, digest, err);
-	if (ret) {
-		machine_free(fresh);
-		return ret;
-	}
-	machine_free(model->staged);
-	model->staged = fresh;
-	realm_spool_clear(&model->spool);
-	return 0;
 }
 
 static int op_read(void *vm, uint32_t part, uint64_t offset, size_t len,
@@ -249,7 +111,7 @@ static int op_commit(void *vm, bool stay_paused, struct transport_error *err)
 	ret = stay_paused ? 0 : op_resume(vm, err);
 	/* Only now: the guest has waited long enough. */
 	machine_free(former);
-	model->spare = machine_free(model->spare);
+	move_forget(model);
 	return ret;
 }
 
@@ -258,8 +120,8 @@ static void op_discard(void *vm)
 	struct model *model = vm;
 
 	model->staged = machine_free(model->staged);
-	model->spare = machine_free(model->spare);
 	realm_spool_clear(&model->spool);
+	move_forget(model);
 }
 
 /* The state stays readable for a look back; the VM is stopped and can never be resumed. */
@@ -268,6 +130,7 @@ static void op_end(void *vm)
 	struct model *model = vm;
 
 	kvmcore_pause(model->machine->core);
+	move_forget(model);
 }
 
 static int op_model(void *vm, const char *request, size_t len, struct transport_buffer *out,
@@ -308,10 +171,12 @@ const struct transport_control_ops *model_ops(void)
 		.info = op_info,
 		.pause = op_pause,
 		.resume = op_resume,
-		.capture = op_capture,
-		.check = op_check,
+		.capture = move_capture,
+		.capture_since = move_capture_since,
+		.check = move_check,
+		.rehearse = move_rehearse,
 		.reserve = op_reserve,
-		.stage = op_stage,
+		.stage = move_stage,
 		.commit = op_commit,
 		.discard = op_discard,
 		.end = op_end,
@@ -353,7 +218,7 @@ struct model *model_free(struct model *model)
 	machine_free(model->machine);
 	machine_free(model->staged);
 	realm_spool_clear(&model->spool);
-	machine_free(model->spare);
+	move_forget(model);
 	description_free(model->description);
 	free(model);
 	return NULL;

@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "realm.h"
 
+#include <sdeistate/delta.h>
 #include <transport/control.h>
 
 struct model {
@@ -16,6 +17,9 @@ struct model {
 	struct machine *staged;                /* built by STAGE, becomes the VM at COMMIT */
 	struct machine *spare; /* fresh, for the session that reserved; may be NULL */
 	struct machine_identity spare_identity;
+	struct sdeistate_base *given;      /* as it ran, what a session was told last; or NULL */
+	size_t given_size;                 /* of its records */
+	struct sdeistate_base *kept;       /* what REHEARSE made, for STAGE; or NULL */
 	struct realm_spool spool;          /* what LOAD brought for STAGE */
 	struct transport_vm_status status; /* what the protocol last said */
 	bool touched;                      /* a guest or VMM action changed it since it was made */

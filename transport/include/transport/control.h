@@ -43,6 +43,7 @@
 	X(READ, 16, "read")            \
 	X(LOAD, 17, "load")            \
 	X(TOKEN, 18, "token")          \
+	X(REHEARSE, 19, "rehearse")    \
 	X(MODEL, 0x100, "model")
 
 enum transport_verb {
@@ -105,12 +106,19 @@ struct transport_state {
 	size_t len;
 };
 
+/* What REHEARSE left behind. */
+struct transport_rehearsal {
+	bool kept; /* a base is kept: STAGE may bring what changed since */
+	uint8_t base[TRANSPORT_DIGEST_SIZE]; /* its digest */
+	uint64_t took_us;                    /* what STAGE will do to it, done once; 0: not tried */
+};
+
 /* A staged state and what it is; all borrowed. */
 struct transport_stage {
 	struct transport_id session;
-	uint64_t generation; /* the VM's from COMMIT on */
-	struct transport_state records;
-	struct transport_state base; /* empty without a base */
+	uint64_t generation;            /* the VM's from COMMIT on */
+	struct transport_state records; /* or what changed since the base that REHEARSE kept */
+	struct transport_state base;    /* empty without a base */
 };
 
 /* --- the VMM's side --- */
@@ -129,9 +137,24 @@ struct transport_control_ops {
 	int (*capture)(void *vm, enum transport_capture_kind kind,
 		       const struct transport_state *base, struct transport_buffer *out,
 		       struct transport_error *err);
+	/*
+	 * The same, where a delta against the base with this digest may take its place; that base is what
+	 * capture(), or this, made of the running VM last, and a further base becomes it. Whether the VMM has it
+	 * and whether a delta is smaller is its own affair. NULL: it never is.
+	 */
+	int (*capture_since)(void *vm, enum transport_capture_kind kind,
+			     const uint8_t base[TRANSPORT_DIGEST_SIZE],
+			     struct transport_buffer *out, struct transport_error *err);
 	/* All obstacles, not the first; 0 with none found means the state can be taken. */
 	int (*check)(void *vm, const struct transport_state *records,
 		     struct transport_issues *issues, struct transport_error *err);
+	/*
+	 * As check() of a base, or of what changed since the one that is kept, for the session that has reserved
+	 * the VM; what it leads to is kept for stage(), and @done says so. NULL: check() is all there is.
+	 */
+	int (*rehearse)(void *vm, const struct transport_state *records,
+			struct transport_issues *issues, struct transport_rehearsal *done,
+			struct transport_error *err);
 	/* Be a fresh VM that waits for a state; refuses (-EEXIST "vm-not-fresh") what has run. */
 	int (*reserve)(void *vm, const struct transport_id *session, struct transport_error *err);
 	/* Decode, check, replay, prove; the digest is of what was captured again. */
@@ -262,6 +285,10 @@ TRANSPORT_API struct transport_control *transport_control_close(struct transport
 /** transport_control_set_timeout() - for each call from now on, in ms */
 TRANSPORT_API void transport_control_set_timeout(struct transport_control *control, int timeout_ms);
 
+/** transport_control_on_wait() - tell @waiting now and then while a reply is awaited; NULL: nobody */
+TRANSPORT_API void transport_control_on_wait(struct transport_control *control,
+					     void (*waiting)(void *ctx), void *ctx);
+
 /** transport_control_info() - what the VM is */
 TRANSPORT_API int transport_control_info(struct transport_control *control,
 					 struct transport_vm_info *info,
@@ -288,6 +315,16 @@ TRANSPORT_API int transport_control_pause(struct transport_control *control,
 TRANSPORT_API int transport_control_pause_capture(struct transport_control *control,
 						  const struct transport_id *session,
 						  struct transport_error *err);
+/**
+ * transport_control_pause_since() - the same, where the capture may be a delta
+ * @since: digest of a base that transport_control_capture() or _capture_since() brought
+ *
+ * transport_control_capture_since() for a final state is next and takes the result. Return: as above.
+ */
+TRANSPORT_API int transport_control_pause_since(struct transport_control *control,
+						const struct transport_id *session,
+						const uint8_t since[TRANSPORT_DIGEST_SIZE],
+						struct transport_error *err);
 /** transport_control_resume() - end the pause of @session (zero: the operator's); -EPERM "refused" */
 TRANSPORT_API int transport_control_resume(struct transport_control *control,
 					   const struct transport_id *session,
@@ -304,6 +341,17 @@ TRANSPORT_API int transport_control_capture(struct transport_control *control,
 					    const struct transport_state *base,
 					    struct transport_buffer *out,
 					    struct transport_error *err);
+/**
+ * transport_control_capture_since() - the same, or a delta against a base, whichever is the shorter
+ *
+ * A VMM that has no such base, or knows of no deltas, gives the record stream. Return: as above.
+ */
+TRANSPORT_API int transport_control_capture_since(struct transport_control *control,
+						  const struct transport_id *session,
+						  enum transport_capture_kind kind,
+						  const uint8_t since[TRANSPORT_DIGEST_SIZE],
+						  struct transport_buffer *out,
+						  struct transport_error *err);
 /** transport_control_relinquish() - give the right to run away; holds when this returns 0 */
 TRANSPORT_API int transport_control_relinquish(struct transport_control *control,
 					       const struct transport_id *session,
@@ -322,6 +370,18 @@ TRANSPORT_API int transport_control_check(struct transport_control *control,
 					  const struct transport_state *records,
 					  struct transport_issues *issues,
 					  struct transport_error *err);
+/**
+ * transport_control_rehearse() - the same of a base or of what changed since the one the VMM keeps, and keep it
+ *
+ * For the session that has reserved the VM. Return: as above; -EOPNOTSUPP "protocol" or "port-lacks" of a VMM
+ * that knows only CHECK.
+ */
+TRANSPORT_API int transport_control_rehearse(struct transport_control *control,
+					     const struct transport_id *session,
+					     const struct transport_state *records,
+					     struct transport_issues *issues,
+					     struct transport_rehearsal *done,
+					     struct transport_error *err);
 /** transport_control_reserve() - keep a fresh VM for @session: it may not run until COMMIT */
 TRANSPORT_API int transport_control_reserve(struct transport_control *control,
 					    const struct transport_id *session,

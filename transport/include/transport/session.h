@@ -21,12 +21,18 @@
 #define TRANSPORT_FEATURE_BASE UINT64_C(1)
 /* The destination passes a challenge on to the monitor of a staged realm. */
 #define TRANSPORT_FEATURE_TOKEN UINT64_C(2)
+/* It knows READY's fields, more than one BASE, STOP and DELTA: docs/protocol.md, 3.11. */
+#define TRANSPORT_FEATURE_DELTA UINT64_C(4)
 /* The source will wait for something; the destination answers HEARTBEAT meanwhile, and waits along. */
 #define TRANSPORT_FEATURE_HEARTBEAT UINT64_C(8)
+/* It sends heartbeats by itself in every wait, and expects them: docs/protocol.md, 6. */
+#define TRANSPORT_FEATURE_BEAT UINT64_C(16)
 /* After this session another may follow over the same connection. */
 #define TRANSPORT_FEATURE_MORE UINT64_C(256)
-#define TRANSPORT_MAX_TOKEN    15360u /* bytes of an attestation token in a session */
-#define TRANSPORT_PROOF_SIZE   (68u + TRANSPORT_MAX_SIGNATURE)
+/* It knows a session that is only tried out (PREFLIGHT's dry run). */
+#define TRANSPORT_FEATURE_DRY_RUN UINT64_C(32)
+#define TRANSPORT_MAX_TOKEN       15360u /* bytes of an attestation token in a session */
+#define TRANSPORT_PROOF_SIZE      (68u + TRANSPORT_MAX_SIGNATURE)
 
 /* --- states: one matrix per side --- */
 
@@ -116,7 +122,15 @@ struct transport_progress {
 	bool warm;         /* it is over for both, and another may follow over the same stream */
 	/* Source: the caller's, empty; gets all that stands in the way at the destination. NULL: not wanted */
 	struct transport_issues *obstacles;
+	struct session_link *link; /* the driver's, while it runs */
 };
+
+/**
+ * transport_session_beat() - tell the peer that this side is still at it, if it is time to
+ *
+ * For callbacks that wait for something else, in the session's own thread, as often as they like.
+ */
+TRANSPORT_API void transport_session_beat(struct transport_progress *progress);
 
 /** transport_session_move() - take a transition. Return: 0; -EPERM if it is forbidden now */
 TRANSPORT_API int transport_session_move(struct transport_progress *progress,
@@ -131,7 +145,9 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(SEND_PREFLIGHT, "send.preflight")         \
 	X(SEND_RECORD, "send.record")               \
 	X(SEND_BASE, "send.base")                   \
+	X(SEND_REHEARSE, "send.rehearse")           \
 	X(SEND_WAIT_STOP, "send.wait-stop")         \
+	X(SEND_STOP, "send.stop")                   \
 	X(SEND_PAUSE, "send.pause")                 \
 	X(SEND_CAPTURE, "send.capture")             \
 	X(SEND_BLOB, "send.blob")                   \
@@ -150,6 +166,8 @@ TRANSPORT_API enum transport_session_state transport_session_state(
 	X(RECV_READY, "recv.ready")                 \
 	X(RECV_WAIT_BLOB, "recv.wait-blob")         \
 	X(RECV_BASE, "recv.base")                   \
+	X(RECV_REHEARSE, "recv.rehearse")           \
+	X(RECV_STOP, "recv.stop")                   \
 	X(RECV_OPEN, "recv.open")                   \
 	X(RECV_STAGE, "recv.stage")                 \
 	X(RECV_PREPARED, "recv.prepared")           \
@@ -176,15 +194,22 @@ struct transport_offer {
 	struct transport_id session, snapshot;
 	struct transport_vm_info vm; /* generation: the one it has at the source */
 	uint8_t source_key[TRANSPORT_KEY_ID_SIZE];
-	bool held; /* an operator holds it: it stays paused at the destination */
+	bool held;    /* an operator holds it: it stays paused at the destination */
+	bool dry_run; /* up to PREPARED and no further: nothing is given away, nothing used up */
 };
 
 /* How long to wait for what, in ms; 0 is the default of docs/protocol.md, "Deadlines". */
 struct transport_deadlines {
-	int message_ms;  /* for a message to come or go */
+	int message_ms; /* for a message to come or go; for a peer that sends heartbeats to be silent */
 	int prepared_ms; /* source: from the last byte of BLOB to PREPARED */
 	int commit_ms;   /* destination: from PREPARED to COMMIT */
 	int done_ms;     /* source: from COMMIT to DONE */
+	/*
+	 * Source: how long the VM may stand still. It is not stopped if the rehearsal took longer, and runs on here
+	 * if it comes to more before the right to run is given away. 0: as long as it takes.
+	 */
+	int max_blackout_ms;
+	bool ignore_blackout; /* ... but it is not to fail for that */
 };
 
 /* Keys, as the session sees them. All of it is the caller's. */
@@ -230,8 +255,17 @@ struct transport_peer {
 struct transport_session_times {
 	uint64_t hello, record, base, wait, pause, capture, blob, prepared, attest, arrival;
 	uint64_t relinquish, done;
-	uint64_t blackout; /* from asking for the pause to sending COMMIT */
+	uint64_t blackout; /* from the pause to sending COMMIT, or to letting it run on */
 	uint64_t blob_size;
+	uint64_t estimate;   /* of the blackout, from the rehearsal; 0: there was none */
+	unsigned int rounds; /* BASEs that were sent */
+	bool delta;          /* the last state went as what changed since a BASE */
+};
+
+/* What a base or a state that the source has sealed is. */
+struct transport_sealed {
+	bool delta;                            /* what changed since the base that the peer keeps */
+	uint8_t digest[TRANSPORT_DIGEST_SIZE]; /* of the records that the peer has afterwards */
 };
 
 /* What a hand-over waits for that goes along with the VM by a way of its own (docs/protocol.md, 3.9). */
@@ -242,16 +276,18 @@ enum transport_wait {
 
 /*
  * Each returns 0 or a negative errno and fills @err. Order: record, base, wait, pause, capture, challenge, token, wait, relinquish,
- * then one outcome; or after a failure resume or reclaim, then one outcome.
+ * then one outcome; or after a failure resume or reclaim, then one outcome. @since is the digest of the base that the peer keeps:
+ * what changed since then is enough. NULL: it keeps none.
  */
 struct transport_source_ops {
 	/* Write durably: from here on ask the peer before the VM runs again. */
 	int (*record)(void *ctx, const struct transport_peer *peer, struct transport_error *err);
 	/*
-	 * Capture the VM while it runs and seal that for this peer, to try the way out; done twice, and
-	 * the first is sent. NULL, or nothing in @blob: there is no trial.
+	 * Capture the VM while it runs and seal that for this peer, to try the way out; as often as
+	 * docs/protocol.md, 3.11 says. NULL, or nothing in @blob: there is no trial.
 	 */
-	int (*base)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
+	int (*base)(void *ctx, const struct transport_peer *peer, const uint8_t *since,
+		    struct transport_buffer *blob, struct transport_sealed *sealed,
 		    struct transport_error *err);
 	/*
 	 * Wait @ms for something that the VM moves together with; *@over once it has come. Asked again until then, and in between
@@ -259,13 +295,14 @@ struct transport_source_ops {
 	 */
 	int (*wait)(void *ctx, enum transport_wait what, int ms, bool *over,
 		    struct transport_error *err);
-	int (*pause)(void *ctx, struct transport_error *err);
+	int (*pause)(void *ctx, const uint8_t *since, struct transport_error *err);
 	/*
-	 * Capture the final state and seal it for this peer; @digest is what PREPARED must say. What is larger than
-	 * one message may take, up to the peer's limit, is a mapping (transport_buffer_adopt()).
+	 * Capture the final state and seal it for this peer; @sealed's digest is what PREPARED must say. What is
+	 * larger than one message may take, up to the peer's limit, is a mapping (transport_buffer_adopt()).
 	 */
-	int (*capture)(void *ctx, const struct transport_peer *peer, struct transport_buffer *blob,
-		       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
+	int (*capture)(void *ctx, const struct transport_peer *peer, const uint8_t *since,
+		       struct transport_buffer *blob, struct transport_sealed *sealed,
+		       struct transport_error *err);
 	/*
 	 * Both or neither; for realms. May the destination be asked for a token of what it staged, and with which
 	 * challenge? *@wanted is false without a word to the peer.
@@ -293,10 +330,11 @@ struct transport_source_ops {
  * @progress: role source, state NEW; says afterwards where the session stands
  * @times: filled as far as the session got
  *
- * Return: 0 with state COMMITTED; -EINPROGRESS "in-doubt" with state IN_DOUBT, which only resolve may
+ * Return: 0 with state COMMITTED, or of a dry run ABORTED; -EINPROGRESS "in-doubt" with state IN_DOUBT, which only resolve may
  * leave; otherwise state ABORTED, the VM runs here, and the error says why: a callback's own, one of the
  * stream, the peer's error object, -EBADMSG "protocol", -EPROTONOSUPPORT "newer", -EKEYREJECTED
- * "bad-signature", -EACCES "peer-untrusted", -ESTALE "differs" if the digest is another, -E2BIG, -ENOMEM.
+ * "bad-signature", -EACCES "peer-untrusted", -ESTALE "differs" if the digest is another, -ETIME "over-limit" for a blackout that is too long, -EOPNOTSUPP "incompatible" for
+ * a dry run that the peer does not know, -E2BIG, -ENOMEM.
  */
 TRANSPORT_API int transport_session_send(
 	struct transport_stream *stream, const struct transport_offer *offer,
@@ -332,6 +370,7 @@ TRANSPORT_API int transport_proof_check(const struct transport_proof *proof,
 struct transport_destination_ops {
 	/* Bytes of a sealed state to take; what is above TRANSPORT_SESSION_MAX_BLOB comes in pieces. 0: no more than that. */
 	uint64_t max_state;
+	bool dry_run; /* no VM is taken, ever: what is found is the answer */
 	/*
 	 * Look at the offer, reserve the VM, write durably what must be known before it may run, and put
 	 * @progress where a RESOLVE for this session will find it. It is removed after outcome().
@@ -340,20 +379,24 @@ struct transport_destination_ops {
 		      const struct transport_peer *peer, struct transport_progress *progress,
 		      struct transport_error *err);
 	/*
-	 * Open what base() made, and try it out where it leaves no trace. May be NULL. @again: it was tried
-	 * out; open it once more, and be quick, because BLOB is on its way. An error does not matter then.
+	 * Open what base() made, try it out where it leaves no trace, and say in @done what is kept of it. May be
+	 * NULL. @done NULL: it was tried out; open it once more, and be quick, because the state is on its way. An
+	 * error does not matter then.
 	 */
 	int (*base)(void *ctx, const struct transport_buffer *blob,
-		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], bool again,
+		    const uint8_t nonce[TRANSPORT_NONCE_SIZE], struct transport_rehearsal *done,
 		    struct transport_error *err);
 	/*
 	 * The source waits for something that goes along with the VM, and asks whether all is well here. May be NULL: then
 	 * such a source is refused.
 	 */
 	int (*alive)(void *ctx, struct transport_error *err);
-	/* Open and stage; 0 only when all is loaded. The blob's nonce must be @nonce, ours. */
+	/*
+	 * Open and stage; 0 only when all is loaded. The blob's nonce must be @nonce, ours. @since: the base it is a
+	 * delta against, which base() kept; NULL: it is whole.
+	 */
 	int (*stage)(void *ctx, const struct transport_buffer *blob,
-		     const uint8_t nonce[TRANSPORT_NONCE_SIZE],
+		     const uint8_t nonce[TRANSPORT_NONCE_SIZE], const uint8_t *since,
 		     uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
 	/* All that base() or stage() has found in the way, to tell the source beside the error. May be NULL; so may what it returns. */
 	const struct transport_issues *(*obstacles)(void *ctx);
