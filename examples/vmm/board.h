@@ -15,9 +15,12 @@
 #define BOARD_EVENTS     0x0a000000ull
 #define BOARD_EVENT_SIZE 0x1000ull
 #define BOARD_RAM        0x40000000ull
+/* A realm's IPA space has two halves; the upper one it shares with its host (DEN0137 §A5.2). */
+#define BOARD_REALM_IPA_BITS 33u
+#define BOARD_SHARED         (1ull << (BOARD_REALM_IPA_BITS - 1))
 
-#define BOARD_MAX_VCPUS  8u /* one redistributor region, one level of affinity */
-#define BOARD_NR_IRQS    64u
-#define BOARD_FIRST_SPI  32u
+#define BOARD_MAX_VCPUS      8u /* one redistributor region, one level of affinity */
+#define BOARD_NR_IRQS        64u
+#define BOARD_FIRST_SPI      32u
 
 #endif

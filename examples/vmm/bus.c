@@ -23,17 +23,18 @@ static const struct device *find(uint64_t ipa)
 
 bool bus_access(struct vmm *vmm, uint64_t ipa, void *data, unsigned int len, bool write)
 {
-	const struct device *device = find(ipa);
+	const uint64_t at = ipa & ~vmm->shared;
+	const struct device *device = find(at);
 	uint32_t value = 0;
 
-	if (!device)
+	if (!device || (ipa & vmm->shared) != vmm->shared)
 		return false;
 	pthread_mutex_lock(&vmm->lock);
 	if (write) {
 		memcpy(&value, data, len < sizeof(value) ? len : sizeof(value));
-		device->store(vmm, (uint32_t)(ipa - device->base), value);
+		device->store(vmm, (uint32_t)(at - device->base), value);
 	} else {
-		value = device->load(vmm, (uint32_t)(ipa - device->base));
+		value = device->load(vmm, (uint32_t)(at - device->base));
 		memset(data, 0, len);
 		memcpy(data, &value, len < sizeof(value) ? len : sizeof(value));
 	}

@@ -55,7 +55,7 @@ static void begin(void *fdt, const char *name, uint64_t base)
 
 static const char *conduit(const struct vmm *vmm)
 {
-	return vmm->options->smc ? "smc" : "hvc";
+	return vmm->options->smc || vmm->options->kind == GUEST_REALM ? "smc" : "hvc";
 }
 
 static void add_chosen(void *fdt, const struct vmm *vmm, uint64_t initrd, uint64_t size)
@@ -126,6 +126,8 @@ static void add_firmware(void *fdt, const struct vmm *vmm)
 	fdt_property(fdt, "compatible", psci, sizeof(psci));
 	text(fdt, "method", conduit(vmm));
 	fdt_end_node(fdt);
+	if (vmm->options->kind == GUEST_REALM) /* whose monitor has no SDEI */
+		return;
 	fdt_begin_node(fdt, "firmware");
 	fdt_begin_node(fdt, "sdei");
 	text(fdt, "compatible", "arm,sdei-1.0");

@@ -6,16 +6,27 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Calls that the kernel hands to us, and that libkvmcore answers. */
-static const struct kvmcore_call_range forwarded[] = {
-	{ 0x84000000u, 0x8400001fu }, /* PSCI, DEN0022 */
-	{ 0xc4000000u, 0xc400001fu }, /* PSCI, 64 bit */
-	{ 0xc4000020u, 0xc400003fu }, /* SDEI, DEN0054 */
+#define ALL          (GUEST_PLAIN | GUEST_REALM | GUEST_GUARDED)
+
+/* Calls that the kernel hands to us, and that libkvmcore answers; ascending. */
+static const struct {
+	struct kvmcore_call_range range;
+	unsigned int kinds; /* enum guest_kind */
+} forwarded[] = {
+	{ { 0x84000000u, 0x8400001fu }, ALL },           /* PSCI, DEN0022 */
+	{ { 0x86000000u, 0x86000000u }, GUEST_GUARDED }, /* vendor hypervisor services: which */
+	{ { 0x8600ff01u, 0x8600ff01u }, GUEST_GUARDED }, /* and whose */
+	{ { 0xc4000000u, 0xc400001fu }, ALL },           /* PSCI, 64 bit */
+	{ { 0xc4000020u, 0xc400003fu }, ALL & ~GUEST_REALM }, /* SDEI, DEN0054 */
+	{ { 0xc4000190u, 0xc400019fu }, GUEST_REALM },        /* RSI, DEN0137 */
+	{ { 0xc6000002u, 0xc6000008u }, GUEST_GUARDED },      /* docs/abi-guard.md, variant U */
 };
 
 /* Events this board can raise; the guest asks for their type and priority (DEN0054 §5.1.10). */
@@ -222,6 +233,23 @@ int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event)
 
 /* --- set-up ----------------------------------------------------------------------------------------- */
 
+#define MAX_TEXT 65536u
+
+static char *read_text(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = file ? calloc(1, MAX_TEXT) : NULL;
+
+	if (text && fread(text, 1, MAX_TEXT - 1, file) == 0) {
+		free(text);
+		text = NULL;
+		errno = EIO;
+	}
+	if (file)
+		fclose(file);
+	return text;
+}
+
 /* The model answers PSCI_VERSION as the kernel below does. */
 static const char *kernel_profile(void)
 {
@@ -230,18 +258,43 @@ static const char *kernel_profile(void)
 	return uname(&name) == 0 && name.release[0] >= '7' ? "7.2" : "6.12";
 }
 
+/* @pem: what signs the realm's tokens; the caller frees it */
+static int be_monitor(const struct vmm *vmm, struct kvmcore_config *config, char **pem)
+{
+	config->type = KVMCORE_VM_REALM;
+	config->ipa_bits = BOARD_REALM_IPA_BITS;
+	config->dialects = KVMCORE_DIALECT_RME_V8;
+	if (!vmm->options->platform_key)
+		return 0;
+	*pem = read_text(vmm->options->platform_key);
+	config->host.platform_pem = *pem;
+	return *pem ? 0 : -errno;
+}
+
 static int create_core(struct vmm *vmm, const uint8_t *uuid)
 {
 	struct kvmcore_config config = { .profile = KVMCORE_PROFILE_SPEC,
 					 .generation = vmm->generation,
-					 .kernel = kernel_profile() };
+					 .kernel = kernel_profile(),
+					 .guard = vmm->options->kind == GUEST_GUARDED
+							  ? KVMCORE_GUARD_U
+							  : KVMCORE_GUARD_OFF };
 	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
 	struct kvmcore_error error;
-	int ret;
+	char *pem = NULL;
+	int ret = 0;
 
 	if (uuid)
 		memcpy(config.uuid, uuid, sizeof(config.uuid));
-	ret = kvmcore_vm_create(&config, &vmm->core, &error);
+	if (vmm->options->kind == GUEST_REALM)
+		ret = be_monitor(vmm, &config, &pem);
+	if (!ret)
+		ret = kvmcore_vm_create(&config, &vmm->core, &error);
+	free(pem);
+	if (!ret && vmm->options->kind != GUEST_PLAIN)
+		ret = guard_memory(vmm);
+	if (!ret && vmm->options->kind == GUEST_REALM)
+		ret = realm_create(vmm);
 	for (unsigned int i = 0; i < vmm->n_vcpus && ret >= 0; i++) {
 		ret = kvmcore_vcpu_create(vmm->core, vmm->name[i].vcpu_id, vmm->name[i].mpidr);
 		init.features[0] =
@@ -259,8 +312,8 @@ static int create_router(struct vmm *vmm)
 {
 	const struct sdeistate_router_options options = { .kernel = &vmm->kernel,
 							  .service = &vmm->service };
-	const struct kvmcore_array answers = { .count = COUNT(forwarded),
-					       .ptr = (uintptr_t)forwarded };
+	const struct kvmcore_array answers = { .count = vmm->n_answered,
+					       .ptr = (uintptr_t)vmm->answered };
 	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_FILTER,
 					.attr = KVMCORE_FILTER_ANSWERS,
 					.addr = (uintptr_t)&answers };
@@ -277,10 +330,10 @@ static int forward_calls(struct vmm *vmm)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < COUNT(forwarded) && !ret; i++) {
+	for (unsigned int i = 0; i < vmm->n_answered && !ret; i++) {
 		struct kvm_smccc_filter filter = {
-			.base = forwarded[i].first,
-			.nr_functions = forwarded[i].last - forwarded[i].first + 1,
+			.base = vmm->answered[i].first,
+			.nr_functions = vmm->answered[i].last - vmm->answered[i].first + 1,
 			.action = KVM_SMCCC_FILTER_FWD_TO_USER,
 		};
 		struct kvm_device_attr attr = { .group = KVM_ARM_VM_SMCCC_CTRL,
@@ -303,13 +356,18 @@ static int expose_events(struct vmm *vmm)
 
 int firmware_new(struct vmm *vmm, const uint8_t *uuid, bool filter)
 {
-	int ret = create_core(vmm, uuid);
+	int ret;
 
+	vmm->n_answered = 0;
+	for (size_t i = 0; i < COUNT(forwarded); i++)
+		if (forwarded[i].kinds & vmm->options->kind)
+			vmm->answered[vmm->n_answered++] = forwarded[i].range;
+	ret = create_core(vmm, uuid);
 	if (!ret)
 		ret = create_router(vmm);
 	if (!ret && filter)
 		ret = forward_calls(vmm);
-	if (!ret && filter)
+	if (!ret && filter && vmm->options->kind != GUEST_REALM)
 		ret = expose_events(vmm);
 	return ret;
 }

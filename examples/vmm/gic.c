@@ -60,7 +60,7 @@ static const struct {
 int gic_create(struct vmm *vmm)
 {
 	struct kvm_create_device device = { .type = KVM_DEV_TYPE_ARM_VGIC_V3 };
-	uint64_t gicd = BOARD_GICD, gicr = BOARD_GICR;
+	uint64_t gicd = BOARD_GICD | vmm->shared, gicr = BOARD_GICR | vmm->shared;
 	uint32_t n = BOARD_NR_IRQS;
 	const unsigned long set = KVM_SET_DEVICE_ATTR;
 	int ret;

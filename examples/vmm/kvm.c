@@ -142,6 +142,7 @@ static int add_memory(struct vmm *vmm)
 	const uint64_t size = vmm->options->memory;
 	struct kvm_userspace_memory_region region = { .guest_phys_addr = BOARD_RAM,
 						      .memory_size = size };
+	int ret;
 
 	vmm->ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -149,6 +150,11 @@ static int add_memory(struct vmm *vmm)
 		return -errno;
 	madvise(vmm->ram, size, MADV_HUGEPAGE);
 	region.userspace_addr = (uintptr_t)vmm->ram;
+	ret = result_of(ioctl(vmm->fd, KVM_SET_USER_MEMORY_REGION, &region));
+	if (ret || !vmm->shared)
+		return ret;
+	region.slot = 1; /* the same memory, as the realm shows it to its host */
+	region.guest_phys_addr |= vmm->shared;
 	return result_of(ioctl(vmm->fd, KVM_SET_USER_MEMORY_REGION, &region));
 }
 

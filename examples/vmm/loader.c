@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,8 +36,14 @@ static int read_all(int fd, uint8_t *to, size_t size)
 	return 0;
 }
 
+static void note_image(struct vmm *vmm, uint64_t ipa, uint64_t size)
+{
+	vmm->image[vmm->n_images].ipa = ipa;
+	vmm->image[vmm->n_images++].size = size;
+}
+
 /* The whole of a file into guest memory. Return: its size; -errno */
-static int64_t load_file(const struct vmm *vmm, const char *path, uint64_t ipa)
+static int64_t load_file(struct vmm *vmm, const char *path, uint64_t ipa)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
@@ -49,13 +56,15 @@ static int64_t load_file(const struct vmm *vmm, const char *path, uint64_t ipa)
 	}
 	if (fd >= 0)
 		close(fd);
+	if (!ret)
+		note_image(vmm, ipa, (uint64_t)status.st_size);
 	if (ret)
 		vmm_say("%s: %s", path, strerror(-ret));
 	return ret ? ret : status.st_size;
 }
 
 /* Return: where it begins; 0 if it is no kernel */
-static uint64_t place_kernel(const struct vmm *vmm, uint64_t *end)
+static uint64_t place_kernel(struct vmm *vmm, uint64_t *end)
 {
 	const struct image_header *header;
 	int64_t size = load_file(vmm, vmm->options->kernel, IMAGE_BASE);
@@ -73,6 +82,21 @@ static uint64_t place_kernel(const struct vmm *vmm, uint64_t *end)
 	return IMAGE_BASE;
 }
 
+/* For whoever has to know the bytes that a realm was measured with. */
+static int write_tree(const struct vmm *vmm, const void *tree)
+{
+	FILE *file = vmm->options->tree ? fopen(vmm->options->tree, "w") : NULL;
+	int ret = 0;
+
+	if (!vmm->options->tree)
+		return 0;
+	if (!file || fwrite(tree, 1, TREE_SIZE, file) != TREE_SIZE)
+		ret = -errno;
+	if (file && fclose(file))
+		ret = -errno;
+	return ret;
+}
+
 int loader_load(struct vmm *vmm)
 {
 	uint64_t end = 0, entry = place_kernel(vmm, &end), initrd;
@@ -88,9 +112,14 @@ int loader_load(struct vmm *vmm)
 	if (size < 0)
 		return (int)size;
 	ret = fdt_build(vmm, initrd, (uint64_t)size, tree, TREE_SIZE);
+	note_image(vmm, TREE, TREE_SIZE);
+	if (!ret)
+		ret = write_tree(vmm, tree);
 	if (!ret)
 		ret = kvm_set(&vmm->vcpu[0], KVMCORE_REG_PC, entry);
 	if (!ret)
 		ret = kvm_set(&vmm->vcpu[0], KVMCORE_REG_X(0), TREE);
+	if (!ret && vmm->options->kind == GUEST_REALM)
+		ret = realm_build(vmm);
 	return ret;
 }

@@ -3,7 +3,8 @@
  * vmm - a small VMM for arm64 KVM with SDEI, and its migration
  *
  *	vmm --kernel IMAGE [--initrd FILE] [--append WORDS] [--memory MIB] [--cpus N] [--smc]
- *	    [--uuid UUID] [--control SOCKET] [--outgoing URI]
+ *	    [--uuid UUID] [--control SOCKET] [--outgoing URI] [--tree FILE]
+ *	    [--guard | --realm [--platform-key PEM]]
  *	vmm --incoming URI --control SOCKET [--memory MIB] [--cpus N] [--uuid UUID] [--outgoing URI]
  *
  * Exit status: 0 the guest switched itself off, or was handed over; 3 it asked for a reset; 1 an error; 2 usage.
@@ -90,6 +91,10 @@ static const struct option names[] = {
 	{ "incoming", required_argument, NULL, 'I' },
 	{ "outgoing", required_argument, NULL, 'O' },
 	{ "smc", no_argument, NULL, 's' },
+	{ "realm", no_argument, NULL, 'R' },
+	{ "guard", no_argument, NULL, 'G' },
+	{ "platform-key", required_argument, NULL, 'p' },
+	{ "tree", required_argument, NULL, 't' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -123,6 +128,18 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 	case 's':
 		options->smc = true;
 		return 0;
+	case 'R':
+		options->kind = GUEST_REALM;
+		return 0;
+	case 'G':
+		options->kind = GUEST_GUARDED;
+		return 0;
+	case 'p':
+		options->platform_key = value;
+		return 0;
+	case 't':
+		options->tree = value;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -132,13 +149,17 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 	struct transport_id id;
 	int letter, ret = 0;
 
-	*options = (struct vmm_options){ .cmdline = "console=ttyAMA0",
+	*options = (struct vmm_options){ .kind = GUEST_PLAIN,
+					 .cmdline = "console=ttyAMA0",
 					 .memory = DEFAULT_MEMORY,
 					 .n_vcpus = 4 };
 	while (!ret && (letter = getopt_long(argc, argv, "", names, NULL)) != -1)
 		ret = parse_one(letter, optarg, options);
 	if (!ret && (optind != argc || !options->kernel == !options->incoming ||
 		     (options->incoming && !options->control)))
+		ret = -EINVAL;
+	/* SDEI travels; a realm's state and a guard's memory are not what this VMM's own stream carries. */
+	if (!ret && options->kind != GUEST_PLAIN && (options->incoming || options->outgoing))
 		ret = -EINVAL;
 	if (!ret && options->kernel && !options->has_uuid && transport_id_random(&id) == 0) {
 		memcpy(options->uuid, id.bytes, sizeof(options->uuid));
@@ -153,9 +174,13 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 int vmm_open(struct vmm *vmm)
 {
 	const struct vmm_options *options = vmm->options;
-	int ret = kvm_open(vmm);
+	int ret;
+
+	vmm->shared = options->kind == GUEST_REALM ? BOARD_SHARED : 0;
+	ret = kvm_open(vmm);
 
 	vmm->fresh = true;
+	vmm->n_images = 0;
 	pl011_reset(vmm);
 	vmm->source = (struct source){ .running = 0 };
 	if (!ret)

@@ -31,11 +31,13 @@ static int drain(struct vcpu *vcpu)
 	return ret == -EINTR ? 0 : ret < 0 ? ret : -EIO;
 }
 
-/* Nobody is there. The access is refused, so it must not be completed: an abort takes its place. */
+/* Nobody is there, or nobody may. The access is refused, so it must not be completed: an abort takes its place. */
 static int abort_access(struct vcpu *vcpu)
 {
 	struct kvmcore_arm64_vcpu_events events = { .ext_dabt_pending = 1 };
 
+	/* Up to 6.12 a second run would complete it all the same, if this still said MMIO. */
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
 	return ioctl(vcpu->fd, KVMCORE_SET_VCPU_EVENTS, &events) < 0 ? -errno : 0;
 }
 
@@ -44,7 +46,8 @@ static int answer_mmio(struct vcpu *vcpu)
 	struct kvm_run *page = vcpu->run;
 	int ret = 0;
 
-	if (!bus_access(vcpu->vmm, page->mmio.phys_addr, page->mmio.data, page->mmio.len,
+	if (!guard_allows(vcpu->vmm, page->mmio.phys_addr, page->mmio.len) ||
+	    !bus_access(vcpu->vmm, page->mmio.phys_addr, page->mmio.data, page->mmio.len,
 			page->mmio.is_write))
 		ret = abort_access(vcpu);
 	vcpu->undrained = true;

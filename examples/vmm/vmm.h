@@ -6,6 +6,7 @@
  *	kvm.c		the kernel's VM: file descriptors, memory slot, vCPUs; and the port over them
  *	firmware.c	libkvmcore behind the SMCCC filter: SDEI and PSCI; the router in front of both
  *	vcpu.c		the run loop: exits, calls, events
+ *	realm.c, guard.c	the same for a realm, and for a guest that guards its MMIO
  *	gate.c		who may run: pausing, power, the end
  *	bus.c		MMIO devices: pl011.c, source.c
  *	gic.c, timer.c, regs.c	what the kernel holds of the guest, saved and loaded
@@ -32,7 +33,18 @@
 
 struct vmm;
 
+/* What the guest believes to be, and so which firmware it finds. */
+enum guest_kind {
+	GUEST_PLAIN = 1, /* SDEI and PSCI */
+	GUEST_REALM =
+		2, /* a realm: RSI and PSCI, from a monitor that is libkvmcore, without isolation */
+	GUEST_GUARDED = 4, /* a protected guest of pKVM: SDEI, PSCI, MMIO guard, shared memory */
+};
+
 struct vmm_options {
+	enum guest_kind kind;
+	const char *platform_key; /* PEM file: what signs a realm's tokens; NULL: a fresh key */
+	const char *tree;         /* a file to write the guest's device tree to */
 	const char *kernel, *initrd, *cmdline;
 	const char *control;  /* path of the control socket */
 	const char *incoming; /* URI to be given a guest by, instead of a kernel */
@@ -86,8 +98,15 @@ struct source {
 	} line[SOURCE_LINES];
 };
 
+#define MAX_IMAGES 3u
+
 struct vmm {
 	const struct vmm_options *options;
+	struct {
+		uint64_t ipa, size;
+	} image[MAX_IMAGES]; /* what loader.c put into memory */
+	unsigned int n_images;
+	uint64_t shared; /* BOARD_SHARED in a realm: where its devices are; else 0 */
 	int kvm, fd, gic;
 	size_t run_size;
 	uint8_t *ram;
@@ -98,6 +117,9 @@ struct vmm {
 	uint64_t count;                        /* the guest's counter while it stands still */
 	struct kvm_port kernel, service, port; /* the kernel alone, libkvmcore alone, the router */
 	struct kvmcore_vm *core;
+	struct kvmcore_call_range answered[8]; /* calls that the kernel forwards */
+	unsigned int n_answered;
+	unsigned long allowed, refused; /* accesses of a guarded guest; under vmm.lock */
 	struct sdeistate_router *router;
 
 	pthread_mutex_t lock;
@@ -147,6 +169,17 @@ int firmware_call(struct vcpu *vcpu, bool smc);
 int firmware_enter(struct vcpu *vcpu);
 /** firmware_inject() - trigger an event; vmm.lock is held. Return: 0; the errors of kvmcore_inject() */
 int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event);
+
+/* --- realm.c: libkvmcore as the monitor of a realm, guard.c: of a guarded guest --- */
+
+/** realm_create() - the realm, before it has vCPUs */
+int realm_create(struct vmm *vmm);
+/** realm_build() - measure what the loader has put down, and let the realm live */
+int realm_build(struct vmm *vmm);
+/** guard_memory() - libkvmcore gets to know the guest's memory */
+int guard_memory(struct vmm *vmm);
+/** guard_allows() - has the guest let its host emulate these bytes? Takes the lock */
+bool guard_allows(struct vmm *vmm, uint64_t ipa, unsigned int len);
 
 /* --- vcpu.c --- */
 

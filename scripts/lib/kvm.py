@@ -8,9 +8,10 @@ import time
 
 import building
 import debian
+import kvm_clients
 import kvm_emulator
 import kvm_packages
-import kvm_programs
+import kvm_forward
 import kvm_rows
 from result import FAILED, PASSED, SKIPPED, Result
 from tree import ROOT
@@ -202,12 +203,12 @@ def run_host(host, rows, long, suffix="", seed=None, programs=None):
         return [Result(name, SKIPPED, 0, "no profile of the model speaks of this kernel")]
     rows = kvm_rows.for_kernel(rows, host.has_filter)
     lines, seconds, wrong, path, log = host.ask(rows, suffix, seed, programs,
-                                                kvm_programs.words(long))
+                                                kvm_forward.words(long))
     kernel = _by_name(lines)
     if "_host" not in kernel:
         return [Result(name, FAILED, seconds, f"{wrong}; see {log}")]
     results = [judge_rows(host, rows, kernel, suffix, seconds, wrong and f"{wrong}; see {log}", path)]
-    return results + ([kvm_programs.judge(host, kernel, long)] if programs else [])
+    return results + ([kvm_forward.judge(host, kernel, long)] if programs else [])
 
 
 def judge_rows(host, rows, kernel, suffix, seconds, wrong, path):
@@ -263,7 +264,7 @@ def run(long):
     """One result per kernel and CPU model; without packages a skip that says what is missing."""
     try:
         qemu, init = kvm_packages.emulator(), build_for_arm64()
-        programs = kvm_programs.files(long)
+        programs = kvm_forward.files(long)
     except debian.Missing as missing:
         return [Result("kvm/tools", SKIPPED, 0, str(missing))]
     except building.BuildFailed as failure:
@@ -284,4 +285,4 @@ def run(long):
             results.append(Result(f"kvm/{suite}", SKIPPED, 0, str(missing)))
         except building.BuildFailed as failure:
             results.append(Result(f"kvm/{suite}-model", FAILED, 0, str(failure)))
-    return results
+    return results + kvm_clients.run(qemu, CPU, long)

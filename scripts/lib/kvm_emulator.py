@@ -6,8 +6,9 @@ import subprocess
 import time
 
 MARK = "@J:"
-MACHINE = ("-M", "virt,virtualization=on,gic-version=3", "-smp", "1", "-m", "512", "-nodefaults",
-           "-display", "none", "-no-reboot", "-monitor", "none")
+MACHINE = ("-M", "virt,virtualization=on,gic-version=3", "-nodefaults", "-display", "none",
+           "-no-reboot", "-monitor", "none")
+SMALL = ("-smp", "1", "-m", "512")
 # Time and everything random follow from the number of instructions and the seed.
 STEADY = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
 
@@ -32,9 +33,9 @@ def write_initramfs(path, files):
         file.write(b"".join(members) + _entry("TRAILER!!!", 0))
 
 
-def boot(qemu, kernel, initramfs, log, cpu, seconds, seed=None, words=""):
+def boot(qemu, kernel, initramfs, log, cpu, seconds, seed=None, words="", size=SMALL):
     """Run until the host switches itself off; @words reach init. (marked lines, wall seconds, what went wrong)"""
-    command = [*qemu.command, *MACHINE, "-cpu", cpu, "-serial", f"file:{log}", "-kernel", kernel,
+    command = [*qemu.command, *MACHINE, *size, "-cpu", cpu, "-serial", f"file:{log}", "-kernel", kernel,
                "-initrd", initramfs, "-append", f"console=ttyAMA0 quiet panic=-1 {words}"]
     command += ["-accel", "tcg"] if seed is None else [
         "-accel", "tcg,thread=single", *STEADY, "-seed", str(seed)]

@@ -47,6 +47,16 @@ def compiler():
                 debian.environment(TOOLS))
 
 
+def with_tools(packages):
+    """The environment in which the programs of @packages are found, here or unpacked."""
+    _fetch_tools(packages)
+    share = os.path.join(TOOLS, "usr", "share", "bison")
+    env = debian.environment(TOOLS)
+    if os.path.isdir(share):
+        env.update(BISON_PKGDATADIR=share, M4=shutil.which("m4", path=env["PATH"]) or "m4")
+    return env
+
+
 def kernel(suite):
     return debian.kernel(HOME, suite)
 
@@ -75,3 +85,12 @@ def sysroot(suite, packages):
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
     return folder
+
+
+def busybox():
+    """The shell and its tools, for arm64, in one file that needs nothing."""
+    folder = os.path.join(HOME, "busybox")
+    if not debian.is_done(folder + ".done"):
+        debian.Suite(HOME, "bookworm").fetch("busybox-static", folder)
+        debian.finish(folder + ".done")
+    return os.path.join(folder, "bin", "busybox")

@@ -47,8 +47,9 @@ def _needed(compiler, path):
     return re.findall(r"\(NEEDED\).*\[(.*)\]", told)
 
 
-def _libraries(compiler, sysroot, paths):
-    """Everything that @paths are linked with: name -> where it stands."""
+def libraries(paths):
+    """Everything that @paths are linked with: path in an initramfs -> bytes."""
+    compiler, sysroot = kvm_packages.compiler(), kvm_packages.sysroot(arm64.SUITE, arm64.libraries())
     build = building.directory(arm64.PRESET)
     folders = [os.path.join(build, name) for name in ("libkvmcore", "libsdeistate", "transport")]
     folders += [os.path.join(sysroot, where, "aarch64-linux-gnu") for where in ("lib", "usr/lib")]
@@ -60,7 +61,9 @@ def _libraries(compiler, sysroot, paths):
             if where and name not in found:
                 found[name] = where
                 waiting.append(where)
-    return found
+    held = {"lib/" + name: _read(path) for name, path in found.items()}
+    held.setdefault(LINKER, _read(os.path.join(sysroot, LINKER)))
+    return held
 
 
 def _read(path):
@@ -77,13 +80,10 @@ def files(long):
     """What the initramfs has to hold beside init: name -> bytes."""
     paths = list(_paths(long))
     arm64.build([*(os.path.basename(path) for path in paths), "forward"])
-    compiler, sysroot = kvm_packages.compiler(), kvm_packages.sysroot(arm64.SUITE, arm64.libraries())
     shim = os.path.join(building.directory(arm64.PRESET), "tests", "kvm", "forward.so")
     held = {f"programs/{os.path.basename(path)}": _read(path) for path in paths}
-    for name, path in _libraries(compiler, sysroot, [*paths, shim]).items():
-        held["lib/" + name] = _read(path)
+    held.update(libraries([*paths, shim]))
     held["lib/forward.so"] = _read(shim)
-    held.setdefault(LINKER, _read(os.path.join(sysroot, LINKER)))
     for path in glob.glob(os.path.join(ROOT, DATA, "**", "*"), recursive=True):
         if os.path.isfile(path):
             held[path.lstrip("/")] = _read(path)
