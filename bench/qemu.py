@@ -17,44 +17,15 @@ BUILD, SAMPLES = os.path.abspath(sys.argv[1]), int(sys.argv[2])
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.argv = [sys.argv[0], os.path.join(BUILD, "tools/sdei-migrate/sdei-migrate")]
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "qemu"))
+import constants  # noqa: E402
 import guests  # noqa: E402
 import riders  # noqa: E402
 import states  # noqa: E402
 from cli import environment, host, key  # noqa: E402
 
-CONSTANT = os.path.join(BUILD, "bench", "bench_constant_helper")
 # Name, what the sealed state is to be a little more than, goal in milliseconds beside no helper at all.
 LOADS = (("0.5 KiB", 0, 3), ("64 KiB", 65536, 6), ("1 MiB", 1040000, None))
 GOAL_CONSTANT = 1.3
-
-
-@contextlib.contextmanager
-def bus(directory, role):
-    config = os.path.join(directory, role + ".conf")
-    with open(config, "w", encoding="ascii") as out:
-        out.write("<busconfig><listen>%s</listen><auth>EXTERNAL</auth><policy context='default'><allow user='*'/>"
-                  "<allow send_destination='*'/><allow receive_sender='*'/><allow own='*'/></policy></busconfig>"
-                  % riders.address(directory, role))
-    daemon = subprocess.Popen(["dbus-daemon", "--nofork", "--config-file", config, "--print-address"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        daemon.stdout.readline()
-        yield
-    finally:
-        daemon.kill()
-        daemon.communicate()
-
-
-@contextlib.contextmanager
-def constant(directory, role, size):
-    helper = subprocess.Popen([CONSTANT, riders.address(directory, role), "sdei.0", str(size)],
-                              stdout=subprocess.PIPE, text=True)
-    try:
-        helper.stdout.readline()
-        yield
-    finally:
-        helper.kill()
-        helper.communicate()
 
 
 def timed(source, destination, directory):
@@ -83,8 +54,8 @@ def alone(tool, directory):
 def with_constant(tool, directory, size):
     with contextlib.ExitStack() as stack:
         for role in ("source", "destination"):
-            stack.enter_context(bus(directory, role))
-            stack.enter_context(constant(directory, role, size))
+            stack.enter_context(constants.bus(directory, role))
+            stack.enter_context(constants.constant(directory, role, size))
         ends = [stack.enter_context(guests.running(tool, directory, role,
                                                    *riders.vmstate(directory, role), *more))
                 for role, more in (("source", ()), ("destination", ("-S", "-incoming", "defer")))]

@@ -291,6 +291,49 @@ def test_the_bus_is_gone(directory):
         check(state(a) == "running", "and its VM runs on", state(a))
 
 
+def test_only_two_users_get_in(directory):
+    with pair(directory) as (_, __, source, ___):
+        os.chmod(directory, 0o755)
+        if os.geteuid() != 0 or not shutil.which("setpriv"):
+            print("SKIP a third user: this is not root")
+            return
+        ask_bus = ["dbus-send", "--bus=" + source.address, "--print-reply", "--dest=org.freedesktop.DBus",
+                   "/org/freedesktop/DBus", "org.freedesktop.DBus.ListNames"]
+        for user, wanted in ((0, True), (65534, False)):
+            said = subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", *ask_bus],
+                                  capture_output=True, text=True, check=False, timeout=TIMEOUT)
+            check((said.returncode == 0) == wanted, f"user {user} gets in: {wanted}", said.stderr)
+
+
+def test_the_order_of_calls(directory):
+    with pair(directory) as (a, b, source, destination):
+        there = destination.owners()["sdei.0"]
+        check(source.call(there, "Save", NAME) == "Refused", "no Save at the destination")
+        check(destination.outcome("Clear") == "Refused", "no Clear, either")
+        check(source.load(b"x") == "Refused", "no Load at the source")
+        check((state(a), state(b)) == ("running", "reserved"), "nothing came of it", (state(a), state(b)))
+        blob = source.save()
+        again = os.path.join(directory, "again")
+        with open(again, "wb") as out:
+            out.write(source.save())
+        told = ask("verify", again, "--trust", os.path.join(directory, "source.pub"))
+        check(told.get("snapshot", {}).get("kind", told.get("kind")) == "invalid",
+              "a second Save gets nothing: what was given once is not given again", told)
+        check(destination.load(blob) is None, "the first one counts")
+
+
+def test_the_bus_is_gone_after_save(directory):
+    with pair(directory) as (a, _, source, __):
+        source.save()
+        source.bus.set_exit_on_disconnect(False)
+        bus = subprocess.run(["ps", "-o", "pid=", "--ppid", str(source.process.pid)],
+                             capture_output=True, text=True, check=False).stdout.split()
+        os.kill(int(bus[0]), signal.SIGKILL)
+        code, told = source.end()
+        check(code == 9, "nobody can tell the helper how it ended: in doubt", told)
+        check(state(a) == "relinquished", "and the VM waits", state(a))
+
+
 def test_the_command_line(directory):
     ours = key(directory, "source")
     with host(directory, "a") as a:

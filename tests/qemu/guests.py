@@ -134,10 +134,10 @@ class Qemu:
         with open(self.console, encoding="utf-8", errors="replace") as file:
             return [int(count) for count in re.findall(r"^tick (\d+)\r?\n", file.read(), re.M)]
 
-    def ticks_on(self, more=3):
+    def ticks_on(self, more=3, seconds=SECONDS):
         """Does the guest go on counting?"""
         had = len(self.ticks())
-        return len(wait_for(self.ticks, lambda ticks: len(ticks) >= had + more)) >= had + more
+        return len(wait_for(self.ticks, lambda ticks: len(ticks) >= had + more, seconds)) >= had + more
 
     def end(self):
         """Returns what it said; the second time nothing."""

@@ -92,15 +92,15 @@ class Ends:
 
 
 @contextlib.contextmanager
-def helpers(directory, model="linux-guest.json", source=(), destination=()):
+def helpers(directory, model="linux-guest.json", source=(), destination=(), guard=True):
     """Two VMs and their helpers; source and destination are more words for these."""
     ours, theirs = key(directory, "ours"), key(directory, "theirs")
     with host(directory, "a", model=model) as a, \
             host(directory, "b", model=model, args=["--no-script"]) as b, \
             helper(directory, a.control, "source", "--key", ours + ".key", "--to-audience",
-                   theirs + ".pub", *source) as first, \
+                   theirs + ".pub", *source, guard=guard) as first, \
             helper(directory, b.control, "destination", "--trust", ours + ".pub", "--key",
-                   theirs + ".key", *destination) as second:
+                   theirs + ".key", *destination, guard=guard) as second:
         yield a, b, first, second
 
 
