@@ -21,8 +21,11 @@ class Crossing:
     """Source A and destination B: a QEMU, a VM, a ledger and a hook each."""
 
     def __init__(self, directory, tcp=False, make=None, timeout=TIMEOUT_MS, waits=("-S",),
-                 incoming=("-incoming", "defer"), machine=None):
+                 incoming=("-incoming", "defer"), machine=None, session=None, model="linux-guest.json",
+                 tool=None):
         self.directory, self.tcp, self.timeout = directory, tcp, timeout
+        self.listens = session or ("tcp:127.0.0.1:0" if tcp else f"unix:{directory}/session")
+        self.model, self.tool = model, tool or guests.qemu_packages.qemu(suite())
         self.waits, self.make, self.machine = (*waits, *incoming), make or guests.running, machine
         self.keys = {side: key(directory, side) for side in "ab"}
         self.hooks = {"a": None, "b": None}
@@ -31,15 +34,14 @@ class Crossing:
 
     def __enter__(self):
         self.stack = contextlib.ExitStack()
-        self.hosts = {"a": Host(self.directory, "a"),
-                      "b": Host(self.directory, "b", args=["--no-script"])}
+        self.hosts = {"a": Host(self.directory, "a", model=self.model),
+                      "b": Host(self.directory, "b", model=self.model, args=["--no-script"])}
         for host in self.hosts.values():
             self.stack.callback(host.stop)
-        tool = guests.qemu_packages.qemu(suite())
         self.qemus = {
-            "a": self.stack.enter_context(self.make(tool, self.directory, "source")),
+            "a": self.stack.enter_context(self.make(self.tool, self.directory, "source")),
             "b": self.stack.enter_context(guests.running(
-                tool, self.directory, "destination", *self.waits, guest=self.machine))}
+                self.tool, self.directory, "destination", *self.waits, guest=self.machine))}
         return self
 
     def __exit__(self, *_):
@@ -65,8 +67,7 @@ class Crossing:
     def listen(self, *args, fault=""):
         """The destination's hook, until it is ready."""
         hook = self.start("b", "--incoming", "tcp:127.0.0.1:0" if self.tcp
-                          else f"unix:{self.directory}/migration", "--listen",
-                          "tcp:127.0.0.1:0" if self.tcp else f"unix:{self.directory}/session", *args,
+                          else f"unix:{self.directory}/migration", "--listen", self.listens, *args,
                           fault=fault)
         for _ in range(2):
             said = wait_for_line(hook) if not self.said else json.loads(hook.stdout.readline() or "null")

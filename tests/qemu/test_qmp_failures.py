@@ -105,6 +105,20 @@ def test_a_slow_migration_outlasts_every_deadline(directory):
         check(crossing.wait_running("b", "b"), "whole", crossing.running())
 
 
+def test_somebody_stops_the_machine(directory):
+    with slow(directory) as crossing:
+        source = crossing.qemus["a"]
+        source.do("migrate-set-parameters", max_bandwidth=SLOW)
+        crossing.listen()
+        crossing.send()
+        source.migration("active")
+        source.do("stop")
+        code, told = crossing.end("a")
+        check(code == 4 and told["field"] == "STOP", "what was stopped is not let run elsewhere", told)
+        check(crossing.running() == ("a", ""), "the VM runs on, the machine as it was left", crossing.running())
+        check(source.status() == "paused", "stopped by its user", source.status())
+
+
 def test_a_source_that_dies_while_parked(directory):
     with Crossing(directory) as crossing:
         with stalled(crossing, "a", "send.pause"):

@@ -315,8 +315,9 @@ static int step_back(struct qmp *qmp, bool *cancelled, bool *runs, struct failur
 		*cancelled = true;
 		return qmp_call(qmp, "migrate_cancel", NULL, NULL, failure);
 	}
+	/* "paused" is the word of a user. */
 	*runs = !goes && strcmp(migration.status, "cancelling") != 0 &&
-		strcmp(status, "running") == 0;
+		(strcmp(status, "running") == 0 || strcmp(status, "paused") == 0);
 	/* A disk may still be the destination's; then QEMU refuses, and is asked again. */
 	if (strcmp(status, "postmigrate") == 0)
 		qmp_call(qmp, "cont", NULL, NULL, failure);

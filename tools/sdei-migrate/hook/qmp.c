@@ -30,6 +30,7 @@ static const struct {
 } words[] = {
 	{ "RESUME", NULL, QMP_RESUME },
 	{ "MIGRATION", "setup", QMP_STARTED },
+	{ "STOP", NULL, QMP_STOP },
 	{ "MIGRATION", "pre-switchover", QMP_PARKED },
 	{ "MIGRATION", "cancelling", QMP_CANCELLING },
 	{ "MIGRATION", "completed", QMP_COMPLETED },

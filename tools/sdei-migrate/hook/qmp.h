@@ -19,6 +19,7 @@ enum qmp_event {
 	QMP_RESUME,
 	QMP_STARTED, /* a migration, either way */
 	QMP_PARKED,  /* it stands still before the switchover, and waits for migrate-continue */
+	QMP_STOP,
 	QMP_COMPLETED,
 	QMP_FAILED,
 	QMP_CANCELLED,

@@ -76,7 +76,7 @@ static int fail_migration(struct qmp_source *source, enum qmp_event event, struc
 	struct qemu_migration migration = { .error = "" };
 	struct failure ignored;
 
-	if (event == QMP_CANCELLED)
+	if (event == QMP_CANCELLED || event == QMP_CANCELLING)
 		return failure_set(failure, SDEISTATE_CANCELLED, -ECANCELED, "QEMU", "migration",
 				   "completed", "somebody cancelled it");
 	if (event == QMP_COMPLETED)
@@ -87,57 +87,81 @@ static int fail_migration(struct qmp_source *source, enum qmp_event event, struc
 			   migration.error[0] ? migration.error : "failed");
 }
 
+static int fail_resumed(struct failure *failure)
+{
+	return failure_set(failure, SDEISTATE_POLICY, -EPERM, "QEMU", "RESUME",
+			   "none while its VM stands still", "somebody let it run");
+}
+
 static int take_event(struct qmp_source *source, enum transport_wait what, enum qmp_event event,
 		      bool *over, struct failure *failure)
 {
 	const bool arrival = what == TRANSPORT_WAIT_ARRIVAL;
 
 	switch (event) {
+	case QMP_STOP:
+		*over = !arrival;
+		return 0;
 	case QMP_PARKED:
+		source->parked = true;
 		*over = !arrival;
 		return 0;
 	case QMP_COMPLETED:
-		*over = arrival;
-		return arrival ? 0 : fail_migration(source, event, failure);
+		*over = arrival && source->continued;
+		return *over ? 0 : fail_migration(source, event, failure);
 	case QMP_FAILED:
 	case QMP_CANCELLED:
+	case QMP_CANCELLING:
 		return fail_migration(source, event, failure);
+	case QMP_RESUME:
+		return arrival && !source->continued ? fail_resumed(failure) : 0;
 	default:
 		return 0;
 	}
 }
 
-/* The first time @what is waited for; what happened to a parked migration before is known by its events. */
-static int set_off(struct qmp_source *source, enum transport_wait what, struct failure *failure)
+/* What has happened comes first; only then is it let go, and waited for. */
+static int take_next(struct qmp_source *source, enum transport_wait what, int ms, int wake,
+		     enum qmp_event *event, struct failure *failure)
 {
-	enum qmp_event event = QMP_NOTHING;
-	bool over = false;
-	int ret;
+	int ret = qmp_next(source->qmp, event, failure);
 
-	if (what == TRANSPORT_WAIT_STOP)
-		return source->began ? 0 : begin(source, failure);
-	if (source->continued)
-		return 0;
-	do {
-		ret = qmp_next(source->qmp, &event, failure);
-		if (!ret)
-			ret = take_event(source, what, event, &over, failure);
-	} while (!ret && event != QMP_NOTHING);
-	return ret ? ret : let_go(source, failure);
+	if (ret || *event != QMP_NOTHING)
+		return ret;
+	if (what == TRANSPORT_WAIT_STOP && !source->began)
+		ret = begin(source, failure);
+	else if (what == TRANSPORT_WAIT_ARRIVAL && source->parked && !source->continued)
+		ret = let_go(source, failure);
+	return ret ? ret : qmp_wait(source->qmp, ms, wake, event, failure);
+}
+
+/* It stops its machine a moment before it is parked; a user who stops it means something else. */
+static int check_parking(struct qmp_source *source, struct failure *failure)
+{
+	char status[QEMU_WORD];
+	int ret = qemu_status(source->qmp, status, failure);
+
+	if (ret || strcmp(status, "finish-migrate") == 0)
+		return ret;
+	return failure_set(failure, SDEISTATE_POLICY, -EPERM, "QEMU", "STOP",
+			   "its migration's alone", "somebody stopped it while it moved");
 }
 
 static int wait_for(void *ctx, enum transport_wait what, int ms, int wake, bool *over,
 		    struct transport_error *err)
 {
 	struct qmp_source *source = ctx;
-	enum qmp_event event = QMP_NOTHING;
+	enum qmp_event event;
 	struct failure failure;
-	int ret = set_off(source, what, &failure);
+	int ret;
 
-	if (!ret)
-		ret = qmp_wait(source->qmp, ms, wake, &event, &failure);
-	if (!ret)
-		ret = take_event(source, what, event, over, &failure);
+	do {
+		ret = take_next(source, what, ms, wake, &event, &failure);
+		if (!ret)
+			ret = take_event(source, what, event, over, &failure);
+	} while (!ret && !*over && event != QMP_NOTHING);
+	if (!ret && what == TRANSPORT_WAIT_ARRIVAL && !source->parked)
+		ret = check_parking(source, &failure);
 	return ret ? mover_error(err, &failure) : 0;
 }
 

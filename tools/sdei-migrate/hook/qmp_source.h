@@ -14,7 +14,8 @@ struct qmp_source {
 	struct qmp *qmp;
 	const char *uri; /* where its migration goes */
 	bool began;      /* migrate was obeyed */
-	bool continued;  /* so was migrate-continue: parked no more */
+	bool parked;     /* it waits for migrate-continue */
+	bool continued;  /* which was obeyed */
 	bool over;       /* it runs again, or has ended */
 	bool parks;      /* it would have been parked before we came, too */
 };
