@@ -13,7 +13,8 @@ static int run_recv(struct tool *tool, void *opaque)
 static const struct option_row rows[] = {
 	{ .name = "--listen",
 	  .argument = "URI",
-	  .help = "tcp:HOST:PORT (0: a free port), unix:PATH, fd:N, fd:IN,OUT, "
+	  .help = "tcp:HOST:PORT (0: a free port), unix:PATH, fd:N (a connection, or a socket that "
+		  "listens), fd:IN,OUT, "
 		  "exec:COMMAND",
 	  .offset = AT(mover.uri),
 	  .type = OPTION_TEXT,
@@ -30,6 +31,13 @@ static const struct option_row rows[] = {
 	  .offset = AT(vms),
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_DIRECTORY },
+	{ .name = "--spawn",
+	  .argument = "COMMAND",
+	  .help = "start this for each VM that comes: a VMM that listens at $CONTROL; split at "
+		  "blanks, "
+		  "quotes and \\ keep them, no shell",
+	  .offset = AT(spawn),
+	  .type = OPTION_TEXT },
 	{ .name = "--once",
 	  .help = "end after one session, with its exit code",
 	  .offset = AT(once),
@@ -62,6 +70,10 @@ static const struct option_row rows[] = {
 	  .help = "why --override is right; recorded",
 	  .offset = AT(word.reason),
 	  .type = OPTION_TEXT },
+	{ .name = "--no-seccomp",
+	  .help = "do not confine itself to the system calls it needs",
+	  .offset = AT(no_seccomp),
+	  .type = OPTION_FLAG },
 	MOVER_KEY_ROW(struct recv_args),
 	MOVER_PEER_ROW(struct recv_args),
 	POLICY_ROWS(struct recv_args, mover.policy),

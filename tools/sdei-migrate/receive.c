@@ -4,7 +4,6 @@
 #include "client.h"
 #include "fault.h"
 #include "memory.h"
-#include "reserve.h"
 #include "settle.h"
 
 #include <errno.h>
@@ -121,11 +120,10 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 	if (!ret)
 		ret = mover_judge(visitor->mover, POLICY_OPEN, offer, peer->key_id, err);
 	if (!ret)
-		ret = reserve_vm(visitor->receiver, offer, session->control, &visitor->control,
-				 err);
+		ret = reserve_vm(visitor->receiver, offer, session->control, &visitor->vm, err);
 	if (ret)
 		return ret;
-	transport_control_on_wait(visitor->control, still_here, visitor);
+	transport_control_on_wait(visitor->vm.control, still_here, visitor);
 	ret = visitor_fault(visitor, TRANSPORT_STEP_RECV_RECORD, err);
 	visitor->generation = offer->vm.generation + 1;
 	if (!ret && !offer->dry_run &&
@@ -133,7 +131,7 @@ static int op_record(void *ctx, const struct transport_offer *offer,
 			 &visitor->generation, &failure))
 		ret = mover_error(err, &failure);
 	if (ret) {
-		transport_control_abort(visitor->control, &offer->session, NULL);
+		transport_control_abort(visitor->vm.control, &offer->session, NULL);
 		return ret;
 	}
 	visitor->progress = progress;
@@ -160,7 +158,7 @@ static int op_token(void *ctx, const uint8_t challenge[TRANSPORT_CHALLENGE_SIZE]
 {
 	struct visitor *visitor = ctx;
 
-	return transport_control_token(visitor->control, id_of(visitor), challenge, token, err);
+	return transport_control_token(visitor->vm.control, id_of(visitor), challenge, token, err);
 }
 
 static int op_commit(void *ctx, bool *refused, struct transport_error *err)
@@ -173,10 +171,10 @@ static int op_commit(void *ctx, bool *refused, struct transport_error *err)
 	*refused = ret;
 	if (ret)
 		return ret;
-	ret = transport_control_commit(visitor->control, id_of(visitor), held, err);
+	ret = transport_control_commit(visitor->vm.control, id_of(visitor), held, err);
 	visitor->result->visit.held = held;
 	*refused = ret && visitor_is_refusal(ret);
-	return ret;
+	return reserve_explain(visitor->receiver, &visitor->vm, ret, err);
 }
 
 static int write_state(struct visitor *visitor, enum transport_session_state state,
@@ -341,7 +339,7 @@ static bool receive_one(struct receiver *receiver, struct transport_stream *stre
 				  &result->visit.times };
 	watch_close(&visitor.watch, &end);
 	transport_stream_observe(stream, NULL, NULL);
-	transport_control_close(visitor.control);
+	reserve_end(receiver, &visitor.vm, visitor.session.control, result->state);
 	return progress.warm;
 }
 

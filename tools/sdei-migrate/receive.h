@@ -8,6 +8,7 @@
 #include "companion.h"
 #include "keyring.h"
 #include "mover.h"
+#include "spawner.h"
 #include "watch.h"
 
 #include <pthread.h>
@@ -20,9 +21,10 @@ struct receiver {
 	struct watch_options watch;
 	struct ledger *ledger;
 	struct keyring *keys;
-	const struct mover *mover;  /* for what does not change; the keys are each connection's */
-	const char *control;        /* the one VM's socket; or */
-	const char *vms;            /* the folder of UUID.sock */
+	const struct mover *mover; /* for what does not change; the keys are each connection's */
+	const char *control;       /* the one VM's socket; or */
+	const char *vms;           /* the folder of UUID.sock */
+	struct spawner *spawner; /* starts a VMM where none listens there; NULL: none is started */
 	const char *realm_contents; /* folder of referred pages; may be NULL */
 	uint64_t max_state;         /* bytes of a sealed state */
 	bool stay_paused;

@@ -3,18 +3,21 @@
 
 #include "cancel.h"
 #include "client.h"
+#include "confine.h"
 #include "descriptors.h"
 #include "fault.h"
 #include "keyring.h"
 #include "memory.h"
+#include "notify.h"
+#include "reserve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define MAX_CONNECTIONS 64u
@@ -60,6 +63,7 @@ static void close_service(struct service *service)
 		keyring_leave(&service->keys, service->receiver.mover);
 	keyring_close(&service->keys);
 	ledger_close(service->receiver.ledger);
+	spawner_close(service->receiver.spawner);
 	pthread_mutex_destroy(&service->receiver.lock);
 	pthread_mutex_destroy(&service->lock);
 }
@@ -268,6 +272,7 @@ static void stop(struct service *service, int number)
 	if (service->stopping)
 		cancel_die(number);
 	service->stopping = true;
+	notify_manager("STOPPING=1");
 	for (size_t i = 0; i < MAX_CONNECTIONS; i++)
 		send_away(&service->guest[i]);
 	if (service->n_guests)
@@ -337,12 +342,30 @@ static void serve(struct service *service)
 	}
 }
 
+/* fd:N and fd:IN,OUT: looked at before this process opens anything that could get those numbers. */
+static bool has_descriptors(const char *uri)
+{
+	char *end;
+
+	if (strncmp(uri, "fd:", 3) != 0)
+		return true;
+	end = (char *)(uintptr_t)uri + 3;
+	do {
+		if (fcntl((int)strtol(end, &end, 10), F_GETFD) < 0)
+			return false;
+	} while (*end++ == ',');
+	return true;
+}
+
 static int check_args(struct tool *tool, const struct recv_args *args)
 {
+	if (!has_descriptors(args->mover.uri))
+		return tool_usage(tool, "--listen", "descriptors that are open");
 	if (args->word.rule && (!args->word.reason || !args->word.reason[0]))
 		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
-	if (!args->control == !args->vms)
-		return tool_usage(tool, "--control", "--control PATH or --vms DIR, one of them");
+	if (!!args->control + !!args->vms + !!args->spawn != 1)
+		return tool_usage(tool, "--control",
+				  "--control PATH, --vms DIR or --spawn COMMAND, one of them");
 	return 0;
 }
 
@@ -358,42 +381,6 @@ static int open_signals(struct service *service, struct failure *failure)
 		       : 0;
 }
 
-static int count_sessions(void *ctx, const struct ledger_session *session)
-{
-	*(unsigned int *)ctx += session->role == TRANSPORT_DESTINATION;
-	return 0;
-}
-
-/*
- * Nobody at the control socket: a mistake, unless this host has sessions that others may ask about, which
- * it can answer without its VMM.
- */
-static int check_vmm(struct service *service, struct failure *failure)
-{
-	const struct receiver *receiver = &service->receiver;
-	OWNED_CONTROL struct transport_control *control = NULL;
-	struct transport_error err;
-	unsigned int n = 0;
-	struct stat st;
-
-	if (receiver->vms) {
-		if (stat(receiver->vms, &st) < 0)
-			return failure_io(failure, receiver->vms, errno);
-		return S_ISDIR(st.st_mode) ? 0 : failure_io(failure, receiver->vms, ENOTDIR);
-	}
-	if (transport_control_open(receiver->control, receiver->mover->timeout_ms, &control,
-				   &err) == 0)
-		return 0;
-	if (ledger_each(receiver->ledger, count_sessions, &n, failure))
-		return failure->code;
-	if (n == 0)
-		return client_failure(failure, &err);
-	tool_say(service->tool,
-		 "%s: no VMM answers (%s); until one does, this only answers resolve",
-		 receiver->control, err.actual);
-	return 0;
-}
-
 static int open_service(struct service *service, struct failure *failure)
 {
 	const struct recv_args *args = service->args;
@@ -404,6 +391,11 @@ static int open_service(struct service *service, struct failure *failure)
 
 	if (!ret)
 		ret = watch_check(&args->watch, failure);
+	/* Before the first thread, and before there is a key in memory. */
+	if (!ret && args->spawn)
+		ret = spawner_open(args->spawn, args->state, &receiver->spawner, failure);
+	if (!ret && args->spawn)
+		receiver->vms = spawner_folder(receiver->spawner);
 	if (!ret)
 		ret = open_signals(service, failure);
 	if (!ret)
@@ -422,7 +414,7 @@ static int open_service(struct service *service, struct failure *failure)
 	options = mover_stream_options(receiver->mover);
 	if (transport_listener_open(args->mover.uri, &options, &service->listener, &err))
 		return client_failure(failure, &err);
-	return check_vmm(service, failure);
+	return reserve_check(receiver, failure);
 }
 
 static bool takes_stdout(const char *uri)
@@ -478,13 +470,16 @@ int service_run(struct tool *tool, const struct recv_args *args,
 		tool_stdout_is_data(tool);
 	memory_keep();
 	descriptors_allow(FILES_EACH * MAX_CONNECTIONS);
-	if (open_service(&service, &failure))
+	if (open_service(&service, &failure) ||
+	    (!args->no_seccomp &&
+	     confine_process(strncmp(args->mover.uri, "exec:", 5) == 0, &failure)))
 		return tool_fail(tool, &failure);
 	ret = tool_event(tool, json_pack("{s:s, s:s, s:b}", "event", "ready", "uri",
 					 transport_listener_uri(service.listener), "insecure",
 					 service.receiver.mover->insecure_no_tls));
 	if (ret)
 		return ret;
+	notify_manager("READY=1");
 	serve(&service);
 	if (service.lost && !service.ended)
 		return tool_fail(tool, &service.why);

@@ -10,11 +10,11 @@
 
 /* What the command line says. */
 struct recv_args {
-	const char *control, *vms, *state;
+	const char *control, *vms, *spawn, *state;
 	struct ledger_word word;
 	const char *realm_contents;
 	struct option_number max_state;
-	bool once, stay_paused, dry_run;
+	bool once, stay_paused, dry_run, no_seccomp;
 	struct mover_options mover;
 	struct watch_options watch;
 };

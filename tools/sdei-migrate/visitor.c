@@ -34,11 +34,11 @@ static int rehearse(struct visitor *visitor, const struct transport_state *recor
 		    struct transport_rehearsal *done, struct transport_error *err)
 {
 	struct transport_issues *issues = &visitor->obstacles;
-	int ret = transport_control_rehearse(visitor->control, id_of(visitor), records, issues,
+	int ret = transport_control_rehearse(visitor->vm.control, id_of(visitor), records, issues,
 					     done, err);
 
 	if (ret == -EOPNOTSUPP)
-		ret = transport_control_check(visitor->control, records, issues, err);
+		ret = transport_control_check(visitor->vm.control, records, issues, err);
 	if (ret)
 		return visitor_is_refusal(ret) ? 0 : ret;
 	if (issues->n_issues && err)
@@ -56,8 +56,8 @@ int visitor_base(void *ctx, const struct transport_buffer *blob,
 	struct sdeistate_opened *opened = NULL;
 	struct transport_state records;
 	uint64_t opened_us;
-	int ret = mover_open_seal(visitor->mover, &visitor->session.offer, &expected,
-				  blob, &opened, err);
+	int ret = mover_open_seal(visitor->mover, &visitor->session.offer, &expected, blob, &opened,
+				  err);
 
 	if (ret)
 		return ret;
@@ -68,7 +68,7 @@ int visitor_base(void *ctx, const struct transport_buffer *blob,
 		done->took_us += opened_us;
 	}
 	sdeistate_opened_free(opened);
-	return ret;
+	return reserve_explain(visitor->receiver, &visitor->vm, ret, err);
 }
 
 /* STAGE names the first of them; the rest, if that is what it failed for and nothing was SET. */
@@ -77,8 +77,8 @@ static void list_obstacles(struct visitor *visitor, const struct transport_state
 {
 	struct transport_issues *all = &visitor->obstacles;
 
-	if (transport_control_check(visitor->control, records, all, NULL) || all->n_issues == 0 ||
-	    strcmp(all->issue[0].reason, why->reason) != 0 ||
+	if (transport_control_check(visitor->vm.control, records, all, NULL) ||
+	    all->n_issues == 0 || strcmp(all->issue[0].reason, why->reason) != 0 ||
 	    strcmp(all->issue[0].object, why->object) != 0 ||
 	    strcmp(all->issue[0].field, why->field) != 0)
 		all->n_issues = 0;
@@ -88,7 +88,8 @@ static int stage(struct visitor *visitor, const struct transport_stage *stage,
 		 uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	bool prepared = false;
-	int ret = transport_control_stage_prepared(visitor->control, stage, digest, &prepared, err);
+	int ret = transport_control_stage_prepared(visitor->vm.control, stage, digest, &prepared,
+						   err);
 
 	if (!ret && !prepared)
 		ret = transport_error_fill(err, -EAGAIN, "temporary", "VM", "prepared",
@@ -113,7 +114,7 @@ int visitor_stage(void *ctx, const struct transport_buffer *blob,
 	request.records = (struct transport_state){ opened->stream.data, opened->stream.len };
 	ret = visitor_fault(visitor, TRANSPORT_STEP_RECV_STAGE, err);
 	if (!ret)
-		ret = realm_bulk_give(opened, visitor->control, id_of(visitor),
+		ret = realm_bulk_give(opened, visitor->vm.control, id_of(visitor),
 				      visitor->receiver->realm_contents, err);
 	if (!ret)
 		ret = stage(visitor, &request, digest, err);
@@ -123,5 +124,5 @@ int visitor_stage(void *ctx, const struct transport_buffer *blob,
 	if (ret && visitor_is_refusal(ret) && err && !since)
 		list_obstacles(visitor, &request.records, err);
 	sdeistate_opened_free(opened);
-	return ret;
+	return reserve_explain(visitor->receiver, &visitor->vm, ret, err);
 }

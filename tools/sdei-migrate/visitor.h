@@ -5,14 +5,14 @@
 #ifndef SDEI_MIGRATE_VISITOR_H
 #define SDEI_MIGRATE_VISITOR_H
 
-#include "receive.h"
+#include "reserve.h"
 
 struct visitor {
 	struct visitor *next;
 	struct receiver *receiver;
 	const struct mover *mover; /* the connection's keys */
 	struct transport_stream *stream;
-	struct transport_control *control;
+	struct reservation vm;
 	struct visit_result *result;
 	struct transport_progress *progress; /* while it is in the list */
 	struct ledger_session session;

@@ -150,6 +150,35 @@ static int listen_unix(struct transport_listener *listener, const char *path,
 	return 0;
 }
 
+/* "fd:N" of a socket that listens, as a service manager hands it over (sd_listen_fds(3)); -1 for another. */
+static int find_listening(const char *rest)
+{
+	const long fd = rest[0] >= '0' && rest[0] <= '9' && strspn(rest, "0123456789") < 6 &&
+					!rest[strspn(rest, "0123456789")]
+				? strtol(rest, NULL, 10)
+				: -1;
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	if (fd < 0 || getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0)
+		return -1;
+	return listens ? (int)fd : -1;
+}
+
+/* It belongs to who made it, so that a path is not removed here. */
+static int listen_given(struct transport_listener *listener, int fd, struct transport_error *err)
+{
+	int family = AF_UNSPEC;
+	socklen_t len = sizeof(family);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return listen_error(listener->uri, -errno, err);
+	listener->fd = fd;
+	listener->is_tcp = family == AF_INET || family == AF_INET6;
+	return 0;
+}
+
 static int start(struct transport_listener *listener, struct transport_error *err)
 {
 	const char *rest;
@@ -158,8 +187,10 @@ static int start(struct transport_listener *listener, struct transport_error *er
 		return listen_tcp(listener, rest, err);
 	if ((rest = uri_scheme(listener->uri, "unix")))
 		return listen_unix(listener, rest, err);
-	if (uri_scheme(listener->uri, "fd"))
-		return stream_of_fd(listener->uri, &listener->only, err);
+	if ((rest = uri_scheme(listener->uri, "fd")))
+		return find_listening(rest) >= 0
+			       ? listen_given(listener, find_listening(rest), err)
+			       : stream_of_fd(listener->uri, &listener->only, err);
 	if ((rest = uri_scheme(listener->uri, "exec")))
 		return stream_exec(rest, &listener->only, err);
 	return transport_error_fill(err, -EINVAL, "usage", listener->uri, "scheme",

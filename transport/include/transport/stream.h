@@ -5,6 +5,8 @@
  *	unix:/path	the other end's user is known to the kernel
  *	tcp:host:port	TLS 1.3, both ends show a pinned certificate; port 0 listens at a free one
  *	fd:N		one open, bidirectional descriptor; carries TLS
+ *			a listener takes a socket that listens, too: every connection of one that is TCP carries TLS,
+ *			one of AF_UNIX is as unix:
  *	fd:IN,OUT	two, as a program that ssh starts has them: fd:0,1; carries TLS
  *	exec:COMMAND	COMMAND, run by /bin/sh in a session of its own, copies its standard input and output to
  *			the peer; carries TLS; killed with all it started if it outlives the stream by a second
