@@ -56,6 +56,32 @@ static int op_resume(void *vm, struct transport_error *err)
 	return failed(err, gate_resume(vm), "resume");
 }
 
+/* Where a pause has found the vCPUs. */
+static void describe(const struct vmm *vmm)
+{
+	unsigned int off = 0, masked = 0, handling = 0, nested = 0, queued = 0, open = 0;
+
+	for (unsigned int i = 0; i < vmm->n_vcpus; i++) {
+		struct kvmcore_vcpu_status status;
+		struct kvmcore_exit_state exit;
+
+		if (kvmcore_vcpu_status(vmm->core, (int)i, &status))
+			continue;
+		const bool critical = status.critical_num != KVM_SDEI_INVALID_EVENT;
+		const bool normal = status.normal_num != KVM_SDEI_INVALID_EVENT;
+
+		off += !status.powered;
+		masked += status.powered && status.masked;
+		handling += critical || normal;
+		nested += critical && normal;
+		queued += status.n_queued > (unsigned int)critical + normal;
+		open += sdeistate_router_exit(vmm->router, (int)i, &exit) == 0;
+	}
+	vmm_say("{\"paused\":{\"off\":%u,\"masked\":%u,\"in_handler\":%u,\"nested\":%u,"
+		"\"queued\":%u,\"in_exit\":%u}}",
+		off, masked, handling, nested, queued, open);
+}
+
 /* Memory, registers and devices are ours to move: they begin to, as soon as SDEI's state is taken. */
 static int op_capture(void *vm, enum transport_capture_kind kind,
 		      const struct transport_state *base, struct transport_buffer *out,
@@ -73,6 +99,7 @@ static int op_capture(void *vm, enum transport_capture_kind kind,
 	ret = vmm_capture(&vmm->port, &options, out, err);
 	if (ret || kind != TRANSPORT_CAPTURE_FINAL)
 		return ret;
+	describe(vmm);
 	return failed(err, stream_send(vmm), "stream");
 }
 
@@ -86,9 +113,13 @@ static int op_check(void *vm, const struct transport_state *records,
 
 	if (ret || state->kind != SDEISTATE_BASE)
 		return ret ? ret : vmm_check(&vmm->port, state, issues, err);
-	/* A base may be torn; what stands in its way as if it were whole is worth knowing before the VM stops. */
+	/*
+	 * A base may be torn; what stands in its way as if it were whole is worth knowing before the VM stops. What
+	 * its vCPUs had just left for will not be so then.
+	 */
 	state->kind = SDEISTATE_FINAL;
 	state->torn = false;
+	state->n_exits = 0;
 	if (vmm_check(&vmm->port, state, issues, &ignored))
 		issues->n_issues = 0;
 	return 0;

@@ -79,13 +79,24 @@ static const struct {
 #undef R
 };
 
-static int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs)
+/* Calls of the ranges above have at most five arguments; SCTLR and VBAR are read for PSTATE and resumption. */
+#define LAST_ARGUMENT 5u
+
+static bool is_needed_by_call(size_t i)
+{
+	return i <= LAST_ARGUMENT || !place[i].changed;
+}
+
+/* Reading is what a call costs; so a call gets what it needs, and the rest is read if an event is due. */
+static int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs, bool for_call)
 {
 	int ret = 0;
 
 	regs->features = vcpu->vmm->pe_features;
 	for (size_t i = 0; i < COUNT(place) && !ret; i++)
-		ret = kvm_get(vcpu, place[i].id, (uint64_t *)((char *)regs + place[i].offset));
+		if (is_needed_by_call(i) == for_call)
+			ret = kvm_get(vcpu, place[i].id,
+				      (uint64_t *)((char *)regs + place[i].offset));
 	return ret;
 }
 
@@ -174,51 +185,50 @@ static void apply_exit(struct vcpu *vcpu, const struct kvmcore_reply *reply)
 
 /* --- calls and events ------------------------------------------------------------------------------- */
 
-/* Delivers into @regs what is due. An event wakes a PE that is in standby. */
-static int deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, uint32_t *changed)
+/* Delivers what is due, if anything is; @regs are the vCPU's. An event wakes a PE that is in standby. */
+static int deliver(struct vcpu *vcpu, struct kvmcore_regs *regs)
 {
 	struct kvmcore_reply reply;
 	int ret = kvmcore_enter(vcpu->vmm->core, (int)vcpu->index, regs, &reply);
 
 	if (ret)
 		return ret;
-	*changed |= reply.changed;
 	kick(vcpu->vmm, &reply);
-	return reply.delivered ? vcpu_end_standby(vcpu) : 0;
+	if (reply.delivered)
+		ret = vcpu_end_standby(vcpu);
+	return ret ? ret : write_registers(vcpu, regs, reply.changed);
+}
+
+int firmware_enter(struct vcpu *vcpu)
+{
+	struct kvmcore_regs regs = { .features = 0 };
+	int ret = 0;
+
+	if (!kvmcore_may_deliver(vcpu->vmm->core, (int)vcpu->index))
+		return 0;
+	ret = read_registers(vcpu, &regs, true);
+	if (!ret)
+		ret = read_registers(vcpu, &regs, false);
+	return ret ? ret : deliver(vcpu, &regs);
 }
 
 int firmware_call(struct vcpu *vcpu, bool smc)
 {
 	const struct kvmcore_trap trap = { .smc = smc };
+	struct kvmcore_regs regs = { .features = 0 };
 	struct kvmcore_reply reply;
-	struct kvmcore_regs regs;
-	uint32_t changed;
-	int ret = read_registers(vcpu, &regs);
+	int ret = read_registers(vcpu, &regs, true);
 
 	if (!ret)
 		ret = kvmcore_call(vcpu->vmm->core, (int)vcpu->index, &trap, &regs, &reply);
 	if (ret)
 		return ret;
-	changed = reply.changed;
 	kick(vcpu->vmm, &reply);
 	ret = apply_power(vcpu, &reply); /* before the registers are written, which it may reset */
 	apply_exit(vcpu, &reply);
-	if (!ret && reply.power != KVMCORE_POWER_OFF && reply.power != KVMCORE_POWER_SUSPEND)
-		ret = deliver(vcpu, &regs, &changed);
-	else
-		atomic_store(&vcpu->due, true);
-	return ret ? ret : write_registers(vcpu, &regs, changed);
-}
-
-int firmware_enter(struct vcpu *vcpu)
-{
-	struct kvmcore_regs regs;
-	uint32_t changed = 0;
-	int ret = read_registers(vcpu, &regs);
-
-	if (!ret)
-		ret = deliver(vcpu, &regs, &changed);
-	return ret ? ret : write_registers(vcpu, &regs, changed);
+	atomic_store(&vcpu->due,
+		     true); /* a call may have unmasked, enabled or completed something */
+	return ret ? ret : write_registers(vcpu, &regs, reply.changed);
 }
 
 int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event)

@@ -163,7 +163,7 @@ int firmware_new(struct vmm *vmm, const uint8_t *uuid, bool filter);
 void firmware_free(struct vmm *vmm);
 /** firmware_adopt() - after a replay: tell libkvmcore what firmware the guest knows from before */
 int firmware_adopt(struct vmm *vmm);
-/** firmware_call() - answer a forwarded call; then what is due is delivered */
+/** firmware_call() - answer a forwarded call */
 int firmware_call(struct vcpu *vcpu, bool smc);
 /** firmware_enter() - deliver what is due; the vCPU has no exit open and is drained */
 int firmware_enter(struct vcpu *vcpu);

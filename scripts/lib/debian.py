@@ -93,6 +93,13 @@ def environment(folder):
                 ":" + os.environ["PATH"])
 
 
+def architecture():
+    """Debian's name of this machine's."""
+    told = subprocess.run(["dpkg", "--print-architecture"], stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True)
+    return told.stdout.strip() or "amd64"
+
+
 def mirror():
     """The address of the machine's own Debian mirror."""
     sources = sorted(glob.glob("/etc/apt/sources.list.d/*.sources"))
@@ -119,12 +126,12 @@ def sources(folder, *suites, arch=None):
 
 
 class Suite:
-    """One suite for arm64, as if on a machine with nothing installed."""
+    """One suite, as if on a machine with nothing installed; for arm64 unless told otherwise."""
 
-    def __init__(self, home, name):
-        self.folder = os.path.join(home, f"apt-{name}")
-        self.options = (f"Dir::State::status={self.folder}/status", "APT::Architecture=arm64",
-                        "APT::Architectures::=arm64", *sources(self.folder, name, arch="arm64"))
+    def __init__(self, home, name, arch="arm64"):
+        self.folder = os.path.join(home, f"apt-{name}" + ("" if arch == "arm64" else f"-{arch}"))
+        self.options = (f"Dir::State::status={self.folder}/status", f"APT::Architecture={arch}",
+                        f"APT::Architectures::={arch}", *sources(self.folder, name, arch=arch))
         finish(os.path.join(self.folder, "status"))
         self._ask("apt-get", "-q", "update")
 

@@ -10,6 +10,7 @@ import building
 import debian
 import kvm_clients
 import kvm_emulator
+import kvm_linux
 import kvm_packages
 import kvm_forward
 import kvm_rows
@@ -260,6 +261,15 @@ def _rows(long):
                                                       PLAIN_RANDOM)
 
 
+def _linux(qemu, long):
+    try:
+        return kvm_linux.run(qemu, long, _seed(long))
+    except debian.Missing as missing:
+        return [Result("kvm/linux", SKIPPED, 0, str(missing))]
+    except building.BuildFailed as failure:
+        return [Result("kvm/linux-build", FAILED, 0, str(failure))]
+
+
 def run(long):
     """One result per kernel and CPU model; without packages a skip that says what is missing."""
     try:
@@ -285,4 +295,4 @@ def run(long):
             results.append(Result(f"kvm/{suite}", SKIPPED, 0, str(missing)))
         except building.BuildFailed as failure:
             results.append(Result(f"kvm/{suite}-model", FAILED, 0, str(failure)))
-    return results + kvm_clients.run(qemu, CPU, long)
+    return results + kvm_clients.run(qemu, CPU, long) + _linux(qemu, long)

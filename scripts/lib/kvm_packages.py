@@ -94,3 +94,29 @@ def busybox():
         debian.Suite(HOME, "bookworm").fetch("busybox-static", folder)
         debian.finish(folder + ".done")
     return os.path.join(folder, "bin", "busybox")
+
+
+def headers(suite, release):
+    """Folder with what a module for the kernel @release of @suite is built with: arm64's headers, our own tools."""
+    folder = os.path.join(HOME, "headers", release)
+    version = release.rsplit("-cloud-", 1)[0]
+    if not debian.is_done(folder + ".done"):
+        arm64 = debian.Suite(HOME, suite)
+        arm64.fetch(f"linux-headers-{release}", folder)
+        arm64.fetch(f"linux-headers-{version}-common", folder)
+        debian.Suite(HOME, suite, debian.architecture()).fetch(f"linux-kbuild-{version}", folder)
+        debian.finish(folder + ".done")
+    return folder
+
+
+def modules(suite, release):
+    """Folder below which the modules of the kernel @release of @suite are: in its package, or in one of their own."""
+    image = os.path.dirname(kernel(suite)[1])
+    inside = os.path.join(os.path.dirname(image), "lib", "modules", release)
+    if os.path.isdir(os.path.join(inside, "kernel")):
+        return inside
+    folder = os.path.join(HOME, "modules", release)
+    if not debian.is_done(folder + ".done"):
+        debian.Suite(HOME, suite).fetch(f"linux-modules-{release}", folder)
+        debian.finish(folder + ".done")
+    return os.path.join(folder, "usr", "lib", "modules", release)

@@ -258,6 +258,15 @@ KVMCORE_API int kvmcore_enter(struct kvmcore_vm *vm, int vcpu, struct kvmcore_re
 			      struct kvmcore_reply *reply);
 
 /**
+ * kvmcore_may_deliver() - has kvmcore_enter() anything to do for this vCPU?
+ *
+ * For a VMM that spares itself the registers: of them kvmcore_call() reads the call's arguments, SCTLR_EL1
+ * and VBAR_EL1 alone, kvmcore_enter() all.
+ * Return: false if it is certain that nothing would change; false for a vCPU that does not exist.
+ */
+KVMCORE_API bool kvmcore_may_deliver(struct kvmcore_vm *vm, int vcpu);
+
+/**
  * kvmcore_inject() - KVM_SDEI_CMD_INJECT_EVENT, telling which vCPUs to kick
  *
  * Return: 0 or the command's errors (docs/abi.md); -EOPNOTSUPP on an s390 VM.

@@ -140,6 +140,20 @@ static void start(struct vcpu *vcpu, struct sdei_event *event, struct kvmcore_re
 	trigger_update(vcpu, reply);
 }
 
+/* A queue holds what runs, too. */
+bool sdei_may_deliver(const struct vcpu *vcpu)
+{
+	const struct sdei *sdei = &vcpu->vm->sdei;
+	const struct sdei_vcpu *pe = &vcpu->sdei;
+	const unsigned int running =
+		(pe->handler[SDEI_NORMAL] ? 1u : 0) + (pe->handler[SDEI_CRITICAL] ? 1u : 0);
+
+	if (sdei->profile->on_request)
+		return pe->requested;
+	return trigger_can_start(vcpu, SDEI_CRITICAL) &&
+	       (pe->n_queued > running || sdei->n_any_pending);
+}
+
 bool sdei_deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply)
 {
 	const struct sdei *sdei = &vcpu->vm->sdei;

@@ -57,6 +57,9 @@ void sdei_call_shared_reset(struct call *call);
 /* Entry to the guest: deliver at most one event. Return: delivered */
 bool sdei_deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply);
 
+/* Would it find something to deliver? False is certain. */
+bool sdei_may_deliver(const struct vcpu *vcpu);
+
 /* Triggers from outside. Errors as the public functions of the same name. */
 int sdei_inject(struct vcpu *vcpu, uint64_t num, struct kvmcore_reply *reply);
 int sdei_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu, struct kvmcore_reply *reply);

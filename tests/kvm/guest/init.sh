@@ -1,0 +1,74 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: Apache-2.0
+# The first process of the guest that examples/vmm runs: sdei_watch counts events while programs at EL0 hold
+# their registers and CPUs go and come, until the console says "stop". Lines that begin with @G: are results.
+B=/bin/busybox
+$B mkdir -p /proc /sys /dev
+$B mount -t proc proc /proc
+$B mount -t sysfs sys /sys
+$B mount -t devtmpfs dev /dev
+$B stty -echo </dev/console
+
+say() {
+	echo "@G:$*"
+}
+
+hotplug() {
+	while [ ! -e /stop ]; do
+		for cpu in 2 3; do
+			echo 0 >/sys/devices/system/cpu/cpu$cpu/online
+			$B usleep 100000
+			echo 1 >/sys/devices/system/cpu/cpu$cpu/online
+			$B usleep 500000
+		done
+	done
+}
+
+count() {
+	while [ ! -e /stop ]; do
+		say "$($B cat /proc/sdei_watch)"
+		$B sleep 1
+	done
+}
+
+say "{\"up\":$($B cut -d' ' -f1 /proc/uptime),\"cpus\":$($B nproc)}"
+say "{\"sdei\":\"$($B dmesg | $B sed -n 's/.*sdei: *//p' | $B head -1)\"}"
+say "$(/hold abort 0x0b000010)"
+$B insmod /sdei_watch.ko interval_us=1000 || say '{"insmod":"failed"}'
+echo bench >/proc/sdei_watch
+say "$($B dmesg | $B sed -n 's/.*sdei_watch: {/{/p')"
+for cpu in 1 2 4 8; do
+	$B taskset $cpu /hold 50000 >/tmp.$cpu &
+done
+echo run >/proc/sdei_watch
+hotplug &
+changes=$!
+count &
+reports=$!
+say '{"ready":true}'
+
+while read -r line </dev/console; do
+	[ "$line" = stop ] && break
+done
+seconds=0
+while [ "$($B sed 's/.*"total":\([0-9]*\).*/\1/' /proc/sdei_watch)" -lt 1000 ] && [ $seconds -lt 180 ]; do
+	$B sleep 1
+	seconds=$((seconds + 1))
+done
+: >/stop
+wait $changes $reports
+echo stop >/proc/sdei_watch
+say "{\"end\":$($B cat /proc/sdei_watch)}"
+$B killall hold
+wait
+for cpu in 1 2 4 8; do
+	say "$($B cat /tmp.$cpu)"
+done
+$B rmmod sdei_watch
+$B dmesg -c | $B grep -E 'WARN|BUG|Oops|stall|Call trace|sdei.*(fail|error)|Unable to handle' |
+	$B grep -v 'module verification failed' |
+	while read -r line; do
+		say "{\"log\":\"$(echo "$line" | $B tr -d '"\\')\"}"
+	done
+say '{"off":true}'
+$B poweroff -f

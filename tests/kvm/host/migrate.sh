@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# The scenario: a Linux guest moves from VMM to VMM on one host, MIGRATIONS times, at random moments.
+RANDOM=$SEED
+
+# hand_over FROM TO HOST PEER: VMM number FROM gives its guest to TO
+hand_over() {
+	mover recv "$4" "$3" --listen "unix:/run/mover.$2" --control "/run/vmm.$2" --once >"/tmp/recv.$2" 2>&1 &
+	receiver=$!
+	wait_for uri "/tmp/recv.$2" 60
+	mover send "$3" "$4" --to "unix:/run/mover.$2" --control "/run/vmm.$1" >"/tmp/send.$1" 2>&1
+	sent=$?
+	wait $receiver
+	say "{\"migration\":$2,\"send\":$sent,\"recv\":$?,\"told\":$(said "/tmp/send.$1")}"
+	return $sent
+}
+
+vmm_start 0 --kernel /guest/Image --initrd /guest/initrd --append "$WORDS" --outgoing unix:/run/guest.1 \
+	>/tmp/console.0 2>&1
+tail -f /tmp/console.0 &
+wait_for '"ready":true' /tmp/console.0 300 || say '{"boot":"failed"}'
+from=0
+here=a
+there=b
+while [ $from -lt "$MIGRATIONS" ]; do
+	to=$((from + 1))
+	vmm_start $to --incoming unix:/run/guest.$to --outgoing unix:/run/guest.$((to + 1)) >/tmp/console.$to 2>&1
+	tail -f /tmp/console.$to &
+	usleep $((RANDOM * 50))
+	hand_over $from $to $here $there || break
+	swap=$here
+	here=$there
+	there=$swap
+	from=$to
+	sleep 2
+done
+echo stop >/run/in.$from
+eval "wait \$vmm_$from"
+say "{\"vmm\":$?}"
+sleep 1
