@@ -79,12 +79,12 @@ static const struct {
 #undef R
 };
 
-/* Calls of the ranges above have at most five arguments; SCTLR and VBAR are read for PSTATE and resumption. */
+/* Arguments of PSCI and SDEI; a realm's calls have more. SCTLR and VBAR are read for PSTATE and resumption. */
 #define LAST_ARGUMENT 5u
 
-static bool is_needed_by_call(size_t i)
+static bool is_needed_by_call(const struct vmm *vmm, size_t i)
 {
-	return i <= LAST_ARGUMENT || !place[i].changed;
+	return i <= LAST_ARGUMENT || !place[i].changed || vmm->options->kind == GUEST_REALM;
 }
 
 /* Reading is what a call costs; so a call gets what it needs, and the rest is read if an event is due. */
@@ -94,7 +94,7 @@ static int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs, bo
 
 	regs->features = vcpu->vmm->pe_features;
 	for (size_t i = 0; i < COUNT(place) && !ret; i++)
-		if (is_needed_by_call(i) == for_call)
+		if (is_needed_by_call(vcpu->vmm, i) == for_call)
 			ret = kvm_get(vcpu, place[i].id,
 				      (uint64_t *)((char *)regs + place[i].offset));
 	return ret;

@@ -3,18 +3,16 @@
 import glob
 import lzma
 import os
-import re
 import shutil
 import subprocess
 
 import arm64
 import building
+import kvm_forward
 import kvm_packages
 from tree import ROOT
 
-LOADER = "ld-linux-aarch64.so.1"
 HOST = (("examples/vmm", "vmm"), ("tools/sdei-migrate", "sdei-migrate"))
-LIBRARIES = ("libkvmcore", "libsdeistate", "transport")
 HERE = os.path.join(ROOT, "tests", "kvm")
 MODULE = os.path.join(ROOT, "examples", "guest-module")
 OUT = os.path.join(kvm_packages.HOME, "guest")
@@ -43,40 +41,15 @@ def _stripped(tools, path):
     return _read(out)
 
 
-def _libraries(tools, programs, folders):
-    """name -> path of every shared library that @programs need, directly or not."""
-    found, todo = {}, list(programs)
-    while todo:
-        told = _run([_cross(tools, "objdump"), "-p", todo.pop()], tools.env)
-        for name in re.findall(r"NEEDED\s+(\S+)", told):
-            places = [os.path.join(folder, name) for folder in folders]
-            path = next((place for place in places if os.path.exists(place)), None)
-            if not path:
-                raise building.BuildFailed(f"{name} is nowhere in the sysroot")
-            if name not in found:
-                found[name] = path
-                todo.append(path)
-    return found
-
-
 def host_files():
     """Path -> bytes: a shell, the VMM, the mover, and the libraries of both."""
     tools = kvm_packages.compiler()
-    sysroot = kvm_packages.sysroot(arm64.SUITE, arm64.libraries())
-    kvm_packages.user_emulator()
-    building.build(arm64.PRESET, [name for _, name in HOST], tools.env)
+    arm64.build(tuple(name for _, name in HOST))
     os.makedirs(OUT, exist_ok=True)
-    built = building.directory(arm64.PRESET)
-    programs = [os.path.join(built, folder, name) for folder, name in HOST]
-    system = [os.path.join(sysroot, place, "aarch64-linux-gnu") for place in ("lib", "usr/lib")]
-    libraries = _libraries(tools, programs, [os.path.join(built, name) for name in LIBRARIES] +
-                           system)
-    files = {f"bin/{os.path.basename(path)}": _stripped(tools, path) for path in programs}
-    files |= {f"lib/{name}": _stripped(tools, path) for name, path in libraries.items()}
-    files[f"lib/{LOADER}"] = _read(os.path.join(system[0], LOADER))
-    files["bin/busybox"] = _read(kvm_packages.busybox())
-    files["init"] = _read(os.path.join(HERE, "host", "init.sh"))
-    return files
+    paths = [os.path.join(building.directory(arm64.PRESET), *place) for place in HOST]
+    return {**{f"bin/{os.path.basename(path)}": _stripped(tools, path) for path in paths},
+            **kvm_forward.libraries(paths), "bin/busybox": _read(kvm_packages.busybox()),
+            "init": _read(os.path.join(HERE, "host", "init.sh"))}
 
 
 def _prepare_headers(suite, release):
