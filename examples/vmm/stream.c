@@ -26,7 +26,12 @@ static int put_section(struct transport_stream *stream, enum section_type type, 
 
 static bool is_zero(const uint8_t *page)
 {
-	return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
+	const uint64_t *word = (const uint64_t *)page;
+
+	for (size_t i = 0; i < PAGE / sizeof(*word); i++)
+		if (word[i])
+			return false;
+	return true;
 }
 
 /* Bytes from @at on that are to be sent at once; 0 if there is a page of zeroes. */
