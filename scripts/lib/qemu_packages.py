@@ -11,20 +11,21 @@ HOME = os.path.join(ROOT, "build", "qemu")
 SUITES = ("bookworm", "bookworm-backports")
 KERNEL = "bookworm"
 SHELL = "busybox-static"
+LIBVIRT = ("libvirt-daemon-driver-qemu", "libvirt-daemon", "libvirt-clients")
+LIBVIRT_SUITE = "bookworm"
 
 
 def _folder(suite):
     return os.path.join(HOME, suite)
 
 
-def _fetch_qemu(suite):
-    folder = _folder(suite)
+def _fetch_for_here(suite, folder, *packages):
     if debian.is_done(folder + ".done"):
         return
     state = os.path.join(HOME, "apt-" + suite + "-here")
     options = debian.sources(state, *dict.fromkeys((SUITES[0], suite)))
     debian.install_below(state, ("APT::Default-Release=" + suite, *options), folder,
-                         "qemu-system-arm/" + suite)
+                         *(f"{package}/{suite}" for package in packages))
     debian.finish(folder + ".done")
 
 
@@ -39,7 +40,8 @@ def fetch():
     """All of it; what is there already is not asked for again."""
     with debian.Locked(HOME):
         for suite in SUITES:
-            _fetch_qemu(suite)
+            _fetch_for_here(suite, _folder(suite), "qemu-system-arm")
+        _fetch_for_here(LIBVIRT_SUITE, _folder("libvirt"), *LIBVIRT)
         if not debian.is_done(_kernel_stamp()):
             _, image = debian.kernel(HOME, KERNEL)
             _fetch_shell()
@@ -62,6 +64,12 @@ def qemu(suite):
     need(folder + ".done")
     return debian.Tool((os.path.join(folder, "usr/bin/qemu-system-aarch64"), "-L",
                         os.path.join(folder, "usr/share/qemu")), debian.environment(folder))
+
+
+def libvirt():
+    """Folder in which libvirt's packages are unpacked. Fetches nothing."""
+    need(_folder("libvirt") + ".done")
+    return _folder("libvirt")
 
 
 def version(tool):

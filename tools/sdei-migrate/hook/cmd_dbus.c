@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #define QEMU_START_MS 30000 /* until QEMU has its monitor, once it has its bus */
 
@@ -75,14 +76,22 @@ static int open_side(struct rider *rider, struct failure *failure)
 	return destination_open(rider->tool, rider->args, &rider->destination, failure);
 }
 
+/* sd_notify(3): at the destination QEMU is started once the unit is, and needs its bus then. */
+static void say_started(void)
+{
+	sd_notify(0, "READY=1");
+}
+
 static int start_bus(struct rider *rider, struct failure *failure)
 {
 	const struct hook_args *args = rider->args;
 	int ret = private_bus_start(args->bus, args->bus_user, &rider->private_bus, failure);
 
-	if (!ret)
-		tool_event(rider->tool, json_pack("{s:s, s:s}", "event", "bus", "bus", args->bus));
-	return ret;
+	if (ret)
+		return ret;
+	if (!is_source(args))
+		say_started();
+	return tool_event(rider->tool, json_pack("{s:s, s:s}", "event", "bus", "bus", args->bus));
 }
 
 static int open_rider(struct rider *rider, struct failure *failure)
@@ -112,6 +121,7 @@ static int say_ready(const struct rider *rider)
 {
 	json_t *ids = json_array();
 
+	say_started();
 	for (unsigned int i = 0; i < rider->args->ids.value; i++)
 		json_array_append_new(ids, json_string(bus_id(rider->bus, i)));
 	return tool_event(rider->tool,
