@@ -28,6 +28,8 @@ byte writes;     /* ledgers that cannot be written */
 byte asks_there; /* resolve at the destination, beside recv or after it */
 byte words;      /* what the operator decides */
 bool try_out, realm; /* is there a BASE, a CHALLENGE? */
+byte bases;      /* how many more, at most: deltas against the one before */
+bool dry_run;    /* up to PREPARED, and the VM runs on before */
 byte mistake;    /* 0: as the code is */
 #define NO_RECORD_BEFORE_STOP    1
 #define RESUME_AFTER_COMMIT      2
@@ -35,7 +37,8 @@ byte mistake;    /* 0: as the code is */
 #define NO_ANSWER_IS_A_REFUSAL   4
 #define ABORTED_BEFORE_THE_VMM   5
 #define HASTY                    6 /* settle by the word of the VMM, though send lives */
-#define KNOWN_NEW_VMM            7 /* of this one the excuse is taken away */
+#define NEW_VMM_IS_THE_OLD       7 /* whoever answers at the VMM's socket is believed */
+#define COMMIT_AFTER_A_DRY_RUN   8
 
 inline take_budgets()
 {
@@ -51,12 +54,14 @@ inline take_budgets()
 		now.words = given("WORDS");
 		now.try_out = given("TRY_OUT");
 		now.realm = given("REALM");
+		now.bases = given("BASES");
+		now.dry_run = given("DRY_RUN");
 		now.mistake = given("MISTAKE");
 	}
 }
 
 /* Messages of the session's connection, and of the question's. */
-mtype = { HELLO, WELCOME, PREFLIGHT, READY, BASE, BLOB, DIGEST, CHALLENGE, TOKEN, COMMIT, DONE, ABORT, SIGNED_ABORTED };
+mtype = { HELLO, WELCOME, PREFLIGHT, READY, BASE, STOP, STATE, DIGEST, CHALLENGE, TOKEN, COMMIT, DONE, ABORT, SIGNED_ABORTED };
 chan to_recv = [2] of { mtype };
 chan to_send = [2] of { mtype };
 bool broken; /* the session's connection: nothing more is put in */
@@ -85,6 +90,7 @@ byte reply[5];
 #define TAKEN     8
 #define HELD      9
 #define GIVEN     10
+#define NEW_VMM   11 /* another than the one that had the VM */
 
 /* The VMMs. A VM counts as here while copy is set. */
 byte vm[2];
@@ -92,6 +98,7 @@ bool up[2], has[2], copy[2], lost[2];
 byte pauser; /* whose pause the source's VM has, + 1 */
 bool taken; /* the destination's VMM: committed */
 bool was_taken; /* ... or has it ever been */
+bool renewed; /* the source's VMM is not the one that send has written down */
 #define runs(side) (up[side] && copy[side] && vm[side] == V_RUNNING)
 
 /* The movers: what is on disk, and what is in memory. */
@@ -111,6 +118,7 @@ inline word_of_status(side)
 {
 	if
 	:: side == DESTINATION && taken -> r = TAKEN
+	:: side == SOURCE && renewed && mistake != NEW_VMM_IS_THE_OLD -> r = NEW_VMM
 	:: else ->
 		if
 		:: !has[side] || vm[side] == V_RUNNING -> r = OTHER
@@ -274,16 +282,26 @@ proctype send()
 		hear(READY);
 		if :: !good -> goto failed :: else fi;
 		step_or(failed);
-		if :: mistake != NO_RECORD_BEFORE_STOP -> disk[SOURCE] = RECORDED :: else fi;
+		if :: mistake != NO_RECORD_BEFORE_STOP && !dry_run -> disk[SOURCE] = RECORDED :: else fi;
 		move(SOURCE, E_RECORD);
 		if
 		:: try_out ->
 			put(to_recv, BASE);
 			hear(READY);
-			if :: !good -> goto failed :: else fi
+			if :: !good -> goto failed :: else fi;
+			/* What changed since; how often depends on the VM. */
+			do
+			:: atomic { bases > 0 -> bases-- };
+				step_or(failed);
+				put(to_recv, BASE);
+				hear(READY);
+				if :: !good -> goto failed :: else fi
+			:: break
+			od
 		:: else
 		fi;
 		step_or(failed);
+		put(to_recv, STOP);
 		ask(SEND, C_PAUSE);
 		if :: a != OK -> goto failed :: else fi;
 		move(SOURCE, E_PAUSE);
@@ -291,7 +309,13 @@ proctype send()
 		ask(SEND, C_CAPTURE);
 		if :: a != OK -> goto failed :: else fi;
 		move(SOURCE, E_CAPTURE);
-		put(to_recv, BLOB);
+		if
+		:: dry_run ->
+			ask(SEND, C_RESUME);
+			if :: a != OK -> goto failed :: else fi
+		:: else
+		fi;
+		put(to_recv, STATE);
 		hear(DIGEST);
 		if :: !good -> goto failed :: else fi;
 		move(SOURCE, E_PREPARE);
@@ -305,6 +329,12 @@ proctype send()
 		:: else
 		fi;
 		step_or(failed);
+		if
+		:: dry_run ->
+			if :: mistake == COMMIT_AFTER_A_DRY_RUN -> put(to_recv, COMMIT) :: else fi;
+			goto failed
+		:: else
+		fi;
 		move(SOURCE, E_ASK_RELINQUISH);
 		if :: mistake == COMMIT_BEFORE_RELINQUISH -> put(to_recv, COMMIT) :: else fi;
 		ask(SEND, C_RELINQUISH);
@@ -346,7 +376,7 @@ failed:		was = state[SOURCE];
 			ask(SEND, C_RECLAIM);
 			if :: a == OK -> ask(SEND, C_RESUME) :: else fi
 		:: state[SOURCE] == ABORTED && was >= PAUSED && was != RELINQUISHED && was != COMMITTING ->
-			ask(SEND, C_RESUME)
+			ask(SEND, C_RESUME) /* refused to a dry run that has done it */
 		:: else
 		fi;
 
@@ -430,6 +460,16 @@ inline listen_for(message)
 	fi
 }
 
+inline listen_for_either(one, other)
+{
+	good = false;
+	if
+	:: atomic { to_recv?m -> good = (m == one || m == other); was_first = (m == one); m = 0 }
+	:: atomic { broken && empty(to_recv) -> skip }
+	:: atomic { GIVE_UP }
+	fi
+}
+
 /* The session may have been taken away by whoever answers a question: then it is not this thread's any more. */
 #define move_or(event, elsewhere) \
 	atomic { \
@@ -444,7 +484,7 @@ inline listen_for(message)
 inline give_up_there(who)
 {
 	if
-	:: disk[DESTINATION] = ABORTED; ask(who, C_ABORT); move(DESTINATION, E_WITHDRAW)
+	:: disk[DESTINATION] = (dry_run -> NEW : ABORTED); ask(who, C_ABORT); move(DESTINATION, E_WITHDRAW)
 	:: atomic { writes > 0 -> writes--; move(DESTINATION, E_STUCK) }
 	fi
 }
@@ -453,7 +493,7 @@ proctype recv()
 {
 	byte a, st;
 	mtype m;
-	bool good, mine;
+	bool good, mine, was_first;
 
 again:	{
 		st = disk[DESTINATION];
@@ -473,7 +513,7 @@ again:	{
 		move(DESTINATION, E_GREET);
 		ask(RECV, C_RESERVE);
 		if :: a != OK -> goto failed :: else fi;
-		disk[DESTINATION] = RECORDED;
+		if :: !dry_run -> disk[DESTINATION] = RECORDED :: else fi;
 		live = true;
 		move_or(E_RECORD, failed);
 		put(to_send, READY);
@@ -481,10 +521,20 @@ again:	{
 		:: try_out ->
 			listen_for(BASE);
 			if :: !good -> goto failed :: else fi;
-			put(to_send, READY)
-		:: else
+			put(to_send, READY);
+			do
+			:: listen_for_either(BASE, STOP);
+				if
+				:: !good -> goto failed
+				:: good && was_first -> put(to_send, READY)
+				:: good && !was_first -> break
+				fi
+			od
+		:: else ->
+			listen_for(STOP);
+			if :: !good -> goto failed :: else fi
 		fi;
-		listen_for(BLOB);
+		listen_for(STATE);
 		if :: !good -> goto failed :: else fi;
 		ask(RECV, C_STAGE);
 		if :: a == OK -> ask(RECV, C_PREPARED) :: else fi;
@@ -501,7 +551,7 @@ again:	{
 		:: else
 		fi;
 		listen_for(COMMIT);
-		if :: !good -> goto failed :: else fi;
+		if :: !good || (dry_run && mistake != COMMIT_AFTER_A_DRY_RUN) -> goto failed :: else fi;
 		move_or(E_COMMIT, failed);
 		ask(RECV, C_COMMIT);
 		if
@@ -639,7 +689,7 @@ inline ask_peer()
 inline settle_here()
 {
 	if
-	:: a == GONE || a == NOTHING || a == OTHER || a == GIVEN || a == WAITING ->
+	:: a == GONE || a == NOTHING || a == OTHER || a == GIVEN || a == WAITING || a == NEW_VMM ->
 		if
 		:: said == ABORTED -> DECIDE(E_RESTART); DECIDE(E_PEER_ABORTED)
 		:: said == COMMITTED -> DECIDE(E_RESTART); DECIDE(E_PEER_COMMITTED)
@@ -657,7 +707,8 @@ inline settle_here()
 					words--;
 					overridden = true };
 				DECIDE(E_RUN_ON_DESTINATION)
-			:: a != OTHER -> DECIDE(E_FAIL)
+			:: a == NEW_VMM -> DECIDE(E_VM_LOST)
+			:: a != OTHER && a != NEW_VMM -> DECIDE(E_FAIL)
 			fi
 		fi;
 		assert(st != 0);
@@ -746,7 +797,7 @@ inline end_vmm(side)
 	copy[side] = false;
 	vm[side] = V_RUNNING; /* what a new VMM there shows: another VM */
 	if
-	:: side == SOURCE -> pauser = 0; forget(SEND); forget(ASKER)
+	:: side == SOURCE -> renewed = true; pauser = 0; forget(SEND); forget(ASKER)
 	:: else -> taken = false; forget(RECV); forget(RESOLVER); forget(ASKER_D)
 	fi
 }
@@ -814,8 +865,7 @@ init
 /* "Aborted" is said only by who can make sure; "committed" only if it was. */
 #define lie ((disk[DESTINATION] == ABORTED && was_taken) || (disk[SOURCE] == ABORTED && was_taken) || \
 	     (disk[SOURCE] == COMMITTED && !was_taken))
-/* What is known not to hold: docs/session-model.md, "What it has found". KNOWN_... takes the excuse away. */
-#define excused (overridden || (lost[SOURCE] && mistake != KNOWN_NEW_VMM))
+#define excused overridden
 
 #ifndef LIVE
 active proctype watch()

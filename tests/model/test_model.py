@@ -25,11 +25,17 @@ PLAIN = (
     ("LOSSES=1", "some_run"),
     ("LOSSES=1", "doubt_ends"),
     ("CANCELS=1", "cancel_answered"),
+    ("BASES=2 TRY_OUT=1 LOSSES=1", None),
+    ("VMM_KILLS=1 LOSSES=1", None),
+    ("DRY_RUN=1 KILLS=1 LOSSES=1", None),
+    ("DRY_RUN=1 STALLS=1 TRY_OUT=1", None),
+    ("DRY_RUN=1 KILLS=1", "some_run"),
 )
 MORE = (
     ("KILLS=2 LOSSES=1", None),
     ("KILLS=1 ASKS_THERE=1", None),
     ("KILLS=1 VMM_KILLS=1", None),
+    ("VMM_KILLS=1 LOSSES=2", None),
     ("VMM_KILLS=1 ASKS_THERE=1 WORDS=1", None),
     ("KILLS=1 LOSSES=1 CANCELS=1", None),
     ("KILLS=1 LOSSES=1 STALLS=1 CANCELS=1 DOUBLES=1 TRY_OUT=1 REALM=1", None),
@@ -45,6 +51,8 @@ MISTAKES = (
     ("MISTAKE=4 STALLS=1", None),
     ("MISTAKE=5 ASKS_THERE=1", None),
     ("MISTAKE=6 LOSSES=1 CANCELS=1", None),
+    ("MISTAKE=7 VMM_KILLS=1 LOSSES=2", None),
+    ("MISTAKE=8 DRY_RUN=1", None),
 )
 
 

@@ -20,6 +20,7 @@ static const char schema[] =
 	" snapshot TEXT PRIMARY KEY, vm TEXT NOT NULL, generation INTEGER NOT NULL,"
 	" session TEXT, at INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS generations(vm TEXT PRIMARY KEY, generation INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS vmms(session TEXT PRIMARY KEY, instance TEXT NOT NULL);"
 	/* since version 2 */
 	"CREATE TABLE IF NOT EXISTS overrides("
 	" snapshot TEXT NOT NULL, vm TEXT NOT NULL, rule TEXT NOT NULL, reason TEXT NOT NULL,"
@@ -253,6 +254,24 @@ static int insert_session(struct ledger *ledger, const struct ledger_session *se
 	return step == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
 }
 
+/* Which VMM had the VM, where it says so. */
+static int insert_vmm(struct ledger *ledger, const struct ledger_session *session,
+		      struct failure *failure)
+{
+	OWNED_STATEMENT sqlite3_stmt *statement = NULL;
+	int ret;
+
+	if (transport_id_is_zero(&session->vmm))
+		return 0;
+	ret = ledger_prepare(ledger, "INSERT INTO vmms VALUES(:id, :instance)", &statement,
+			     failure);
+	if (ret)
+		return ret;
+	ledger_bind_id(statement, ":id", &session->offer.session);
+	ledger_bind_id(statement, ":instance", &session->vmm);
+	return ledger_finish(ledger, statement, failure);
+}
+
 int ledger_end(struct ledger *ledger, int ret, struct failure *failure)
 {
 	if (!ret)
@@ -284,7 +303,9 @@ static int begin(struct ledger *ledger, void *arg, struct failure *failure)
 	if (session->role == TRANSPORT_DESTINATION)
 		ret = ledger_use_up(ledger, &use, &offer->session, &former, &beginning->next,
 				    failure);
-	return ret ? ret : insert_session(ledger, session, former, failure);
+	if (!ret)
+		ret = insert_session(ledger, session, former, failure);
+	return ret ? ret : insert_vmm(ledger, session, failure);
 }
 
 int ledger_begin(struct ledger *ledger, const struct ledger_session *session,

@@ -50,9 +50,10 @@ struct ledger_session {
 	char peer[TRANSPORT_MAX_URI];   /* source: where the destination listens */
 	char key[LEDGER_PATH_SIZE];     /* source: as it was named on the command line */
 	char peer_crt[LEDGER_PATH_SIZE];
-	bool insecure;   /* no TLS, on purpose */
-	char note[256];  /* why it ended so; the operator's reason */
-	bool overridden; /* the operator decided, not the peer */
+	bool insecure;           /* no TLS, on purpose */
+	struct transport_id vmm; /* source: which instance had the VM; zero: it did not say */
+	char note[256];          /* why it ended so; the operator's reason */
+	bool overridden;         /* the operator decided, not the peer */
 	struct transport_proof proof;
 	int64_t began, changed; /* seconds since 1970 */
 };

@@ -16,7 +16,7 @@ static const char history[] =
 	"UNION ALL SELECT at, 'override', vm, snapshot, NULL, NULL, rule, reason, 1 FROM overrides"
 	" WHERE :vm IS NULL OR vm=:vm ORDER BY 1";
 
-static const char *const tables[] = { "sessions", "consumed", "generations", "overrides" };
+static const char *const tables[] = { "sessions", "vmms", "consumed", "generations", "overrides" };
 
 static json_t *text_json(sqlite3_stmt *row, int column)
 {

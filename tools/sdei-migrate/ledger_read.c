@@ -23,11 +23,13 @@ enum column {
 	PROOF,
 	BEGAN,
 	CHANGED,
+	VMM,
 };
 
 #define COLUMNS                                                                           \
 	"SELECT id, role, vm, snapshot, generation, state, control, peer, key, peer_crt," \
-	" insecure, peer_key, note, overridden, proof, began, changed FROM sessions "
+	" insecure, peer_key, note, overridden, proof, began, changed,"                   \
+	" (SELECT instance FROM vmms WHERE session = id) FROM sessions "
 
 static bool take_id(sqlite3_stmt *row, int column, struct transport_id *id)
 {
@@ -79,6 +81,9 @@ static int read_row(const struct ledger *ledger, sqlite3_stmt *row, struct ledge
 	got.offer.vm.generation = (uint64_t)sqlite3_column_int64(row, GENERATION);
 	got.insecure = sqlite3_column_int(row, INSECURE) != 0;
 	got.overridden = sqlite3_column_int(row, OVERRIDDEN) != 0;
+	if (sqlite3_column_type(row, VMM) != SQLITE_NULL && !take_id(row, VMM, &got.vmm))
+		return failure_set(failure, SDEISTATE_DAMAGED, -EBADMSG, ledger->path, "vmms",
+				   "a row this version wrote", "another");
 	if (!take_id(row, ID, &got.offer.session) || !take_id(row, VM, &got.offer.vm.uuid) ||
 	    !take_id(row, SNAPSHOT, &got.offer.snapshot) || !take_state(row, &got) ||
 	    !take_text(row, CONTROL, got.control, sizeof(got.control)) ||

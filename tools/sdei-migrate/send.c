@@ -297,6 +297,7 @@ int send_meet(struct sender *sender, struct failure *failure)
 	    transport_control_info(sender->control, &sender->session.offer.vm, &err))
 		return client_failure(failure, &err);
 	sender->session.offer.held = status.held;
+	sender->session.vmm = status.instance;
 	return realm_sender_meet(&sender->realm, sender->session.offer.vm.type, failure);
 }
 

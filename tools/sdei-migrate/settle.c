@@ -14,6 +14,7 @@ enum vm_word {
 	VM_TAKEN,   /* committed */
 	VM_PAUSED,  /* by this session: its command is still alive */
 	VM_GIVEN_AWAY, /* relinquished */
+	VM_NEW,        /* another VMM than the session's: what became of the VM it cannot know */
 };
 
 bool settle_is_over(const struct ledger_session *session)
@@ -22,9 +23,15 @@ bool settle_is_over(const struct ledger_session *session)
 	       session->state == TRANSPORT_SESSION_ABORTED;
 }
 
-static enum vm_word read_status(const struct transport_vm_status *status,
-				const struct transport_id *id)
+static bool is_another(const struct transport_id *recorded, const struct transport_id *found)
 {
+	return !transport_id_is_zero(recorded) && !transport_id_equal(recorded, found);
+}
+
+static enum vm_word read_status(const struct transport_vm_status *status,
+				const struct ledger_session *session)
+{
+	const struct transport_id *id = &session->offer.session;
 	static const enum vm_word word[TRANSPORT_VM_NR_STATES] = {
 		[TRANSPORT_VM_RUNNING] = VM_OTHER,           [TRANSPORT_VM_PAUSED] = VM_PAUSED,
 		[TRANSPORT_VM_RELINQUISHED] = VM_GIVEN_AWAY, [TRANSPORT_VM_RESERVED] = VM_WAITING,
@@ -34,6 +41,8 @@ static enum vm_word read_status(const struct transport_vm_status *status,
 
 	if (transport_id_equal(&status->committed, id))
 		return VM_TAKEN;
+	if (is_another(&session->vmm, &status->instance))
+		return VM_NEW;
 	return transport_id_equal(&status->session, id) ? word[status->state] : VM_OTHER;
 }
 
@@ -49,7 +58,7 @@ static enum vm_word ask_vm(const struct settle_request *request,
 	    transport_control_status(*control, &status, NULL))
 		return VM_GONE;
 	report->vm_here = transport_vm_state_name(status.state);
-	return read_status(&status, &session->offer.session);
+	return read_status(&status, session);
 }
 
 static void look_again(struct transport_control *control, struct settle_report *report)
@@ -122,7 +131,7 @@ static enum transport_session_event decide_source(const struct settle_request *r
 		return TRANSPORT_EVENT_RUN_ON_SOURCE;
 	if (request->word == SETTLE_RUN_ON_DESTINATION)
 		return TRANSPORT_EVENT_RUN_ON_DESTINATION;
-	return TRANSPORT_EVENT_FAIL;
+	return vm == VM_NEW ? TRANSPORT_EVENT_VM_LOST : TRANSPORT_EVENT_FAIL;
 }
 
 /* Let the VM do what the outcome says. The ledger has it already. */

@@ -120,7 +120,8 @@ static int answer_status(struct request *request)
 	if (transport_wire_put_u32(reply, TAG_STATE, (uint32_t)status.state) ||
 	    transport_wire_put_u32(reply, TAG_HELD, status.held) ||
 	    transport_wire_put_id(reply, TAG_SESSION, &status.session) ||
-	    transport_wire_put_id(reply, TAG_COMMITTED, &status.committed))
+	    transport_wire_put_id(reply, TAG_COMMITTED, &status.committed) ||
+	    transport_wire_put_id(reply, TAG_INSTANCE, &request->door->instance))
 		return answer_unsendable(request, -ENOMEM);
 	return 0;
 }

@@ -147,6 +147,7 @@ int transport_control_status(struct transport_control *control, struct transport
 		.held = transport_fields_u32(&call.reply, TAG_HELD, 0) != 0,
 		.session = transport_fields_id(&call.reply, TAG_SESSION),
 		.committed = transport_fields_id(&call.reply, TAG_COMMITTED),
+		.instance = transport_fields_id(&call.reply, TAG_INSTANCE),
 	};
 	return 0;
 }

@@ -21,6 +21,7 @@ struct door {
 	const struct transport_control_ops *ops;
 	void *vm;
 	struct owner owner;
+	struct transport_id instance; /* nobody else's, and no former VMM's */
 };
 
 struct connection {

@@ -169,9 +169,16 @@ int transport_server_add(struct transport_server *server, const char *path,
 	int ret;
 
 	if (door)
-		*door = (struct door){ WATCH_DOOR,   server->doors, server, -1,
-				       strdup(path), ops,           vm,     { 0 } };
-	if (!door || !door->path) {
+		*door = (struct door){ .watch = WATCH_DOOR,
+				       .next = server->doors,
+				       .server = server,
+				       .fd = -1,
+				       .path = strdup(path),
+				       .ops = ops,
+				       .vm = vm };
+	if (!door || !door->path || transport_id_random(&door->instance)) {
+		if (door)
+			free(door->path);
 		free(door);
 		return transport_error_fill(err, -ENOMEM, "no-memory", path, "", "|");
 	}

@@ -56,6 +56,7 @@ static const struct transport_rule status_reply[] = {
 	U32(TAG_HELD, "held"),
 	ID(TAG_SESSION, "session"),
 	ID(TAG_COMMITTED, "committed"),
+	{ TAG_INSTANCE, TRANSPORT_WIRE_ID, 0, 0, false, false, "instance" },
 };
 static const struct transport_rule capture[] = {
 	ID(TAG_SESSION, "session"),

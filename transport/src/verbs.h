@@ -53,6 +53,7 @@ enum verb_tag {
 	TAG_SINCE = TRANSPORT_WIRE_OPTIONAL | 45,
 	TAG_KEPT = 46,
 	TAG_TOOK = 47,
+	TAG_INSTANCE = TRANSPORT_WIRE_OPTIONAL | 48,
 };
 
 struct verb_rules {

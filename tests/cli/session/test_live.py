@@ -8,7 +8,7 @@ import sqlite3
 import time
 
 from hosts import Pair, check, cli, stopped, wait_stopped
-from cli import run, wait_for_line
+from cli import Host, run, wait_for_line
 
 
 def status_of(pair, side):
@@ -116,6 +116,24 @@ def test_a_rehearsal_that_takes_too_long_stops_nothing(directory):
         check(pair.running() == ("b" if told["exit"] == 0 else "a"), "and the VM is where that says")
         if told["exit"] == 10:
             check(told["field"] in ("estimate", "time"), "with the number", told)
+
+
+def test_a_new_vmm_is_not_the_one_that_had_the_vm(directory):
+    """It knows nothing of the session, which must not be taken for: never given away."""
+    with Pair(directory) as pair:
+        pair.start_recv()
+        pair.start_send(fault="send.wait-done:kill")
+        pair.sender.communicate(timeout=cli.TIMEOUT)
+        check(pair.running() == "b", "the VM went over, and send died")
+        pair.receiver.kill()
+        pair.receiver.communicate()
+        pair.hosts["a"].stop(signal.SIGKILL)
+        pair.hosts["a"] = Host(directory, "a", model=pair.model, args=["--no-script"])
+        code, told = pair.resolve()
+        check(code == 9 and pair.session()["state"] == "in-doubt", "without the other host that is doubt", told)
+        pair.start_recv()
+        code, told = pair.resolve()
+        check(code == 0 and pair.session()["state"] == "committed", "which the other host ends", told)
 
 
 def test_cancel_is_answered_at_every_step(directory):

@@ -51,6 +51,7 @@ static void test_a_blackout_that_would_be_too_long_is_none(void)
 	world.source.max_blackout_ms = 50;
 	world.destination.slow_us = 51000;
 	world.source.ignore_blackout = true;
+	world.patient = true;
 	play(&world);
 	CHECK(world.destination.may_run, "unless that does not matter");
 }
@@ -71,6 +72,7 @@ static void test_a_blackout_that_gets_too_long_ends(void)
 	world.source.max_blackout_ms = 60;
 	world.source.ignore_blackout = true;
 	world.destination.stages_ms = SHORT_MS / 2;
+	world.patient = true;
 	play(&world);
 	CHECK(world.destination.may_run, "unless that does not matter");
 }
@@ -79,7 +81,7 @@ static void test_a_dry_run_gives_nothing_away(void)
 {
 	struct world world = new_world();
 
-	world.offer.dry_run = true;
+	world.offer.dry_run = world.patient = true;
 	play(&world);
 	CHECK(world.source.ret == 0 && world.source.pauses == 1 && world.source.ran_on,
 	      "the VM stops to be captured, and runs on before the answer");
@@ -133,7 +135,7 @@ static struct world work(bool beats)
 {
 	struct world world = new_world();
 
-	world.destination.stages_ms = 2 * SHORT_MS;
+	world.destination.stages_ms = 8 * SHORT_MS;
 	world.destination.says_so = beats;
 	world.patient = true;
 	play(&world);

@@ -254,9 +254,10 @@ static const struct transport_destination_ops destination_ops = {
 static struct transport_deadlines deadlines_of(const struct world *world)
 {
 	const int ms = world->patient ? 20 * SHORT_MS : SHORT_MS;
-	struct transport_deadlines wait = {
-		.message_ms = SHORT_MS, .prepared_ms = ms, .commit_ms = ms, .done_ms = ms
-	};
+	struct transport_deadlines wait = { .message_ms = world->patient ? 4 * SHORT_MS : SHORT_MS,
+					    .prepared_ms = ms,
+					    .commit_ms = ms,
+					    .done_ms = ms };
 
 	if (world->source.state_size)
 		wait = (struct transport_deadlines){ .message_ms = 0 };

@@ -93,6 +93,8 @@ struct transport_vm_status {
 	bool held;                     /* an operator's pause: outlives the connection */
 	struct transport_id session;   /* who paused, reserved or staged it; zero if nobody */
 	struct transport_id committed; /* the last session that was committed into this VM */
+	struct transport_id
+		instance; /* of the VMM: another one after it was started again; zero: it does not say */
 };
 
 struct transport_issues {
