@@ -34,8 +34,8 @@ struct pull_file {
 int pull_file_open(const char *path, const char *url, bool overwrite, struct pull_file *file,
 		   struct failure *failure);
 
-/** pull_file_begin() - note what object the bytes will be of; as struct transport_pull wants it */
-int pull_file_begin(void *file, const char *etag, struct transport_error *err);
+/** pull_file_begin() - note what object the bytes of the pull_file @opaque will be of; as struct transport_pull wants it */
+int pull_file_begin(void *opaque, const char *etag, struct transport_error *err);
 
 /** pull_file_readable() - a name under which the bytes can be opened now, in @name */
 void pull_file_readable(const struct pull_file *file, char *name, size_t size);

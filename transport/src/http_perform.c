@@ -7,13 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_MS   10000L
-#define STALL_BYTES  1024L
-#define SLOW_STALLS  20u
-#define BUFFER       (512L << 10)
-#define EXPECT_MS    1000L
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-#define POLL_MS      1000
+#define CONNECT_MS    10000L
+#define STALL_BYTES   1024L
+#define SLOW_STALLS   20
+#define BUFFER        (512L << 10)
+#define UPLOAD_BUFFER (64L << 10) /* stays in the cache between file and TLS */
+#define SMALL_BODY    (1u << 20)  /* sooner sent than asked about */
+#define EXPECT_MS     1000L
+#define EMPTY_SHA256  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define POLL_MS       1000
 
 /* What libcurl says, in our words; the first row is for all others. */
 static const struct {
@@ -159,7 +161,7 @@ static bool set_connection(struct transport_http *http, const struct http_reques
 {
 	const struct transport_http_options *set = &http->set;
 	CURL *easy = http->easy;
-	const long stall = (long)(set->stall_s * (request->slow ? SLOW_STALLS : 1));
+	const long stall = (long)set->stall_s * (request->slow ? SLOW_STALLS : 1);
 	const bool rated = set->rate != 0;
 	const long dead = rated && set->rate < 2 * STALL_BYTES ? (long)set->rate / 2 : STALL_BYTES;
 
@@ -168,7 +170,7 @@ static bool set_connection(struct transport_http *http, const struct http_reques
 	       SET(CONNECTTIMEOUT_MS, CONNECT_MS) && SET(LOW_SPEED_LIMIT, dead) &&
 	       SET(LOW_SPEED_TIME, stall) && SET(EXPECT_100_TIMEOUT_MS, EXPECT_MS) &&
 	       SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(PATH_AS_IS, 1L) &&
-	       SET(BUFFERSIZE, BUFFER) && SET(UPLOAD_BUFFERSIZE, BUFFER) &&
+	       SET(BUFFERSIZE, BUFFER) && SET(UPLOAD_BUFFERSIZE, UPLOAD_BUFFER) &&
 	       SET(USERAGENT, "sdei-migrate") && SET(ERRORBUFFER, http->oops) &&
 	       (!rated || SET(MAX_SEND_SPEED_LARGE, (curl_off_t)set->rate)) &&
 	       (!rated || SET(MAX_RECV_SPEED_LARGE, (curl_off_t)set->rate));
@@ -283,6 +285,9 @@ static bool set_all(struct http_exchange *x)
 	x->http->oops[0] = '\0';
 	done = set_connection(x->http, x->request) && set_tls(x->http, x->request) && set_url(x) &&
 	       set_method(x) && set_credentials(x);
+	/* libcurl 7.88 would sign the header that this takes away. */
+	if (done && !x->request->target->s3 && x->request->size <= SMALL_BODY)
+		done = add_header(x, "Expect:");
 	for (size_t i = 0; done && i < HTTP_MAX_HEADERS && x->request->header[i]; i++)
 		done = add_header(x, x->request->header[i]);
 	return done && SET(HTTPHEADER, x->headers) && SET(HEADERFUNCTION, http_on_header) &&
