@@ -38,19 +38,31 @@ static int sign(void *ctx, const char *type, const void *message, size_t len,
 	return 0;
 }
 
+int mover_believes(const struct mover *mover, const uint8_t key_id[TRANSPORT_KEY_ID_SIZE],
+		   struct transport_error *err)
+{
+	struct sdeistate_error error;
+
+	if (!sdeistate_trust_find(mover->peers, key_id))
+		return transport_error_fill(err, -EACCES, "peer-untrusted", "session", "key id",
+					    "a key of --peer|another");
+	return sdeistate_trust_check(mover->peers, key_id, (uint64_t)time(NULL), &error)
+		       ? vmm_error(err, &error)
+		       : 0;
+}
+
 static int verify(void *ctx, const uint8_t key_id[TRANSPORT_KEY_ID_SIZE], const char *type,
 		  const void *message, size_t len, const void *signature, size_t signature_len,
 		  struct transport_error *err)
 {
 	const struct mover *mover = ctx;
-	const struct sdeistate_pub *pub = sdeistate_trust_find(mover->peers, key_id);
+	const struct sdeistate_pub *pub;
 	struct sdeistate_error error;
+	int ret = mover_believes(mover, key_id, err);
 
-	if (!pub)
-		return transport_error_fill(err, -EACCES, "peer-untrusted", "session", "key id",
-					    "a key of --peer|another");
-	if (sdeistate_trust_check(mover->peers, key_id, (uint64_t)time(NULL), &error))
-		return vmm_error(err, &error);
+	if (ret)
+		return ret;
+	pub = sdeistate_trust_find(mover->peers, key_id);
 	if (sdeistate_verify(pub, type, message, len, signature, signature_len, &error))
 		return vmm_error(err, &error);
 	return 0;

@@ -40,6 +40,10 @@ struct mover {
  */
 int mover_open(const struct mover_options *options, struct mover *mover, struct failure *failure);
 
+/** mover_believes() - is this key one of the peers', and is it its time? Return: 0; -EACCES "peer-untrusted"; errors of the trust set */
+int mover_believes(const struct mover *mover, const uint8_t key_id[TRANSPORT_KEY_ID_SIZE],
+		   struct transport_error *err);
+
 /** mover_certificate() - path of the certificate that goes with --key; owned by the caller. NULL: no memory */
 char *mover_certificate(const struct mover_options *options);
 

@@ -129,8 +129,13 @@ static int op_token(void *ctx, const struct transport_buffer *token,
 static int op_relinquish(void *ctx, bool *refused, struct transport_error *err)
 {
 	struct sender *sender = ctx;
-	const int ret = transport_control_relinquish(sender->control, id_of(sender), err);
+	int ret = mover_believes(&sender->shared->mover, sender->session.peer_key, err);
 
+	/* Whose answer would not be believed gets nothing. */
+	*refused = ret != 0;
+	if (ret)
+		return ret;
+	ret = transport_control_relinquish(sender->control, id_of(sender), err);
 	*refused = ret && is_refusal(ret);
 	return ret;
 }
@@ -148,9 +153,15 @@ static int op_resume(void *ctx, struct transport_error *err)
 static int op_reclaim(void *ctx, const struct transport_proof *proof, struct transport_error *err)
 {
 	struct sender *sender = ctx;
+	struct transport_vm_status status;
 	int ret = transport_control_reclaim(sender->control, id_of(sender), proof->bytes,
 					    proof->len, err);
 
+	/* Whoever cancelled or resolved it meanwhile has taken the VM back. */
+	if (ret && is_refusal(ret) &&
+	    transport_control_status(sender->control, &status, NULL) == 0 &&
+	    status.state == TRANSPORT_VM_RUNNING)
+		return 0;
 	return ret ? ret : transport_control_resume(sender->control, id_of(sender), err);
 }
 

@@ -174,6 +174,19 @@ static bool peer_knows(const struct settle_report *report)
 					 report->outcome == TRANSPORT_OUTCOME_COMMITTED);
 }
 
+static int still_at_it(const struct settle_report *report, struct failure *failure)
+{
+	failure_set(failure, SDEISTATE_BUSY, -EBUSY, "session", "command",
+		    "none here that is still at it, or the other host's word",
+		    report->peer_error.actual[0] ? report->peer_error.actual : "it goes on");
+	failure->vm_source = report->vm_here;
+	failure->vm_destination = "unknown";
+	failure->advice =
+		"The command that hands the VM over lives, and the other host has not answered. "
+		"Interrupt it here (Ctrl-C, SIGTERM), or wait: each of its steps has a deadline.";
+	return -EBUSY;
+}
+
 int settle_source(const struct settle_request *request, struct ledger_session *session,
 		  struct settle_report *report, struct failure *failure)
 {
@@ -189,8 +202,7 @@ int settle_source(const struct settle_request *request, struct ledger_session *s
 	vm = ask_vm(request, session, &control, report);
 	if (!settle_is_over(session)) {
 		if (vm == VM_PAUSED || (live && !peer_knows(report)))
-			return failure_set(failure, SDEISTATE_BUSY, -EBUSY, "session", "VM",
-					   "no command that is still at it", "paused by it");
+			return still_at_it(report, failure);
 		ret = decide(request, session, report, vm, failure);
 	}
 	if (!ret)

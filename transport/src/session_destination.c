@@ -254,15 +254,21 @@ static const struct transport_issues *obstacles_of(const struct destination *des
 	return dest->ops->obstacles ? dest->ops->obstacles(dest->ctx) : NULL;
 }
 
-/* Another thread took the session away to answer a RESOLVE; it also sees it to its end. */
-static void wait_for_others(struct destination *dest, const struct transport_error *why)
+/*
+ * Another thread took the session away to answer a RESOLVE; it also sees it to its end. What this one met is
+ * only what came of that.
+ */
+static void wait_for_others(struct destination *dest, struct transport_error *why)
 {
 	const int64_t deadline = clock_now_ms() + OTHERS_WAIT_MS;
 
 	while (is_moving(dest->progress) && clock_left_ms(deadline))
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	if (transport_session_state(dest->progress) == TRANSPORT_SESSION_ABORTED)
-		session_link_abort(&dest->link, why, obstacles_of(dest));
+	if (transport_session_state(dest->progress) != TRANSPORT_SESSION_ABORTED)
+		return;
+	transport_error_fill(why, -ECANCELED, "cancelled", "session", "outcome",
+			     "a hand-over that goes on|the source has asked how it ended");
+	session_link_abort(&dest->link, why, NULL);
 }
 
 /* D8: first durably, then the VMM, then the answer. */
@@ -277,7 +283,7 @@ static void withdraw(struct destination *dest, const struct transport_error *why
 		session_link_abort(&dest->link, why, obstacles_of(dest));
 }
 
-static void fail(struct destination *dest, const struct transport_error *why)
+static void fail(struct destination *dest, struct transport_error *why)
 {
 	if (!dest->mine && transport_session_move(dest->progress, TRANSPORT_EVENT_FAIL))
 		wait_for_others(dest, why);
@@ -327,8 +333,10 @@ int transport_session_receive(struct transport_stream *stream,
 		ret = greet(&dest, &why);
 	if (!ret && !visit->resolve)
 		ret = take_over(&dest, &why);
-	if (ret && !visit->resolve)
+	if (ret && !visit->resolve) {
 		fail(&dest, &why);
+		ret = why.code;
+	}
 	progress->peers_error = ret && dest.link.peer_gave_up;
 	progress->warm = session_link_is_warm(&dest.link);
 	progress->link = NULL;

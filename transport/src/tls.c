@@ -36,25 +36,38 @@ static bool is_valid_now(const X509 *certificate)
 	       X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
 }
 
+static int is_believed(X509_STORE_CTX *store)
+{
+	X509_STORE_CTX_set_error(store, X509_V_OK);
+	return 1;
+}
+
 /* The whole of our trust: is the key that was shown pinned, and is the pin in force? */
 static int verify_peer(X509_STORE_CTX *store, void *arg)
 {
 	const struct transport_tls *tls = arg;
 	X509 *shown = X509_STORE_CTX_get0_cert(store);
 	uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE];
+	bool bare = false, dated = false;
 
 	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
 	if (!shown || !print_key(shown, fingerprint))
 		return 0;
 	for (size_t i = 0; i < tls->n_pins; i++) {
-		if (memcmp(tls->pin[i].fingerprint, fingerprint, sizeof(fingerprint)) != 0)
+		const struct pin *pin = &tls->pin[i];
+
+		if (memcmp(pin->fingerprint, fingerprint, sizeof(fingerprint)) != 0)
 			continue;
-		if (is_valid_now(tls->pin[i].certificate)) {
-			X509_STORE_CTX_set_error(store, X509_V_OK);
-			return 1;
-		}
-		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
+		bare = bare || !pin->certificate;
+		dated = dated || pin->certificate;
+		if (pin->certificate && is_valid_now(pin->certificate))
+			return is_believed(store);
 	}
+	/* A public key beside its certificate does not prolong it. */
+	if (bare && !dated)
+		return is_believed(store);
+	if (dated)
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
 	return 0;
 }
 
@@ -82,17 +95,14 @@ static int load_own(struct transport_tls *tls, const char *key, const char *cert
 	return 0;
 }
 
-static int add_pin(struct transport_tls *tls, X509 *certificate, const char *path,
+static int add_pin(struct transport_tls *tls, struct pin pin, const char *path,
 		   struct transport_error *err)
 {
-	struct pin *grown, pin = { .certificate = certificate };
+	struct pin *grown;
 
 	if (tls->n_pins == TRANSPORT_MAX_PEERS)
 		return transport_error_fill(err, -E2BIG, "over-limit", path, "certificates",
 					    "at most %u|more", TRANSPORT_MAX_PEERS);
-	if (!print_key(certificate, pin.fingerprint))
-		return transport_error_fill(err, -EINVAL, "no-key", path, "certificate",
-					    "a public key|none");
 	grown = realloc(tls->pin, (tls->n_pins + 1) * sizeof(pin));
 	if (!grown)
 		return no_memory(path, err);
@@ -101,24 +111,45 @@ static int add_pin(struct transport_tls *tls, X509 *certificate, const char *pat
 	return 0;
 }
 
+/* A certificate, or else a public key, which has no dates of its own. */
+static bool read_pin(FILE *file, struct pin *pin)
+{
+	uint8_t *der = NULL;
+	EVP_PKEY *key;
+	bool done;
+	int len;
+
+	pin->certificate = PEM_read_X509(file, NULL, NULL, NULL);
+	if (pin->certificate)
+		return print_key(pin->certificate, pin->fingerprint);
+	rewind(file);
+	key = PEM_read_PUBKEY(file, NULL, NULL, NULL);
+	len = key ? i2d_PUBKEY(key, &der) : 0;
+	done = len > 0 &&
+	       EVP_Digest(der, (size_t)len, pin->fingerprint, NULL, EVP_sha256(), NULL) == 1;
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+	return done;
+}
+
 static int load_peer(struct transport_tls *tls, const char *path, struct transport_error *err)
 {
 	FILE *file = fopen(path, "re");
-	X509 *certificate;
+	struct pin pin = { .certificate = NULL };
 	int ret;
 
 	if (!file)
 		return transport_error_fill(err, -errno, "io", path, "peer certificate", "|%s",
 					    strerror(errno));
-	certificate = PEM_read_X509(file, NULL, NULL, NULL);
+	if (!read_pin(file, &pin))
+		ret = transport_error_fill(err, -EINVAL, "no-key", path, "peer certificate",
+					   "a PEM certificate or public key|none");
+	else
+		ret = add_pin(tls, pin, path, err);
 	fclose(file);
 	ERR_clear_error();
-	if (!certificate)
-		return transport_error_fill(err, -EINVAL, "no-key", path, "peer certificate",
-					    "a PEM certificate|none");
-	ret = add_pin(tls, certificate, path, err);
 	if (ret)
-		X509_free(certificate);
+		X509_free(pin.certificate);
 	return ret;
 }
 
@@ -126,7 +157,8 @@ static bool is_certificate_name(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return dot && name[0] != '.' && (strcmp(dot, ".crt") == 0 || strcmp(dot, ".pem") == 0);
+	return dot && name[0] != '.' &&
+	       (strcmp(dot, ".crt") == 0 || strcmp(dot, ".pem") == 0 || strcmp(dot, ".pub") == 0);
 }
 
 static int load_folder(struct transport_tls *tls, const char *folder, struct transport_error *err)
@@ -148,7 +180,7 @@ static int load_folder(struct transport_tls *tls, const char *folder, struct tra
 	closedir(dir);
 	if (!ret && tls->n_pins == 0)
 		ret = transport_error_fill(err, -ENOKEY, "no-key", folder, "peer certificates",
-					   "a *.crt or *.pem file|none");
+					   "a *.crt, *.pem or *.pub file|none");
 	return ret;
 }
 

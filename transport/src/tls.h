@@ -15,7 +15,7 @@
 /* The public key of a pinned certificate, and when it may be believed. */
 struct pin {
 	uint8_t fingerprint[TRANSPORT_FINGERPRINT_SIZE];
-	X509 *certificate;
+	X509 *certificate; /* NULL: a public key, always */
 };
 
 struct psk {

@@ -25,6 +25,7 @@ class Pair:
         self.hosts = self.serve()
         self.receiver = self.sender = self.uri = None
         self.key_of, self.peer_of = {}, {}  # instead of their own
+        self.env = {}  # of the movers, besides
 
     def serve(self):
         """The two VMMs."""
@@ -58,7 +59,7 @@ class Pair:
             [PROGRAM, "recv", "--listen", self.listen, "--control", self.control(side), "--json",
              *self.options(side), *args],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(SDEI_FAULT=fault))
+            env=environment(SDEI_FAULT=fault, **self.env))
         ready = wait_for_line(self.receiver)
         self.uri = ready["uri"] if ready else None
         return check(self.uri, "recv says where it listens")
@@ -68,7 +69,7 @@ class Pair:
             [PROGRAM, "send", "--control", self.control(side), "--to", self.uri, "--json",
              *self.options(side), *args],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(SDEI_FAULT=fault))
+            env=environment(SDEI_FAULT=fault, **self.env))
 
     def send(self, *args, fault="", side="a"):
         """Run send to its end. Returns its exit code and what it printed."""
@@ -89,7 +90,7 @@ class Pair:
         """Returns exit code and object. Asks the recv of now."""
         to = ["--to", self.uri] if side == "a" and self.uri else []
         done = run("resolve", self.session(side)["session"], "--json", *to, *self.options(side),
-                   *args)
+                   *args, env=self.env)
         return done.returncode, json.loads(done.stdout)
 
     def runs(self, side):

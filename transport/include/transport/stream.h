@@ -38,9 +38,9 @@ struct transport_tls;
  * transport_tls_new() - load our key and certificate and the peers' certificates
  * @key: PEM private key, no permission bits beyond 0600
  * @certificate: PEM certificate of that key
- * @peers: a PEM certificate, or a folder: every *.crt and *.pem in it
+ * @peers: a PEM certificate or public key, or a folder: every *.crt, *.pem and *.pub in it
  *
- * Both ends must show a certificate whose public key is the one of a pinned certificate that is valid now;
+ * Both ends must show a certificate whose public key is pinned: by a certificate that is valid now, or by itself alone;
  * no authority is believed and no name is compared. TLS 1.3 only, no tickets, no early data.
  * Return: 0; -EACCES "key-permissions"; -ENOENT or another -errno "io"; -EINVAL "no-key" for a file that
  * is no key or certificate, or a certificate of another key; -ENOKEY "no-key" for a folder without any;
