@@ -19,9 +19,9 @@ BUILD, SAMPLES = os.path.abspath(sys.argv[1]), int(sys.argv[2])
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.argv = [sys.argv[0], os.path.join(BUILD, "tools/sdei-migrate/sdei-migrate")]
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "qemu"))
+import guests  # noqa: E402, it finds the others' folders
 import constants  # noqa: E402
 import crossings  # noqa: E402
-import guests  # noqa: E402
 import riders  # noqa: E402
 import states  # noqa: E402
 from cli import environment, host, key  # noqa: E402
