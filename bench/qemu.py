@@ -46,10 +46,14 @@ def times(source):
     """(downtime in ms, STOP to completed in ms)"""
     if source.migration() != "completed":
         raise RuntimeError(f"the migration failed: {source.do('query-migrate')}")
-    at = {}
-    while "MIGRATIONcompleted" not in at:     # the event may come behind the state
-        downtime = source.do("query-migrate")["downtime"]
-        at = {name + data.get("status", ""): when for name, data, when in source.monitor.events}
+    def events():     # one may come behind the state
+        source.ask("query-status")
+        return {name + data.get("status", ""): when for name, data, when in source.monitor.events}
+
+    downtime = source.do("query-migrate")["downtime"]
+    at = guests.wait_for(events, {"STOP", "MIGRATIONcompleted"}.issubset)
+    if "STOP" not in at:
+        raise RuntimeError(f"QEMU did not say when it stopped: {source.monitor.events}")
     return (downtime,
             (at["MIGRATIONcompleted"] - at["STOP"]) * 1000)
 
