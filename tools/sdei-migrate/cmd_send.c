@@ -49,6 +49,11 @@ static const struct option_row rows[] = {
 		  "be captured, and nothing is used up on either host",
 	  .offset = AT(dry_run),
 	  .type = OPTION_FLAG },
+	{ .name = "--detach",
+	  .help = "end as soon as the other host is ready, and go on in the background; status, "
+		  "cancel and resolve take the session's id",
+	  .offset = AT(detach),
+	  .type = OPTION_FLAG },
 	WATCH_ROWS(struct send_args),
 	MOVER_COMMON_ROWS(struct send_args),
 	OPTION_END,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "detach.h"
 #include "fault.h"
 #include "settle.h"
 #include "verbs.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 struct status_args {
 	const char *id, *state;
@@ -40,8 +42,10 @@ static int show_all(struct tool *tool, struct ledger *ledger)
 	return ret == -ENOMEM ? tool_no_memory(tool) : tool_fail(tool, &failure);
 }
 
-static int show_one(struct tool *tool, struct ledger *ledger, const struct transport_id *id)
+static int show_one(struct tool *tool, struct ledger *ledger, const char *state,
+		    const struct transport_id *id)
 {
+	OWNED_MEMORY char *log = detach_log(state, id);
 	struct ledger_session session;
 	struct failure failure;
 	json_t *json;
@@ -49,6 +53,8 @@ static int show_one(struct tool *tool, struct ledger *ledger, const struct trans
 	if (ledger_find(ledger, id, &session, &failure))
 		return tool_fail(tool, &failure);
 	json = session_json(&session);
+	if (json && log && access(log, R_OK) == 0)
+		json_object_set_new(json, "log", json_string(log));
 	if (json)
 		json_object_set_new(json, "vm_here",
 				    json_string(vm_state_or(session.control, 1000, "gone")));
@@ -76,7 +82,7 @@ static int run_status(struct tool *tool, void *opaque)
 		return tool_result(tool, json_pack("{s:[]}", "sessions"));
 	if (ret)
 		return tool_fail(tool, &failure);
-	return args->id ? show_one(tool, ledger, &id) : show_all(tool, ledger);
+	return args->id ? show_one(tool, ledger, args->state, &id) : show_all(tool, ledger);
 }
 
 #define AT(member) offsetof(struct status_args, member)

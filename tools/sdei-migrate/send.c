@@ -185,8 +185,16 @@ static int op_outcome(void *ctx, enum transport_session_state state,
 static int op_fault(void *ctx, enum transport_step step, struct transport_error *err)
 {
 	struct sender *sender = ctx;
+	struct failure failure;
 	int ret;
 
+	/* It is on record, and the other side is ready: the rest needs nobody to wait for it. */
+	if (step == TRANSPORT_STEP_SEND_BASE && sender->detach.wanted) {
+		if (detach_leave(&sender->detach, sender->tool, sender->args->state, id_of(sender),
+				 &failure))
+			return mover_error(err, &failure);
+		watch_to_log(&sender->watch);
+	}
 	watch_step(&sender->watch, step);
 	if (step == TRANSPORT_STEP_SEND_WAIT_PREPARED)
 		transport_stream_limit(sender->stream, 0);

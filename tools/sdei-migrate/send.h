@@ -7,6 +7,7 @@
 
 #include "cancel.h"
 #include "companion.h"
+#include "detach.h"
 #include "mover.h"
 #include "realm_send.h"
 #include "watch.h"
@@ -19,7 +20,7 @@ struct send_args {
 	struct option_number limit_rate;   /* bytes a second */
 	struct option_number max_blackout; /* ms */
 	const char *on_timeout;            /* cancel, ignore; NULL: cancel */
-	bool dry_run;
+	bool dry_run, detach;
 	struct watch_options watch;
 };
 
@@ -41,7 +42,9 @@ struct sender {
 	struct ledger_session session;            /* what the ledger holds, or will */
 	const struct companion_source *companion; /* NULL: the VM goes alone */
 	struct watch watch;
-	bool no_trial; /* the VM is moved without a BASE */
+	struct detach detach;
+	struct tool *tool; /* whose output goes elsewhere when it detaches */
+	bool no_trial;     /* the VM is moved without a BASE */
 	struct transport_progress *progress;
 	const char *advice; /* the companion does not run here again; NULL: it does */
 };

@@ -94,15 +94,21 @@ int send_command(struct tool *tool, const struct send_args *args,
 {
 	CLEANUP(send_unshare) struct send_shared shared = { .ledger = NULL };
 	CLEANUP(send_close)
-	struct sender sender = {
-		.args = args, .shared = &shared, .companion = companion, .live = { .fd = -1 }
-	};
+	struct sender sender = { .args = args,
+				 .shared = &shared,
+				 .companion = companion,
+				 .detach.wanted = args->detach,
+				 .tool = tool,
+				 .live = { .fd = -1 } };
 	struct transport_issues obstacles = { .n_issues = 0 };
 	struct transport_progress progress = { .role = TRANSPORT_SOURCE, .obstacles = &obstacles };
 	struct transport_session_times times;
 	struct transport_error err;
 	struct failure failure;
+	int code, ret = args->detach ? detach_begin(&sender.detach, tool, &code, &failure) : 0;
 
+	if (ret)
+		return ret > 0 ? code : tool_fail(tool, &failure);
 	memory_keep();
 	if (open_sender(tool, &sender, &failure)) {
 		failure.vm_source = vm_state_or(sender.args->control, 1000, "unknown");

@@ -36,6 +36,14 @@ void watch_open(struct watch *watch, const struct tool *tool, const struct watch
 	watch->progress.bar = watch->progress.bar && role == TRANSPORT_SOURCE && !options->silent;
 }
 
+void watch_to_log(struct watch *watch)
+{
+	if (watch->options->progress_fd.given)
+		return;
+	watch->progress.fd = STDERR_FILENO;
+	watch->progress.bar = false;
+}
+
 static const char *side_of(const struct watch *watch)
 {
 	return watch->role == TRANSPORT_SOURCE ? "source" : "destination";

@@ -38,6 +38,9 @@ int watch_check(const struct watch_options *options, struct failure *failure);
 void watch_open(struct watch *watch, const struct tool *tool, const struct watch_options *options,
 		enum transport_role role, int timeout_ms);
 
+/** watch_to_log() - standard error is a log from now on: lines go there, unless a descriptor was named */
+void watch_to_log(struct watch *watch);
+
 /** watch_name() - which session of which VM it is */
 void watch_name(struct watch *watch, const struct transport_id *session,
 		const struct transport_id *vm);
