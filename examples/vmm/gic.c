@@ -143,15 +143,28 @@ static int save_of_vcpu(struct vmm *vmm, struct state *state, unsigned int vcpu)
 	return ret ? ret : save_interface(vmm, state, who);
 }
 
-int gic_save(struct vmm *vmm, struct state *state)
+static int save_distributor(struct vmm *vmm, struct state *state, size_t first, size_t end)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; i < vmm->n_vcpus && !ret; i++)
-		ret = save_of_vcpu(vmm, state, i);
-	for (size_t i = 0; i < COUNT(distributor) && !ret; i++)
+	for (size_t i = first; i < end && !ret; i++)
 		ret = save_words(vmm, state, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0, &distributor[i],
 				 BOARD_FIRST_SPI, BOARD_NR_IRQS);
+	return ret;
+}
+
+/*
+ * GICD_CTLR first: what becomes pending while the distributor is off is queued nowhere, and an interrupt between
+ * CPUs would be lost (vgic_target_oracle(), arch/arm64/kvm/vgic/vgic.c).
+ */
+int gic_save(struct vmm *vmm, struct state *state)
+{
+	int ret = save_distributor(vmm, state, 0, 1);
+
+	for (unsigned int i = 0; i < vmm->n_vcpus && !ret; i++)
+		ret = save_of_vcpu(vmm, state, i);
+	if (!ret)
+		ret = save_distributor(vmm, state, 1, COUNT(distributor));
 	for (uint32_t first = BOARD_FIRST_SPI; first < BOARD_NR_IRQS && !ret; first += 32)
 		ret = save_level(vmm, state, affinity(vmm, 0), first);
 	return ret;
