@@ -10,6 +10,7 @@ sleep 3
 echo stop >/run/in.1
 eval "wait \$vmm_1"
 say "{\"vmm\":$?}"
+sleep 3 # until tail has shown the last lines
 vmm_start 2 --kernel /guest/Image --append "$WORDS" --outgoing tcp:10.0.0.1:7003 >/tmp/console.2 2>&1
 tries=0
 until [ $tries -ge 60 ]; do

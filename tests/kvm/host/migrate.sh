@@ -36,4 +36,4 @@ done
 echo stop >/run/in.$from
 eval "wait \$vmm_$from"
 say "{\"vmm\":$?}"
-sleep 1
+sleep 3 # until tail has shown the last lines
