@@ -58,6 +58,27 @@ static int abandon_stale(struct s3_upload *upload)
 	return 0;
 }
 
+/* Nobody could go on with it; whoever cancelled waits for one request more, and no other signal is due. */
+static void abandon_at_once(struct s3_upload *upload)
+{
+	struct transport_http_options *set = &upload->http->set;
+	const int cancel_fd = set->cancel_fd;
+	const unsigned int tries = set->tries;
+	struct transport_http_told told = *upload->http->told;
+	struct transport_error err;
+
+	set->cancel_fd = 0;
+	set->tries = 1;
+	if (abandon(upload, &err))
+		http_note(upload->http,
+			  "%s: the server still keeps parts of an unfinished upload: %s",
+			  upload->target->name, err.actual);
+	set->cancel_fd = cancel_fd;
+	set->tries = tries;
+	/* What the failure was about stands there, not this. */
+	*upload->http->told = told;
+}
+
 /* S3 API reference, CreateMultipartUpload. */
 static int begin(struct s3_upload *upload, struct transport_error *err)
 {
@@ -325,7 +346,6 @@ int s3_upload(struct transport_http *http, const struct http_target *target,
 		.part_size = push->part_size,
 		.record = { .fd = -1 },
 	};
-	struct transport_error ignored;
 	int ret = open_upload(&upload, err);
 
 	http->told->parts = upload.record.n_parts;
@@ -333,9 +353,8 @@ int s3_upload(struct transport_http *http, const struct http_target *target,
 		ret = send_parts(&upload, err);
 	if (ret == 0)
 		ret = s3_complete(&upload, err);
-	/* Nobody could go on with it. */
-	if (ret && !push->records && upload.record.upload[0] && ret != -ECANCELED)
-		abandon(&upload, &ignored);
+	if (ret && !push->records && upload.record.upload[0])
+		abandon_at_once(&upload);
 	http->told->unfinished = upload.record.upload[0] && push->records;
 	return ret;
 }

@@ -55,10 +55,10 @@ class Scene:
     def got(self, name):
         return self.store.objects.get(("/bucket/" if self.env else "/") + name, {}).get("bytes")
 
-    def start(self, verb, *args):
+    def start(self, verb, *args, stdin=None):
         """In the background, to be watched."""
         return subprocess.Popen([cli.PROGRAM, *self.args(verb, *args), "--json"], text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=stdin,
                                 env=cli.environment(**self.env))
 
     def clean(self):
