@@ -44,6 +44,13 @@ static const struct option_row rows[] = {
 	  .offset = AT(on_timeout),
 	  .type = OPTION_CHOICE,
 	  .choices = "cancel|ignore" },
+	{ .name = "--level",
+	  .argument = "LEVEL",
+	  .help = "how to compress: auto (by size and distance), stored, -131072 to -1 (fast), 1 "
+		  "to "
+		  "19 (small)",
+	  .offset = AT(level),
+	  .type = OPTION_TEXT },
 	{ .name = "--dry-run",
 	  .help = "do all of it up to the last step, and let the VM run on here: it stops only to "
 		  "be captured, and nothing is used up on either host",

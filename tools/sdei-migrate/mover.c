@@ -212,14 +212,52 @@ static int give(const struct transport_peer *peer, const struct realm_bulk *bulk
 		   : 0;
 }
 
+/* How a link is used: up to so many bytes, and up to this round trip, which is one inside a building. */
+#define LEVEL_NOTHING_TO_GAIN 4096u
+#define LEVEL_NEAR_US         2000u
+#define LEVEL_NEAR            (-5)
+#define LEVEL_FAR             1
+
+static int level_for(const struct mover_sealer *sealer, const struct transport_peer *peer,
+		     size_t len)
+{
+	if (sealer->level != MOVER_LEVEL_AUTO)
+		return sealer->level;
+	if (len <= LEVEL_NOTHING_TO_GAIN)
+		return SDEISTATE_LEVEL_STORED;
+	return peer->round_trip_us < LEVEL_NEAR_US ? LEVEL_NEAR : LEVEL_FAR;
+}
+
+int mover_level(const char *text, int *level, struct failure *failure)
+{
+	char *end;
+	long value;
+
+	*level = MOVER_LEVEL_AUTO;
+	if (!text || strcmp(text, "auto") == 0)
+		return 0;
+	*level = SDEISTATE_LEVEL_STORED;
+	if (strcmp(text, "stored") == 0)
+		return 0;
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || *end || value < SDEISTATE_LEVEL_MIN ||
+	    value > SDEISTATE_LEVEL_MAX || value == 0)
+		return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", "--level",
+				   "auto, stored, -131072 to -1, or 1 to 19", text);
+	*level = (int)value;
+	return 0;
+}
+
 /* What is sealed for one peer of one session. What is no final state bears an id of its own, which nobody uses up. */
-static int seal(const struct mover *mover, const struct transport_offer *offer,
-		const struct transport_peer *peer, bool final,
+static int seal(const struct mover_sealer *sealer, const struct transport_peer *peer, bool final,
 		const struct transport_buffer *records, const struct realm_bulk *bulk,
 		struct transport_buffer *blob, struct transport_sealed *sealed,
 		struct transport_error *err)
 {
 	CLEANUP(sealed_bytes_release) struct sealed_bytes file = { .len = 0 };
+	const struct mover *mover = sealer->mover;
+	const struct transport_offer *offer = sealer->offer;
 	const struct sdeistate_pub *audience = sdeistate_trust_find(mover->peers, peer->key_id);
 	const struct sdeistate_key *key = mover->key;
 	struct sdeistate_delta_ends ends;
@@ -238,6 +276,8 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 		.id = final ? offer->snapshot.bytes : NULL,
 		.signer = &key,
 		.n_signers = 1,
+		.level = level_for(sealer, peer, records->len),
+		.workspace = sealer->workspace,
 	};
 	struct sdeistate_error error;
 	int ret = look_at(records, &ends, sealed, err);
@@ -259,20 +299,19 @@ static int seal(const struct mover *mover, const struct transport_offer *offer,
 	return give(peer, bulk, &file, blob, err);
 }
 
-int mover_seal(const struct mover *mover, const struct transport_offer *offer,
-	       const struct transport_peer *peer, const struct transport_buffer *records,
-	       const struct realm_bulk *bulk, struct transport_buffer *blob,
-	       struct transport_sealed *sealed, struct transport_error *err)
+int mover_seal(const struct mover_sealer *sealer, const struct transport_peer *peer,
+	       const struct transport_buffer *records, const struct realm_bulk *bulk,
+	       struct transport_buffer *blob, struct transport_sealed *sealed,
+	       struct transport_error *err)
 {
-	return seal(mover, offer, peer, true, records, bulk, blob, sealed, err);
+	return seal(sealer, peer, true, records, bulk, blob, sealed, err);
 }
 
-int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
-		    const struct transport_peer *peer, const struct transport_buffer *records,
-		    struct transport_buffer *blob, struct transport_sealed *sealed,
-		    struct transport_error *err)
+int mover_seal_base(const struct mover_sealer *sealer, const struct transport_peer *peer,
+		    const struct transport_buffer *records, struct transport_buffer *blob,
+		    struct transport_sealed *sealed, struct transport_error *err)
 {
-	return seal(mover, offer, peer, false, records, NULL, blob, sealed, err);
+	return seal(sealer, peer, false, records, NULL, blob, sealed, err);
 }
 
 /* A base, or what changed since one; a final state, or what changed since the base that is kept, and no other. */
@@ -331,6 +370,7 @@ int mover_open_seal(const struct mover *mover, const struct transport_offer *off
 		.n_self = 1,
 		.secret = &secret,
 		.n_secrets = 1,
+		.workspace = expected->workspace,
 	};
 	struct sdeistate_opened *made = NULL;
 	struct sdeistate_error error;

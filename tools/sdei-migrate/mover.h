@@ -55,29 +55,42 @@ void mover_close(struct mover *mover);
 /** mover_stream_options() - how to open a connection to a peer */
 struct transport_stream_options mover_stream_options(const struct mover *mover);
 
+#define MOVER_LEVEL_AUTO (INT32_MIN + 1)
+
+/* Who seals for a session, and how. */
+struct mover_sealer {
+	const struct mover *mover;
+	const struct transport_offer *offer;
+	struct sdeistate_workspace *workspace; /* may be NULL */
+	int level;                             /* of seal.h, or MOVER_LEVEL_AUTO */
+};
+
+/** mover_level() - read "auto", "stored" or a number. Return: 0; -EINVAL with @failure */
+int mover_level(const char *text, int *level, struct failure *failure);
+
 /**
  * mover_seal() - seal a captured state for one peer of one session
  * @bulk: a realm's pages; may be NULL
  * @records: or a delta
  * @sealed: says what it is, and the digest that the destination must prove
  */
-int mover_seal(const struct mover *mover, const struct transport_offer *offer,
-	       const struct transport_peer *peer, const struct transport_buffer *records,
-	       const struct realm_bulk *bulk, struct transport_buffer *blob,
-	       struct transport_sealed *sealed, struct transport_error *err);
+int mover_seal(const struct mover_sealer *sealer, const struct transport_peer *peer,
+	       const struct transport_buffer *records, const struct realm_bulk *bulk,
+	       struct transport_buffer *blob, struct transport_sealed *sealed,
+	       struct transport_error *err);
 
 /** mover_seal_base() - the same for what was captured of the running VM: to be tried out, never restored */
-int mover_seal_base(const struct mover *mover, const struct transport_offer *offer,
-		    const struct transport_peer *peer, const struct transport_buffer *records,
-		    struct transport_buffer *blob, struct transport_sealed *sealed,
-		    struct transport_error *err);
+int mover_seal_base(const struct mover_sealer *sealer, const struct transport_peer *peer,
+		    const struct transport_buffer *records, struct transport_buffer *blob,
+		    struct transport_sealed *sealed, struct transport_error *err);
 
 /* What a session may bring now. */
 struct mover_expected {
 	const uint8_t *nonce; /* TRANSPORT_NONCE_SIZE bytes, ours */
-	const uint8_t
-		*since; /* what changed since this base, and nothing else; NULL: a whole state */
-	bool final;     /* under the id that was offered; else of the running VM, under another */
+	/* What changed since this base, and nothing else; NULL: a whole state. */
+	const uint8_t *since;
+	struct sdeistate_workspace *workspace; /* may be NULL */
+	bool final; /* under the id that was offered; else of the running VM, under another */
 };
 
 /**

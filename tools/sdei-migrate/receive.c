@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "fault.h"
+#include "latency.h"
 #include "memory.h"
 #include "settle.h"
 
@@ -73,6 +74,10 @@ int visitor_fault(void *ctx, enum transport_step step, struct transport_error *e
 	struct visitor *visitor = ctx;
 
 	watch_step(&visitor->watch, step);
+	if (step == TRANSPORT_STEP_RECV_STOP)
+		visitor->latency_fd = latency_hold();
+	if (step == TRANSPORT_STEP_RECV_DONE)
+		visitor->latency_fd = latency_release(visitor->latency_fd);
 	return fault_hit(step, visitor->stream, err);
 }
 
@@ -314,9 +319,11 @@ static bool receive_one(struct receiver *receiver, struct transport_stream *stre
 			const struct receive_desk *desk, struct visit_result *result)
 {
 	struct transport_progress progress = { .role = TRANSPORT_DESTINATION };
-	struct visitor visitor = {
-		.receiver = receiver, .mover = desk->mover, .stream = stream, .result = result
-	};
+	struct visitor visitor = { .receiver = receiver,
+				   .mover = desk->mover,
+				   .stream = stream,
+				   .result = result,
+				   .workspace = sdeistate_workspace_new() };
 	struct transport_destination_ops ops = destination_ops;
 	struct watch_end end;
 
@@ -339,6 +346,8 @@ static bool receive_one(struct receiver *receiver, struct transport_stream *stre
 				  &result->visit.times };
 	watch_close(&visitor.watch, &end);
 	transport_stream_observe(stream, NULL, NULL);
+	sdeistate_workspace_free(visitor.workspace);
+	latency_release(visitor.latency_fd);
 	reserve_end(receiver, &visitor.vm, visitor.session.control, result->state);
 	return progress.warm;
 }

@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "fault.h"
+#include "latency.h"
 
 #include <errno.h>
 #include <string.h>
@@ -57,8 +58,7 @@ static int op_base(void *ctx, const struct transport_peer *peer, const uint8_t *
 
 	if (ret)
 		return is_refusal(ret) ? 0 : ret;
-	ret = mover_seal_base(&sender->shared->mover, &sender->session.offer, peer, &records, blob,
-			      sealed, err);
+	ret = mover_seal_base(&sender->sealer, peer, &records, blob, sealed, err);
 	watch_total(&sender->watch, ret ? 0 : blob->len);
 	return ret;
 }
@@ -100,8 +100,7 @@ static int op_capture(void *ctx, const struct transport_peer *peer, const uint8_
 		ret = realm_sender_take(&sender->realm, sender->control, id_of(sender), &records,
 					&bulk, err);
 	if (!ret)
-		ret = mover_seal(&sender->shared->mover, &sender->session.offer, peer, &records,
-				 &bulk, blob, sealed, err);
+		ret = mover_seal(&sender->sealer, peer, &records, &bulk, blob, sealed, err);
 	if (!ret)
 		watch_total(&sender->watch, blob->len);
 	/* A VM that could be sent at once does not stand still for the sake of a limit. */
@@ -196,6 +195,10 @@ static int op_fault(void *ctx, enum transport_step step, struct transport_error 
 		watch_to_log(&sender->watch);
 	}
 	watch_step(&sender->watch, step);
+	if (step == TRANSPORT_STEP_SEND_STOP)
+		sender->latency_fd = latency_hold();
+	if (step == TRANSPORT_STEP_SEND_WAIT_DONE)
+		sender->latency_fd = latency_release(sender->latency_fd);
 	if (step == TRANSPORT_STEP_SEND_WAIT_PREPARED)
 		transport_stream_limit(sender->stream, 0);
 	ret = fault_hit(step, sender->stream, err);
@@ -282,6 +285,8 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 	if (!ret)
 		ret = watch_check(&args->watch, failure);
 	if (!ret)
+		ret = mover_level(args->level, &shared->level, failure);
+	if (!ret)
 		ret = cancel_open(&shared->cancel, tool, args->control, CANCEL_SOURCE, failure);
 	if (!ret)
 		ret = mover_open(&args->mover, &shared->mover, failure);
@@ -317,6 +322,10 @@ int send_meet(struct sender *sender, struct failure *failure)
 		return client_failure(failure, &err);
 	sender->session.offer.held = status.held;
 	sender->session.vmm = status.instance;
+	sender->sealer = (struct mover_sealer){ .mover = &sender->shared->mover,
+						.offer = &sender->session.offer,
+						.workspace = sdeistate_workspace_new(),
+						.level = sender->shared->level };
 	return realm_sender_meet(&sender->realm, sender->session.offer.vm.type, failure);
 }
 
@@ -384,6 +393,8 @@ int send_run(struct sender *sender, struct transport_progress *progress,
 
 void send_close(struct sender *sender)
 {
+	sender->latency_fd = latency_release(sender->latency_fd);
+	sender->sealer.workspace = sdeistate_workspace_free(sender->sealer.workspace);
 	ledger_live_end(&sender->live);
 	transport_stream_close(sender->stream);
 	transport_control_close(sender->control);

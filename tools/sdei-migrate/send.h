@@ -20,6 +20,7 @@ struct send_args {
 	struct option_number limit_rate;   /* bytes a second */
 	struct option_number max_blackout; /* ms */
 	const char *on_timeout;            /* cancel, ignore; NULL: cancel */
+	const char *level;                 /* of compression; NULL: auto */
 	bool dry_run, detach;
 	struct watch_options watch;
 };
@@ -29,6 +30,7 @@ struct send_shared {
 	struct cancel cancel;
 	struct ledger *ledger;
 	struct mover mover;
+	int level; /* of compression: mover_level() */
 };
 
 /* One hand-over, as the session's callbacks see it. */
@@ -46,6 +48,8 @@ struct sender {
 	struct tool *tool; /* whose output goes elsewhere when it detaches */
 	bool no_trial;     /* the VM is moved without a BASE */
 	struct transport_progress *progress;
+	struct mover_sealer sealer;
+	int latency_fd;     /* latency_hold(); 0: none */
 	const char *advice; /* the companion does not run here again; NULL: it does */
 };
 

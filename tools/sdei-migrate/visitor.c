@@ -51,7 +51,7 @@ int visitor_base(void *ctx, const struct transport_buffer *blob,
 		 struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
-	const struct mover_expected expected = { .nonce = nonce };
+	const struct mover_expected expected = { .nonce = nonce, .workspace = visitor->workspace };
 	const uint64_t began = now_us();
 	struct sdeistate_opened *opened = NULL;
 	struct transport_state records;
@@ -102,7 +102,9 @@ int visitor_stage(void *ctx, const struct transport_buffer *blob,
 		  uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	struct visitor *visitor = ctx;
-	const struct mover_expected expected = { .nonce = nonce, .since = since, .final = true };
+	const struct mover_expected expected = {
+		.nonce = nonce, .since = since, .workspace = visitor->workspace, .final = true
+	};
 	const struct transport_offer *offer = &visitor->session.offer;
 	struct sdeistate_opened *opened = NULL;
 	struct transport_stage request = { .session = offer->session,

@@ -19,6 +19,8 @@ struct visitor {
 	uint64_t generation; /* the VM's here */
 	struct transport_issues obstacles;
 	struct watch watch;
+	struct sdeistate_workspace *workspace; /* may be NULL */
+	int latency_fd;                        /* latency_hold(); 0: none */
 };
 
 /* Callbacks of a session whose ctx is a visitor: transport/session.h. */

@@ -87,18 +87,18 @@ static int push(struct transport_control *control, const struct call *call, bool
 	return ret < 0 && ret != -EPIPE ? broken(call, ret, err) : 0;
 }
 
-static int pull(struct transport_control *control, const struct call *call,
+/* @perhaps: it may be there; who has just asked need not look */
+static int pull(struct transport_control *control, const struct call *call, bool perhaps,
 		struct transport_error *err)
 {
-	int ret;
+	int ret = perhaps ? channel_receive(&control->channel) : 0;
 
-	/* It has just been asked: there is nothing to read yet. */
-	do {
+	while (ret == 0) {
 		ret = wait_for(control, POLLIN, call, err);
 		if (ret)
 			return ret;
 		ret = channel_receive(&control->channel);
-	} while (ret == 0);
+	}
 	return ret < 0 ? broken(call, ret, err) : 0;
 }
 
@@ -149,12 +149,13 @@ static int queue(struct transport_control *control, struct call *call)
 }
 
 /* Wait for one reply and understand it; it stays valid until the next call. */
-static int take(struct transport_control *control, struct call *call, struct transport_error *err)
+static int take(struct transport_control *control, struct call *call, bool perhaps,
+		struct transport_error *err)
 {
 	int ret;
 
 	channel_next(&control->channel);
-	ret = pull(control, call, err);
+	ret = pull(control, call, perhaps, err);
 	return ret ? ret : read_reply(control, call, err);
 }
 
@@ -168,7 +169,7 @@ int call_take(struct transport_control *control, struct call *call, struct trans
 	call->id = control->ahead_id;
 	call->deadline = clock_now_ms() + control->timeout_ms;
 	control->ahead = NULL;
-	return take(control, call, err);
+	return take(control, call, true, err);
 }
 
 /* Nobody wants to know any more; what the VMM said does not matter, only that it said it. */
@@ -181,7 +182,7 @@ static int drop_ahead(struct transport_control *control, struct transport_error 
 	control->ahead = NULL;
 	dropped.deadline = clock_now_ms() + control->timeout_ms;
 	channel_next(&control->channel);
-	return pull(control, &dropped, err);
+	return pull(control, &dropped, true, err);
 }
 
 static int never_heard(const struct call *call, struct transport_error *err)
@@ -211,7 +212,7 @@ static int make(struct transport_control *control, struct call *call, struct cal
 		control->ahead_id = next->id;
 	}
 	if (!ret)
-		ret = take(control, call, err);
+		ret = take(control, call, false, err);
 	return ret == -ECONNRESET && unheard ? never_heard(call, err) : ret;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <openssl/rand.h>
 #include <string.h>
+#include <time.h>
 
 #include "bytes.h"
 #include "clock.h"
@@ -125,9 +126,18 @@ static int send_hello(struct session_link *link, struct transport_error *err)
 	return ret;
 }
 
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 int session_link_greet(struct session_link *link, struct transport_error *err)
 {
 	__attribute__((cleanup(session_in_release))) struct session_in in = { .body.len = 0 };
+	const int64_t began = now_us();
 	uint32_t version;
 	int ret = send_hello(link, err);
 
@@ -140,6 +150,7 @@ int session_link_greet(struct session_link *link, struct transport_error *err)
 		return transport_error_fill(err, -EPROTONOSUPPORT, "newer", "session", "version",
 					    "%u|%u", TRANSPORT_SESSION_VERSION, version);
 	read_peer(link, &in);
+	link->peer.round_trip_us = (uint64_t)(now_us() - began);
 	ret = check_key(link, err);
 	return ret ? ret : session_link_verify(link, PURPOSE_WELCOME, &in, err);
 }

@@ -68,9 +68,13 @@ int stream_wait(struct transport_stream *stream, enum stream_way way, int64_t de
 
 int stream_await(struct transport_stream *stream, int64_t deadline, struct transport_error *err)
 {
+	int ret;
+
 	if (stream->ssl && SSL_has_pending(stream->ssl))
 		return 0;
-	return stream_wait(stream, STREAM_READ, deadline, err);
+	ret = stream_wait(stream, STREAM_READ, deadline, err);
+	stream->ready = !ret;
+	return ret;
 }
 
 void transport_stream_cancel_by(struct transport_stream *stream, int fd)
@@ -129,11 +133,13 @@ static int move(struct transport_stream *stream, enum stream_way way, void *data
 	for (;;) {
 		wait_for = way;
 		/* Of TLS one reads what was asked for: it is not there yet. */
-		if (stream->ssl && way == STREAM_READ && !SSL_has_pending(stream->ssl)) {
+		if (stream->ssl && way == STREAM_READ && !stream->ready &&
+		    !SSL_has_pending(stream->ssl)) {
 			ret = stream_wait(stream, way, deadline, err);
 			if (ret)
 				return ret;
 		}
+		stream->ready = false;
 		ret = stream->ssl ? tls_move(stream, &wait_for, data, len, moved, err)
 				  : plain_move(stream, &wait_for, data, len, moved, err);
 		if (ret == 0)

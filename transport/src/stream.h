@@ -20,6 +20,7 @@ struct transport_stream {
 	bool is_unix, is_server;
 	bool is_psk;            /* TLS without certificates */
 	bool greeted;           /* or nothing to greet */
+	bool ready;             /* the next read need not wait: stream_await() has seen something */
 	bool answered;          /* TLS: something of the peer was read since */
 	bool is_file;           /* errors are "io", not "peer" */
 	bool keep_open;         /* standard input or output is not ours to close */

@@ -96,6 +96,29 @@ struct sdeistate_bulk {
 	uint64_t size; /* exactly what read() will give */
 };
 
+/**
+ * struct sdeistate_workspace - what opening or sealing one file after another can use again
+ *
+ * A decompressor asks the processor what it can do each time one is made, which a hypervisor may make
+ * dear. Holds nothing of a file that was encrypted. For one thread at a time.
+ */
+struct sdeistate_workspace;
+
+/**
+ * sdeistate_workspace_new() - make an empty workspace
+ *
+ * Return: it is the caller's; NULL: no memory
+ */
+SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_new(void);
+
+/** sdeistate_workspace_free() - free it; takes NULL; returns NULL */
+SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_free(
+	struct sdeistate_workspace *workspace);
+
+#define SDEISTATE_LEVEL_MIN    (-131072)
+#define SDEISTATE_LEVEL_MAX    19
+#define SDEISTATE_LEVEL_STORED INT32_MIN /* the records as they are; bulk as fast as zstd goes */
+
 /* What to seal. Everything is borrowed for the call. All zero is a good start. */
 struct sdeistate_seal_request {
 	uint32_t revision; /* 0: the lowest that can say it */
@@ -121,8 +144,9 @@ struct sdeistate_seal_request {
 	bool allow_unsigned; /* n_signers may be 0; whoever opens it must ask for that too */
 	const struct sdeistate_pub *const *recipient; /* encrypt to them; P-256 or P-384 */
 	unsigned int n_recipients;
-	int level;             /* of zstd, 1 to 19; 0: 1 */
+	int level;             /* of zstd, or SDEISTATE_LEVEL_STORED; 0: 1 */
 	const char *spool_dir; /* where bulk waits for its digest; NULL: $TMPDIR, /var/tmp */
+	struct sdeistate_workspace *workspace; /* NULL: a compressor of its own */
 };
 
 /**
@@ -164,25 +188,6 @@ enum sdeistate_open_flags {
 		8, /* do not look at signatures: only to show, never to restore */
 	SDEISTATE_OPEN_MANIFEST = 16, /* stop after the manifest; the payload is not looked at */
 };
-
-/**
- * struct sdeistate_workspace - what opening one file after another can use again
- *
- * A decompressor asks the processor what it can do each time one is made, which a hypervisor may make
- * dear. Holds nothing of a file that was encrypted. For one thread at a time.
- */
-struct sdeistate_workspace;
-
-/**
- * sdeistate_workspace_new() - make an empty workspace
- *
- * Return: it is the caller's; NULL: no memory
- */
-SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_new(void);
-
-/** sdeistate_workspace_free() - free it; takes NULL; returns NULL */
-SDEISTATE_API struct sdeistate_workspace *sdeistate_workspace_free(
-	struct sdeistate_workspace *workspace);
 
 /* How to open. Everything is borrowed for as long as the opened file lives. */
 struct sdeistate_open_options {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frame_write.h"
+#include "frame_plain.h"
 
 #include "envelope.h"
 #include "error_set.h"
 #include "layout.h"
 #include "record.h"
 #include "util.h"
+#include "workspace.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -73,10 +75,9 @@ static uint32_t window_for(uint64_t size)
 	return log;
 }
 
-static ZSTD_CCtx *new_compressor(int level, uint64_t size, uint32_t window_log)
+/* Return: @zstd; NULL, and it is gone */
+static ZSTD_CCtx *set_up(ZSTD_CCtx *zstd, int level, uint64_t size, uint32_t window_log)
 {
-	ZSTD_CCtx *zstd = ZSTD_createCCtx();
-
 	if (zstd && !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
 	    !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, (int)window_log)) &&
 	    !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)) &&
@@ -104,27 +105,45 @@ static int finish(struct writer *writer, struct sdeistate_frame *frame, struct s
 	return ret;
 }
 
+/* Owned, or the workspace's. */
+static int pack(const uint8_t *stream, size_t len, const struct frame_how *how, uint32_t window_log,
+		uint8_t *bytes, size_t bound, size_t *packed, struct sdeistate_error *err)
+{
+	struct sdeistate_workspace *kept = how->workspace;
+	ZSTD_CCtx *zstd;
+
+	if (how->level == SDEISTATE_LEVEL_STORED) {
+		*packed = frame_plain(stream, len, bytes);
+		return 0;
+	}
+	zstd = set_up(kept ? workspace_compressor(kept) : ZSTD_createCCtx(), how->level, len,
+		      window_log);
+	if (!zstd)
+		return error_no_memory(err, "payload");
+	*packed = ZSTD_compress2(zstd, bytes, bound, stream, len);
+	if (!kept)
+		ZSTD_freeCCtx(zstd);
+	return ZSTD_isError(*packed) ? compression_failed(err, *packed) : 0;
+}
+
 int frame_write_stream(const uint8_t *stream, size_t len, const struct frame_how *how,
 		       struct frame_stored *stored, struct sdeistate_frame *frame,
 		       struct sdeistate_error *err)
 {
 	struct writer writer = { .how = how, .stored = stored };
-	size_t bound = ZSTD_compressBound(len), packed, at, piece;
+	const size_t bound = how->level == SDEISTATE_LEVEL_STORED ? frame_plain_bound(len)
+								  : ZSTD_compressBound(len);
 	CLEANUP(cleanup_free) uint8_t *bytes = malloc(bound);
-	ZSTD_CCtx *zstd;
-	int ret = 0;
+	size_t packed = 0, at, piece;
+	int ret;
 
 	frame->plain_size = len;
 	frame->window_log = window_for(len);
-	zstd = new_compressor(how->level, len, frame->window_log);
-	if (!bytes || !zstd) {
-		ZSTD_freeCCtx(zstd);
+	if (!bytes)
 		return error_no_memory(err, "payload");
-	}
-	packed = ZSTD_compress2(zstd, bytes, bound, stream, len);
-	ZSTD_freeCCtx(zstd);
-	if (ZSTD_isError(packed))
-		return compression_failed(err, packed);
+	ret = pack(stream, len, how, frame->window_log, bytes, bound, &packed, err);
+	if (ret)
+		return ret;
 	for (at = 0; at < packed && !ret; at += piece) {
 		piece = packed - at < SDEISTATE_MAX_CHUNK ? packed - at : SDEISTATE_MAX_CHUNK;
 		ret = put_piece(&writer, bytes + at, piece, err);
@@ -196,7 +215,8 @@ int frame_write_bulk(const struct sdeistate_bulk *bulk, const struct frame_how *
 {
 	struct writer writer = { .how = how, .stored = stored };
 	uint32_t window_log = window_for(bulk->size);
-	ZSTD_CCtx *zstd = new_compressor(how->level, bulk->size, window_log);
+	const int level = how->level == SDEISTATE_LEVEL_STORED ? ZSTD_minCLevel() : how->level;
+	ZSTD_CCtx *zstd = set_up(ZSTD_createCCtx(), level, bulk->size, window_log);
 	uint8_t *buffers = malloc(2 * SDEISTATE_MAX_CHUNK);
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	int ret;

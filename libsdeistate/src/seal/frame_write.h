@@ -19,6 +19,7 @@ struct frame_how {
 	int level;
 	const struct sdeistate_pub *const *recipient;
 	unsigned int n_recipients;
+	struct sdeistate_workspace *workspace; /* for frame 0; NULL: one of its own */
 };
 
 /**

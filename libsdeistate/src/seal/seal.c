@@ -51,8 +51,9 @@ static int check_counts(const struct sdeistate_seal_request *request, struct sde
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
 		if (row[i].count > row[i].max)
 			return over(err, row[i].field, row[i].max, row[i].count);
-	if (request->level < 0 || request->level > 19)
-		return usage(err, "level", "0 to 19");
+	if (request->level != SDEISTATE_LEVEL_STORED &&
+	    (request->level < SDEISTATE_LEVEL_MIN || request->level > SDEISTATE_LEVEL_MAX))
+		return usage(err, "level", "-131072 to 19, or stored");
 	if (!request->n_signers && !request->allow_unsigned)
 		return error_set(err, SDEISTATE_NO_KEY, -ENOKEY, "seal request", "signer",
 				 "a key to sign with|none");
@@ -183,7 +184,9 @@ static int write_frames(const struct sdeistate_seal_request *request, bool to_di
 	struct sdeistate_manifest *m = &draft->manifest;
 	const struct frame_how how = { .level = request->level ? request->level : 1,
 				       .recipient = request->recipient,
-				       .n_recipients = request->n_recipients };
+				       .n_recipients = request->n_recipients,
+				       .workspace =
+					       request->n_recipients ? NULL : request->workspace };
 	int ret = frame_write_stream(request->stream, request->stream_len, &how, &draft->frame[0],
 				     &m->frame[0], err);
 

@@ -7,6 +7,7 @@ set(SDEISTATE_SEAL_SOURCES
 	src/seal/envelope.c
 	src/seal/file.c
 	src/seal/frame_header.c
+	src/seal/frame_plain.c
 	src/seal/frame_read.c
 	src/seal/frame_write.c
 	src/seal/key.c

@@ -17,6 +17,16 @@ struct sdeistate_workspace *sdeistate_workspace_free(struct sdeistate_workspace 
 	if (!workspace)
 		return NULL;
 	ZSTD_freeDCtx(workspace->zstd);
+	ZSTD_freeCCtx(workspace->compressor);
 	free(workspace);
 	return NULL;
+}
+
+ZSTD_CCtx *workspace_compressor(struct sdeistate_workspace *workspace)
+{
+	if (!workspace->compressor)
+		workspace->compressor = ZSTD_createCCtx();
+	else
+		ZSTD_CCtx_reset(workspace->compressor, ZSTD_reset_session_and_parameters);
+	return workspace->compressor;
 }

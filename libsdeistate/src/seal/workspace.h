@@ -10,6 +10,10 @@
 
 struct sdeistate_workspace {
 	ZSTD_DCtx *zstd;
+	ZSTD_CCtx *compressor; /* NULL until one is wanted */
 };
+
+/** workspace_compressor() - the kept one, without the settings of before. Return: NULL: no memory */
+ZSTD_CCtx *workspace_compressor(struct sdeistate_workspace *workspace);
 
 #endif

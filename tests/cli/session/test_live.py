@@ -8,7 +8,7 @@ import sqlite3
 import time
 
 from hosts import Pair, check, cli, stopped, wait_stopped
-from cli import Host, run, wait_for_line
+from cli import Host, fails, run, wait_for_line
 
 
 def status_of(pair, side):
@@ -43,6 +43,17 @@ def test_what_changes_between_the_base_and_the_stop_arrives(directory):
         after = json.loads(run("vm", "regs", "--control", pair.control("b"), "--vcpu", "0",
                                "--json").stdout)
         check(all(int(after[f"x{i}"], 16) == 0x1234500 + i for i in range(15)), "to the last register", after)
+
+
+def test_any_level_of_compression_arrives(directory):
+    for level in ("auto", "stored", "-7", "19"):
+        here = os.path.join(directory, level)
+        os.mkdir(here)
+        with Pair(here) as pair:
+            pair.start_recv()
+            code, told = pair.send("--level", level)
+            check(code == 0 and pair.running() == "b", f"level {level}", told)
+    fails(2, "usage", "send", "--control", "x", "--to", "unix:y", "--key", "k", "--peer", "p", "--level", "20")
 
 
 def consumed(pair, side):

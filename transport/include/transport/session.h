@@ -247,6 +247,7 @@ struct transport_peer {
 	uint8_t nonce[TRANSPORT_NONCE_SIZE]; /* the peer's */
 	uint64_t limit;                      /* bytes of a sealed state that it takes */
 	uint64_t features;                   /* TRANSPORT_FEATURE_*, and unknown ones */
+	uint64_t round_trip_us;              /* source: from HELLO to WELCOME */
 };
 
 /* --- the source --- */
