@@ -168,7 +168,8 @@ def test_what_is_changed_later_is_refused(directory):
             migrate(ends, where)
             ended = code(ends.first)
             check(ended[0] == 4 and name.replace("_", "-") in ended[1], f"{name} is seen", ended)
-            check(ends.source.migration() == "cancelled", "and the migration cancelled",
+            # Or it fails before that, since the helper has ended.
+            check(ends.source.migration() in ("cancelled", "failed"), "and the migration cancelled",
                   ends.source.migration())
             check(code(ends.second)[0] not in (0, None), "the destination's helper ends")
             stays(ends)

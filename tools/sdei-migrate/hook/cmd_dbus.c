@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "../cancel.h"
 #include "../client.h"
+#include "../memory.h"
 #include "../mover.h"
 #include "guard.h"
 #include "private_bus.h"
@@ -247,6 +248,7 @@ static int run_dbus(struct tool *tool, void *opaque)
 
 	if (ret)
 		return ret;
+	memory_keep();
 	if (open_rider(&rider, &failure)) {
 		if (rider.side && rider.side->control)
 			give_up(&rider, &failure);

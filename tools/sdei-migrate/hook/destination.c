@@ -9,6 +9,91 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* A file without a name, so that the parts are opened like any other. */
+static int join(const struct part *part, unsigned int n, int *made, struct failure *failure)
+{
+	OWNED_FD int fd = memfd_create("snapshot", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return failure_io(failure, "memory file", errno);
+	for (unsigned int i = 0; i < n; i++)
+		if (write(fd, part[i].data, part[i].len) != (ssize_t)part[i].len)
+			return failure_io(failure, "memory file", ENOSPC);
+	*made = fd;
+	fd = -1;
+	return 0;
+}
+
+static int open_file(const struct part *part, unsigned int n, struct sealed_options *options,
+		     struct sealed *sealed, struct failure *failure)
+{
+	OWNED_FD int fd = -1;
+	char path[32];
+	int ret = join(part, n, &fd, failure);
+
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	options->path = path;
+	return sealed_open(options, sealed, failure);
+}
+
+static int open_parts(const struct destination *destination, const struct part *part,
+		      unsigned int n, struct sealed *sealed, struct failure *failure)
+{
+	struct sealed_options options = { .keys = &destination->keys,
+					  .trust = &destination->side.args->trust };
+
+	return open_file(part, n, &options, sealed, failure);
+}
+
+/* --- before Load -------------------------------------------------------------------------------- */
+
+static int seal_own(struct side *side, struct sdeistate_key *key,
+		    const struct transport_buffer *records, struct sealing_file *file,
+		    struct failure *failure)
+{
+	const struct sealing_args args = { .any_destination = true };
+	const struct sealing_keys keys = { .key = { key }, .n = 1 };
+	struct sdeistate_seal_request request = {
+		.kind = SDEISTATE_KIND_BASE,
+		.profile = side->session.offer.vm.profile,
+		.kernel_profile = side->session.offer.vm.kernel,
+		.stream = records->data,
+		.stream_len = records->len,
+	};
+
+	return sealing_make(&args, &keys, &request, file, failure);
+}
+
+/*
+ * The way of a Load, gone once with this VM's own fresh state and a key that is forgotten, so that the real one finds it
+ * trodden. What comes of it does not matter.
+ */
+static void rehearse(struct destination *destination)
+{
+	OWNED_BUFFER struct transport_buffer records = { .max = TRANSPORT_CONTROL_MAX_STATE };
+	OWNED_SEALING_FILE struct sealing_file file = { .signature = NULL };
+	OWNED_SEALED struct sealed sealed = { .fd = -1 };
+	OWNED_KEY struct sdeistate_key *key = NULL;
+	struct side *side = &destination->side;
+	struct transport_issues issues = { .n_issues = 0 };
+	struct transport_error err;
+	struct sdeistate_error error;
+	struct failure failure;
+
+	if (sdeistate_key_generate(SDEISTATE_KEY_ED25519, &key, &error) ||
+	    transport_control_capture(side->control, &side->session.offer.session,
+				      TRANSPORT_CAPTURE_BASE, NULL, &records, &err) ||
+	    seal_own(side, key, &records, &file, &failure))
+		return;
+	if (open_file(&(struct part){ file.bytes.data, file.bytes.len }, 1,
+		      &(struct sealed_options){ .own = key }, &sealed, &failure) == 0)
+		transport_control_check(side->control,
+					&(struct transport_state){ records.data, records.len },
+					&issues, &err);
+}
+
 int destination_open(const struct tool *tool, const struct hook_args *args,
 		     struct destination *destination, struct failure *failure)
 {
@@ -26,6 +111,8 @@ int destination_open(const struct tool *tool, const struct hook_args *args,
 		ret = policy_options_load(&args->policy, &destination->policy, failure);
 	if (!ret && transport_control_reserve(side->control, &side->session.offer.session, &err))
 		ret = client_failure(failure, &err);
+	if (!ret)
+		rehearse(destination);
 	return ret;
 }
 
@@ -39,37 +126,6 @@ void destination_close(struct destination *destination)
 }
 
 /* --- Load --------------------------------------------------------------------------------------- */
-
-/* A file without a name, so that the parts are opened like any other. */
-static int join(const struct part *part, unsigned int n, int *made, struct failure *failure)
-{
-	OWNED_FD int fd = memfd_create("snapshot", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return failure_io(failure, "memory file", errno);
-	for (unsigned int i = 0; i < n; i++)
-		if (write(fd, part[i].data, part[i].len) != (ssize_t)part[i].len)
-			return failure_io(failure, "memory file", ENOSPC);
-	*made = fd;
-	fd = -1;
-	return 0;
-}
-
-static int open_parts(const struct destination *destination, const struct part *part,
-		      unsigned int n, struct sealed *sealed, struct failure *failure)
-{
-	OWNED_FD int fd = -1;
-	char path[32];
-	struct sealed_options options = { .path = path,
-					  .keys = &destination->keys,
-					  .trust = &destination->side.args->trust };
-	int ret = join(part, n, &fd, failure);
-
-	if (ret)
-		return ret;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return sealed_open(&options, sealed, failure);
-}
 
 static int check_kind(const struct sealed *sealed, struct failure *failure)
 {
