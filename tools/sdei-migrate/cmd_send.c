@@ -56,6 +56,12 @@ static const struct option_row rows[] = {
 		  "be captured, and nothing is used up on either host",
 	  .offset = AT(dry_run),
 	  .type = OPTION_FLAG },
+	{ .name = "--local",
+	  .help = "the other recv is on this host, at unix:PATH, of this user or root; large state "
+		  "is "
+		  "handed over as a memory file",
+	  .offset = AT(local),
+	  .type = OPTION_FLAG },
 	{ .name = "--detach",
 	  .help = "end as soon as the other host is ready, and go on in the background; status, "
 		  "cancel and resolve take the session's id",

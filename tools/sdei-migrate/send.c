@@ -336,6 +336,7 @@ int send_connect(struct sender *sender, struct failure *failure)
 	struct transport_error err;
 
 	options.cancel_fd = shared->cancel.fd;
+	options.local = sender->args->local;
 	cancel_hold(&shared->cancel);
 	return transport_stream_connect(sender->args->mover.uri, &options, &sender->stream, &err)
 		       ? client_failure(failure, &err)

@@ -21,7 +21,7 @@ struct send_args {
 	struct option_number max_blackout; /* ms */
 	const char *on_timeout;            /* cancel, ignore; NULL: cancel */
 	const char *level;                 /* of compression; NULL: auto */
-	bool dry_run, detach;
+	bool dry_run, detach, local;
 	struct watch_options watch;
 };
 

@@ -138,6 +138,22 @@ static int connect_unix(const char *uri, const char *path, const struct patience
 	return ret;
 }
 
+/* The kernel's word on who is there takes the place of TLS: this user, or root. */
+static int check_local(struct transport_stream *stream, struct transport_error *err)
+{
+	uid_t uid;
+
+	if (transport_stream_peer_uid(stream, &uid))
+		return transport_error_fill(
+			err, -EINVAL, "usage", stream->name, "carrier",
+			"unix:PATH, because it is to stay on this host|another");
+	if (uid != geteuid() && uid != 0)
+		return transport_error_fill(err, -EACCES, "refused", stream->name, "peer",
+					    "a process of this user or of root|of user %u", uid);
+	stream->wants_pass = true;
+	return 0;
+}
+
 /* "N" or ",N" at *@text, which moves behind it. Return: an open descriptor; -1 */
 static int take_fd(const char **text)
 {
@@ -283,7 +299,8 @@ int transport_stream_connect(const char *uri, const struct transport_stream_opti
 	ret = open_uri(uri, &patience, &made, err);
 	if (!ret) {
 		made->cancel_fd = options->cancel_fd;
-		ret = stream_wants_tls(made, options, err);
+		ret = options->local ? check_local(made, err)
+				     : stream_wants_tls(made, options, err);
 	}
 	if (!ret)
 		ret = transport_stream_greet(made, clock_left_ms(patience.deadline), err);

@@ -253,6 +253,7 @@ static int take_socket(struct transport_listener *listener, struct transport_str
 		return transport_error_fill(err, -ENOMEM, "no-memory", listener->uri, "", "|");
 	}
 	(*stream)->is_unix = !listener->is_tcp;
+	(*stream)->wants_pass = true;
 	return 0;
 }
 

@@ -99,14 +99,17 @@ static void read_peer(struct session_link *link, const struct session_in *in)
 	link->peer.features = link->peers_features;
 	if (limit < link->max_blob)
 		link->max_blob = (size_t)limit;
+	link->stream->passes =
+		stream_can_pass(link->stream) && (link->peers_features & TRANSPORT_FEATURE_PASS);
 }
 
 static int put_common(struct session_link *link, struct transport_buffer *body)
 {
+	const uint64_t pass = stream_can_pass(link->stream) ? TRANSPORT_FEATURE_PASS : 0;
 	int ret = transport_wire_put_u64(body, S_TAG_LIMIT, link->limit);
 
 	ret |= transport_wire_put_u64(body, S_TAG_FEATURES,
-				      link->features | TRANSPORT_FEATURE_MORE);
+				      link->features | TRANSPORT_FEATURE_MORE | pass);
 	ret |= transport_wire_put(body, S_TAG_NONCE, link->nonce, sizeof(link->nonce));
 	ret |= transport_wire_put(body, S_TAG_KEY, link->signer->key_id, TRANSPORT_KEY_ID_SIZE);
 	return ret ? -ENOMEM : 0;

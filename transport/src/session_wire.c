@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "memfd.h"
+#include "stream.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define CHUNK    65536u
+#define COUNT(a)    (sizeof(a) / sizeof((a)[0]))
+#define CHUNK       65536u
+#define FLAG_PASSED 1u
 /* Slower is as bad as silence, in bytes a millisecond; send --limit-rate takes nothing below it. */
 #define SLOWEST_BYTES_MS 64u
 
@@ -176,6 +180,41 @@ static int write_all(struct transport_stream *stream, const struct transport_buf
 	return ret;
 }
 
+/* docs/protocol.md, 1.6: the body is a memory file, which nobody can change any more. */
+static int write_passed(struct transport_stream *stream, struct transport_header header,
+			const struct transport_buffer *body, int timeout_ms,
+			struct transport_error *err)
+{
+	uint8_t head[TRANSPORT_WIRE_HEADER_SIZE];
+	int fd, ret = memfd_make(body->data, body->len, &fd);
+
+	if (ret)
+		return transport_error_fill(err, ret, "io", session_message_name(header.type),
+					    "memory file", "|%s", strerror(-ret));
+	header.flags = FLAG_PASSED;
+	transport_wire_put_header(&header, head);
+	ret = stream_pass(stream, head, sizeof(head), fd, timeout_ms, err);
+	close(fd);
+	return ret ? ret : stream_count(stream, STREAM_WRITE, body->len);
+}
+
+static int read_passed(struct transport_stream *stream, size_t len, struct transport_buffer *body,
+		       struct transport_error *err)
+{
+	const uint8_t *map = NULL;
+	const int fd = stream_take_passed(stream);
+	int ret = fd < 0 ? -EBADMSG : memfd_map(fd, len, &map);
+
+	if (fd >= 0)
+		close(fd);
+	if (ret)
+		return transport_error_fill(err, -EBADMSG, "protocol", "session message",
+					    "memory file", "one of the body's size, sealed|%s",
+					    fd < 0 ? "none" : strerror(-ret));
+	transport_buffer_adopt(body, (void *)(uintptr_t)map, len);
+	return stream_count(stream, STREAM_READ, len);
+}
+
 int session_write(struct transport_stream *stream, enum session_message type, uint64_t *number,
 		  const struct transport_buffer *body, int timeout_ms, struct transport_error *err)
 {
@@ -185,6 +224,8 @@ int session_write(struct transport_stream *stream, enum session_message type, ui
 	uint8_t head[TRANSPORT_WIRE_HEADER_SIZE];
 	int ret;
 
+	if (stream->passes && body->len > CHUNK)
+		return write_passed(stream, header, body, timeout_ms, err);
 	transport_wire_put_header(&header, head);
 	/* One write, so that a small message is one packet. */
 	ret = transport_buffer_append(&whole, head, sizeof(head));
@@ -200,7 +241,7 @@ int session_write(struct transport_stream *stream, enum session_message type, ui
 }
 
 static int check_header(const struct transport_header *header, uint64_t number, size_t max_blob,
-			struct transport_error *err)
+			bool passes, struct transport_error *err)
 {
 	const char *name = session_message_name(header->type);
 	const bool large = header->type == MESSAGE_BASE || header->type == MESSAGE_DELTA ||
@@ -213,7 +254,7 @@ static int check_header(const struct transport_header *header, uint64_t number, 
 	if (header->length > max)
 		return transport_error_fill(err, -E2BIG, "over-limit", name, "length",
 					    "at most %zu bytes|%u bytes", max, header->length);
-	if (header->flags)
+	if (header->flags & ~(passes && header->length > CHUNK ? FLAG_PASSED : 0))
 		return transport_error_fill(err, -EBADMSG, "protocol", name, "flags", "0|0x%x",
 					    header->flags);
 	if (header->id != number)
@@ -266,12 +307,15 @@ static int read_one(struct transport_stream *stream, uint64_t *number, size_t ma
 	if (ret)
 		return ret;
 	transport_wire_get_header(head, &header);
-	ret = check_header(&header, ++*number, max_blob, err);
+	ret = check_header(&header, ++*number, max_blob, stream->passes, err);
 	if (ret)
 		return ret;
 	in->type = (enum session_message)header.type;
 	in->body = (struct transport_buffer){ .max = header.length };
-	ret = read_body(stream, header.length, timeout_ms, deadline, &in->body, err);
+	if (header.flags)
+		ret = read_passed(stream, header.length, &in->body, err);
+	else
+		ret = read_body(stream, header.length, timeout_ms, deadline, &in->body, err);
 	if (!ret)
 		ret = parse(in, err);
 	if (ret)

@@ -97,8 +97,9 @@ static int plain_move(struct transport_stream *stream, enum stream_way *way, voi
 	ssize_t n;
 
 	do
-		n = *way == STREAM_READ ? read(stream->in_fd, data, len)
-					: write_quietly(stream->out_fd, data, len);
+		n = *way != STREAM_READ ? write_quietly(stream->out_fd, data, len)
+		    : stream->passes    ? stream_read_passed(stream, data, len)
+					: read(stream->in_fd, data, len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? -EAGAIN
@@ -107,7 +108,7 @@ static int plain_move(struct transport_stream *stream, enum stream_way *way, voi
 	return n > 0;
 }
 
-static int count(struct transport_stream *stream, enum stream_way way, size_t moved)
+int stream_count(struct transport_stream *stream, enum stream_way way, size_t moved)
 {
 	*(way == STREAM_READ ? &stream->traffic.received : &stream->traffic.sent) += moved;
 	if (stream->told)
@@ -145,7 +146,7 @@ static int move(struct transport_stream *stream, enum stream_way way, void *data
 		if (ret == 0)
 			*moved = 0;
 		if (ret >= 0)
-			return count(stream, way, *moved);
+			return stream_count(stream, way, *moved);
 		if (ret != -EAGAIN)
 			return ret;
 		ret = stream_wait(stream, wait_for, deadline, err);
@@ -271,6 +272,8 @@ struct transport_stream *transport_stream_close(struct transport_stream *stream)
 	if (!stream)
 		return NULL;
 	SSL_free(stream->ssl);
+	if (stream->passed)
+		close(stream->passed - 1);
 	if (stream->temporary)
 		unlink(stream->temporary);
 	if (stream->in_fd >= 0 && !stream->keep_open)

@@ -18,6 +18,9 @@ struct transport_stream {
 	int in_fd, out_fd; /* may be the same; -1: not in this direction */
 	SSL *ssl;
 	bool is_unix, is_server;
+	bool wants_pass;        /* unix: large bodies may go as memory files */
+	bool passes;            /* and the peer knows it, too */
+	int passed;             /* a descriptor that came, plus one; 0: none */
 	bool is_psk;            /* TLS without certificates */
 	bool greeted;           /* or nothing to greet */
 	bool ready;             /* the next read need not wait: stream_await() has seen something */
@@ -61,6 +64,22 @@ int stream_pace(struct transport_stream *stream, size_t *len, int64_t deadline,
 int64_t stream_pace_ms(const struct stream_pace *pace, size_t len);
 /** stream_await() - until something can be read, or @deadline. Return: 0; -ETIMEDOUT; -ECANCELED; -errno */
 int stream_await(struct transport_stream *stream, int64_t deadline, struct transport_error *err);
+
+/** stream_count() - so many bytes went; tells who observes. Return: 0 */
+int stream_count(struct transport_stream *stream, enum stream_way way, size_t moved);
+
+/** stream_can_pass() - may descriptors go beside its bytes, as far as this end knows? */
+bool stream_can_pass(const struct transport_stream *stream);
+
+/** stream_pass() - write @len bytes with a descriptor beside the first; @fd stays the caller's. Return: as transport_stream_write() */
+int stream_pass(struct transport_stream *stream, const void *data, size_t len, int fd,
+		int timeout_ms, struct transport_error *err);
+
+/** stream_read_passed() - recv(2) that keeps a descriptor which comes along */
+ssize_t stream_read_passed(struct transport_stream *stream, void *data, size_t len);
+
+/** stream_take_passed() - the descriptor that came last, now the caller's; -1: none */
+int stream_take_passed(struct transport_stream *stream);
 
 /** tls_attach() - put TLS on a stream; the handshake is tls_greet()'s. Return: 0; -ENOMEM */
 int tls_attach(const struct transport_tls *tls, struct transport_stream *stream,

@@ -27,6 +27,8 @@
 #define TRANSPORT_FEATURE_HEARTBEAT UINT64_C(8)
 /* It sends heartbeats by itself in every wait, and expects them: docs/protocol.md, 6. */
 #define TRANSPORT_FEATURE_BEAT UINT64_C(16)
+/* A body of more than 64 KiB may go as a memory file: both on unix:, the source because it was asked to. */
+#define TRANSPORT_FEATURE_PASS UINT64_C(64)
 /* After this session another may follow over the same connection. */
 #define TRANSPORT_FEATURE_MORE UINT64_C(256)
 /* It knows a session that is only tried out (PREFLIGHT's dry run). */

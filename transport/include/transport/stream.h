@@ -70,15 +70,16 @@ struct transport_stream;
 struct transport_stream_options {
 	const struct transport_tls *tls; /* needed by tcp:, fd: and exec: unless insecure */
 	bool insecure_no_tls;            /* plain bytes on purpose */
-	int timeout_ms;                  /* for connecting and the handshake; 0: 10000 */
-	int cancel_fd; /* readable: the wait that is on ends with -ECANCELED, once; 0: none */
+	bool local; /* connect: unix: only, to a process of this user or root; large state goes as memory files */
+	int timeout_ms; /* for connecting and the handshake; 0: 10000 */
+	int cancel_fd;  /* readable: the wait that is on ends with -ECANCELED, once; 0: none */
 };
 
 /**
  * transport_stream_connect() - open the client's end of @uri
  *
- * Return: 0; -EINVAL "usage" for no URI of ours or one that cannot be connected to, or no TLS where it is
- * needed; -errno "peer" of the network; -ETIMEDOUT "timeout"; -EPROTO "peer" for a failed handshake;
+ * Return: 0; -EINVAL "usage" for no URI of ours or one that cannot be connected to, no TLS where it is
+ * needed, or another carrier than unix: with local; -EACCES "refused" for a peer of another user with local; -errno "peer" of the network; -ETIMEDOUT "timeout"; -EPROTO "peer" for a failed handshake;
  * -EACCES "peer-untrusted" if the peer's certificate is not pinned or ours was refused; -ENOMEM.
  */
 TRANSPORT_API int transport_stream_connect(const char *uri,
