@@ -24,15 +24,15 @@ static bool is_in(const struct kvmcore_guard_range *range, uint64_t n, uint64_t 
 	return false;
 }
 
-/* Both ends have to be guarded; an access is shorter than a granule. */
-static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
+/* What the guest has guarded so far. @some: SOME of them, often enough. Return: those, more, or NULL */
+static struct kvmcore_guard_range *get(struct vmm *vmm, struct kvmcore_guard_range *some,
+				       uint64_t *n)
 {
-	struct kvmcore_guard_range some[SOME], *range = some;
 	struct kvmcore_array array = { .capacity = SOME, .ptr = (uintptr_t)some };
 	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_GUARD,
 					.attr = KVMCORE_GUARD_RANGES,
 					.addr = (uintptr_t)&array };
-	bool found = false;
+	struct kvmcore_guard_range *range = some;
 	int ret;
 
 	while ((ret = kvmcore_ioctl(vmm->core, -1, KVM_GET_DEVICE_ATTR, &attr)) == -ENOSPC) {
@@ -41,14 +41,41 @@ static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
 		array.capacity = array.count;
 		range = calloc(array.capacity, sizeof(*range));
 		if (!range)
-			return false;
+			return NULL;
 		array.ptr = (uintptr_t)range;
 	}
-	if (!ret)
-		found = is_in(range, array.count, ipa) && is_in(range, array.count, ipa + len - 1);
+	*n = ret ? 0 : array.count;
+	return range;
+}
+
+/* Both ends have to be guarded; an access is shorter than a granule. */
+static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
+{
+	struct kvmcore_guard_range some[SOME], *range;
+	bool found;
+	uint64_t n;
+
+	range = get(vmm, some, &n);
+	found = range && is_in(range, n, ipa) && is_in(range, n, ipa + len - 1);
 	if (range != some)
 		free(range);
 	return found;
+}
+
+void guard_tell(struct vmm *vmm)
+{
+	struct kvmcore_guard_range some[SOME], *range;
+	uint64_t n = 0;
+
+	if (vmm->options->kind != GUEST_GUARDED)
+		return;
+	range = get(vmm, some, &n);
+	for (uint64_t i = 0; range && i < n; i++)
+		vmm_say("guarded %#llx %#llx", (unsigned long long)range[i].base,
+			(unsigned long long)range[i].size);
+	vmm_say("guard allowed %lu refused %lu", vmm->allowed, vmm->refused);
+	if (range != some)
+		free(range);
 }
 
 bool guard_allows(struct vmm *vmm, uint64_t ipa, unsigned int len)

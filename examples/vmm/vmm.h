@@ -180,6 +180,8 @@ int realm_build(struct vmm *vmm);
 int guard_memory(struct vmm *vmm);
 /** guard_allows() - has the guest let its host emulate these bytes? Takes the lock */
 bool guard_allows(struct vmm *vmm, uint64_t ipa, unsigned int len);
+/** guard_tell() - at the end: what the guest has guarded, and how its accesses fared */
+void guard_tell(struct vmm *vmm);
 
 /* --- vcpu.c --- */
 

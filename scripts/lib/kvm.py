@@ -20,7 +20,7 @@ from tree import ROOT
 SOURCES = ("rows.c", "steps.c", "call.c", "programs.c", "machine_kernel.c")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 CPU = "max,pauth-impdef=on"
-SECONDS = 600
+SECONDS, SECONDS_LONG = 600, 2400
 PLAIN_RANDOM, LONG_RANDOM = 100, 1000
 STEADY_SEEDS = (7, 8, 9)
 STEADY_AREAS = ("guest calls", "MMIO exits", "random sequences")
@@ -174,8 +174,8 @@ def _profile_of(release):
 class Host:
     """One kernel on one CPU, and the files of its runs below build/kvm."""
 
-    def __init__(self, qemu, init, suite, cpu):
-        self.qemu, self.init, self.cpu = qemu, init, cpu
+    def __init__(self, qemu, init, suite, cpu, seconds=SECONDS):
+        self.qemu, self.init, self.cpu, self.seconds = qemu, init, cpu, seconds
         self.release, self.image = kvm_packages.kernel(suite)
         self.name = f"{self.release}-{cpu.split(',')[0]}"
         self.profile = _profile_of(self.release)
@@ -192,7 +192,7 @@ class Host:
                                      {"init": self.init, "rows.jsonl": text.encode(),
                                       **(files or {})})
         answer = kvm_emulator.boot(self.qemu, self.image, stem + ".cpio", stem + ".log", self.cpu,
-                                   SECONDS, seed, words)
+                                   self.seconds, seed, words)
         os.unlink(stem + ".cpio")
         return (*answer, stem + ".rows", stem + ".log")
 
@@ -209,7 +209,9 @@ def run_host(host, rows, long, suffix="", seed=None, programs=None):
     if "_host" not in kernel:
         return [Result(name, FAILED, seconds, f"{wrong}; see {log}")]
     results = [judge_rows(host, rows, kernel, suffix, seconds, wrong and f"{wrong}; see {log}", path)]
-    return results + ([kvm_forward.judge(host, kernel, long)] if programs else [])
+    if programs:
+        results += [kvm_forward.judge(host, kernel, long), kvm_forward.judge_storm(host, kernel)]
+    return results
 
 
 def judge_rows(host, rows, kernel, suffix, seconds, wrong, path):
@@ -247,7 +249,8 @@ def _long_runs(host, rows):
 
 
 def _no_service(host):
-    return Result(f"kvm/{host.name}-service", SKIPPED, 0, "this kernel has no filter to forward calls with")
+    return [Result(f"kvm/{host.name}-{what}", SKIPPED, 0, "this kernel has no filter to forward calls with")
+            for what in ("service", "storm")]
 
 
 def _seed(long):
@@ -284,10 +287,10 @@ def run(long):
     results = []
     for suite, cpu in RUNS:
         try:
-            host = Host(qemu, init, suite, cpu)
+            host = Host(qemu, init, suite, cpu, SECONDS_LONG if long else SECONDS)
             results += run_host(host, rows, long, programs=programs if host.has_filter else None)
             if not host.has_filter:
-                results.append(_no_service(host))
+                results += _no_service(host)
             if long and (suite, cpu) == RUNS[0]:
                 results += _long_runs(host, [row for row in rows
                                              if row["area"] in STEADY_AREAS])

@@ -16,11 +16,13 @@ import building
 import debian
 import kvm_emulator
 import kvm_packages
+import kvm_tiny
 import kvm_forward
 from result import FAILED, PASSED, SKIPPED, Result
 from tree import ROOT
 
 HOST_SUITE, REALM_SUITE = "bookworm-backports", "sid"
+GUARD_SUITES = (HOST_SUITE, "sid")
 MODULES = ("configfs", "tsm_report", "arm-cca-guest")
 SECONDS, MEMORY_MIB, CPUS = 300, 320, 2
 UUID = "5d0c7e9a-3b1f-4a6e-9c58-2f4be1a7d603"
@@ -53,8 +55,8 @@ def _archive(name, files):
 class Run:
     """One guest from its VMM's start to its end."""
 
-    def __init__(self, name, qemu, cpu, options, image, initrd, more=None):
-        release, kernel = kvm_packages.kernel(HOST_SUITE)
+    def __init__(self, name, qemu, cpu, options, image, initrd, more=None, suite=HOST_SUITE):
+        release, kernel = kvm_packages.kernel(suite)
         self.name = f"kvm/{release}-{name}"
         self.stem = os.path.join(kvm_packages.HOME, f"{release}-{name}")
         files = dict(_host_files(options, image, initrd), **(more or {}))
@@ -204,6 +206,55 @@ def run_realm(qemu, cpu):
     return Result(run.name, FAILED if wrong else PASSED, run.seconds, "\n".join(wrong))
 
 
+# --- a guest that guards its MMIO -------------------------------------------------------------------------
+
+GUARD_CPUS, TRIED = 2, 200
+DEVICES = {(0x8000000, 0x10000), (0x80a0000, 0x20000 * GUARD_CPUS), (0x9000000, 0x1000)}
+OUTSIDE = (0xb000000, 0x9001000, 0xa000000, 0x10000000)    # pages of tests/kvm/guest/guarded.c
+
+
+def _guest_program(name):
+    """A program of tests/kvm/guest that needs no library. Returns its bytes."""
+    compiler = kvm_packages.compiler()
+    path = os.path.join(kvm_packages.HOME, name)
+    told = subprocess.run(
+        [*compiler.command, "-std=gnu11", "-O2", "-g0", "-static", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+         "-o", path, os.path.join(ROOT, "tests", "kvm", "guest", name + ".c")], env=compiler.env,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if told.returncode != 0:
+        raise building.BuildFailed(told.stdout)
+    return _read(path)
+
+
+def _judge_guard(run):
+    if run.wrong or run.one("ended") != 0 or run.one("guest") != "done":
+        return [f"{run.wrong or 'the guest did not come to its end'}; see {run.stem}.log"]
+    guarded = {(int(line.split()[2], 16), int(line.split()[3], 16)) for line in run.all("vmm")
+               if line.startswith("vmm: guarded ")}
+    wrong = [] if guarded == DEVICES else [f"guarded are {sorted(guarded)}, not {sorted(DEVICES)}"]
+    tried = {line["ipa"]: line for line in run.told if "tried" in line}
+    for ipa in OUTSIDE:
+        line = tried.get(ipa, {})
+        if (line.get("tried"), line.get("through"), line.get("intact")) != (TRIED, 0, TRIED):
+            wrong.append(f"accesses to {ipa:#x}: {line}")
+    _, allowed, _, refused = next(line.split()[2:] for line in run.all("vmm") if "guard allowed" in line)
+    if int(refused) != TRIED * len(OUTSIDE) or int(allowed) == 0:
+        wrong.append(f"{allowed} accesses allowed, {refused} refused")
+    return wrong
+
+
+def run_guard(qemu, cpu, suite):
+    """Linux with the pKVM guest driver: what it maps it guards, and nothing else comes through."""
+    image = _read(kvm_tiny.image())
+    initrd = _archive("guard-guest", {"init": _guest_program("guarded")})
+    options = f"--guard --memory 64 --cpus {GUARD_CPUS}"
+    run = Run("guard", qemu, cpu, options, image, _read(initrd), suite=suite)
+    wrong = _judge_guard(run)
+    print(f"{'':12} {run.name}: a guest guarded {len(DEVICES)} devices page by page, {TRIED * len(OUTSIDE)} accesses "
+          f"beside them, each an abort at its instruction, in {run.seconds:.1f} s", flush=True)
+    return Result(run.name, FAILED if wrong else PASSED, run.seconds, "\n".join(wrong))
+
+
 # --- all of them ------------------------------------------------------------------------------------------
 
 
@@ -216,5 +267,10 @@ def _one(name, guest, *arguments):
         return Result(f"kvm/{name}-build", FAILED, 0, str(failure))
 
 
-def run(qemu, cpu, _long):
-    return [_one("realm", run_realm, qemu, cpu)]
+def run(qemu, cpu, long):
+    """The second guest's kernel takes minutes to build, so it is there with --long or SDEI_KVM_PKVM=1 only."""
+    results = [_one("realm", run_realm, qemu, cpu)]
+    if long or os.environ.get("SDEI_KVM_PKVM") == "1":
+        return results + [_one("guard", run_guard, qemu, cpu, suite) for suite in GUARD_SUITES]
+    return results + [Result("kvm/guard", SKIPPED, 0, "its kernel is built for some minutes; with --long or "
+                             "SDEI_KVM_PKVM=1")]

@@ -27,7 +27,8 @@ CHOSEN = {
 # Millions of calls beside those that go through a vCPU.
 CHOSEN_LONG = {"conformance/sdei": ("hostile", "random")}
 DATA = os.path.join("tests", "conformance", "data")
-MOST, MOST_LONG = 500, 50000   # calls of one program that go through a vCPU
+MOST, MOST_LONG = 500, 5000   # calls of one program that go through a vCPU
+STORM, STORM_LONG = 600, 6000   # events of tests/kvm/storm.c
 LINKER = "lib/ld-linux-aarch64.so.1"
 
 
@@ -73,17 +74,20 @@ def _read(path):
 
 def words(long):
     """What the kernel's command line tells init."""
-    return f"forward_most={MOST_LONG if long else MOST}"
+    return (f"forward_most={MOST_LONG if long else MOST} "
+            f"SDEI_STORM_EVENTS={STORM_LONG if long else STORM}")
 
 
 def files(long):
     """What the initramfs has to hold beside init: name -> bytes."""
     paths = list(_paths(long))
-    arm64.build([*(os.path.basename(path) for path in paths), "forward"])
-    shim = os.path.join(building.directory(arm64.PRESET), "tests", "kvm", "forward.so")
+    arm64.build([*(os.path.basename(path) for path in paths), "forward", "storm"])
+    shim, storm = (os.path.join(building.directory(arm64.PRESET), "tests", "kvm", name)
+                   for name in ("forward.so", "storm"))
     held = {f"programs/{os.path.basename(path)}": _read(path) for path in paths}
     held.update(libraries([*paths, shim]))
     held["lib/forward.so"] = _read(shim)
+    held["alone/storm"] = _read(storm)
     for path in glob.glob(os.path.join(ROOT, DATA, "**", "*"), recursive=True):
         if os.path.isfile(path):
             held[path.lstrip("/")] = _read(path)
@@ -100,9 +104,21 @@ def _sums(told):
     return counts, direct
 
 
+def judge_storm(host, told):
+    """Four vCPUs, events and interrupts at random moments: tests/kvm/storm.c has checked itself."""
+    seen = told.get("program/storm", {"status": "not run", "output": "", "seconds": 0, "forwarded": {}})
+    counts = seen["forwarded"] or {}
+    print(f"{'':12} {host.name}: 4 vCPUs, " + ", ".join(f"{counts.get(word, 0)} {word}" for word in (
+        "events", "nested", "resumed", "interrupts", "aborts")) + f" in {seen['seconds']:.1f} s", flush=True)
+    wrong = [] if seen["status"] == 0 else [f"ended with status {seen['status']}", seen["output"]]
+    wrong += [f"no {word}" for word in ("events", "resumed", "interrupts", "aborts") if not counts.get(word)]
+    return Result(f"kvm/{host.name}-storm", FAILED if wrong else PASSED, seen["seconds"], "\n".join(wrong))
+
+
 def judge(host, told, long):
     """@told: {program: what the host saw of it}. One result: all held, and something went through a vCPU."""
     told = {name[len("program/"):]: seen for name, seen in told.items() if name.startswith("program/")}
+    told.pop("storm", None)
     wanted = {os.path.basename(path) for path in _paths(long)}
     wrong = [f"{name}: not run" for name in sorted(wanted - told.keys())]
     wrong += [f"{name}: ended with status {seen['status']:#x}\n{seen['output']}"

@@ -44,6 +44,12 @@ def image():
     """Path of the Image. Raises Missing where the source cannot be had, BuildFailed."""
     with open(CONFIG, "rb") as file:
         stamp = os.path.join(kvm_packages.HOME, "pkvm-" + hashlib.sha256(file.read()).hexdigest()[:16])
+    with debian.Locked(HOME + ".state"):
+        _build(stamp)
+    return stamp
+
+
+def _build(stamp):
     if not debian.is_done(stamp):
         compiler = kvm_packages.compiler()
         env = kvm_packages.with_tools(TOOLS)
@@ -51,4 +57,3 @@ def image():
         _make(folder, compiler, env)
         shutil.copy(os.path.join(folder, "arch", "arm64", "boot", "Image"), stamp)
         shutil.rmtree(HOME, ignore_errors=True)
-    return stamp

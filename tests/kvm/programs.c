@@ -13,7 +13,7 @@
 #define OUTPUT      "/output"
 #define REPORT      "/report"
 #define TAIL        1500L
-#define MAX_SECONDS 240u /* a program that hangs is ended by SIGALRM */
+#define MAX_SECONDS 900u /* a program that hangs is ended by SIGALRM */
 
 static void become(const char *path, const struct programs *how)
 {
@@ -21,7 +21,8 @@ static void become(const char *path, const struct programs *how)
 
 	dup2(out, 1);
 	dup2(out, 2);
-	setenv("LD_PRELOAD", how->preload, 1);
+	if (how->preload)
+		setenv("LD_PRELOAD", how->preload, 1);
 	setenv("SDEI_FORWARD_REPORT", REPORT, 1);
 	setenv("SDEI_FORWARD_MOST", how->most, 1);
 	alarm(MAX_SECONDS);

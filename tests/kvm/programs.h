@@ -9,7 +9,7 @@
 
 struct programs {
 	const char *folder;
-	const char *preload; /* a library that each is started with */
+	const char *preload; /* a library that each is started with, or NULL */
 	const char *most;    /* how many calls it may send through a real vCPU */
 };
 

@@ -20,6 +20,7 @@
 #define MARK     "@J:" /* the console also carries the kernel's own lines */
 #define ROWS     "/rows.jsonl"
 #define PROGRAMS "/programs"
+#define ALONE    "/alone" /* programs that use /dev/kvm themselves */
 
 static void print(json_t *value)
 {
@@ -85,8 +86,10 @@ static void run_programs(void)
 	const struct programs how = { .folder = PROGRAMS,
 				      .preload = "/lib/forward.so",
 				      .most = most ? most : "1000" };
+	const struct programs alone = { .folder = ALONE, .most = how.most };
 
 	programs_run(&how, print);
+	programs_run(&alone, print);
 }
 
 int main(int argc, char **argv)
