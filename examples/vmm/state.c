@@ -74,12 +74,42 @@ int state_save(struct vmm *vmm, struct state *state)
 	return ret;
 }
 
-/* A register that another kernel does not have, and that means nothing here, is no loss. */
-static bool is_absent(const struct item *item, int ret)
+/*
+ * Registers of features: a newer kernel has them only in a guest that has the feature, an older one in every guest, where
+ * they read as anything (sys_regs.c, reset_unknown() and the visibility of each).
+ */
+#define MMFR3 KVMCORE_REG_SYS(3u, 0u, 0u, 7u, 3u)
+static const struct {
+	uint64_t reg, id; /* the register; the ID register that tells of its feature */
+	unsigned int shift;
+} featured[] = {
+	{ KVMCORE_REG_SYS(3u, 0u, 2u, 0u, 3u), MMFR3, 0 },   /* TCR2_EL1: TCRX */
+	{ KVMCORE_REG_SYS(3u, 0u, 10u, 2u, 2u), MMFR3, 8 },  /* PIRE0_EL1: S1PIE */
+	{ KVMCORE_REG_SYS(3u, 0u, 10u, 2u, 3u), MMFR3, 8 },  /* PIR_EL1: S1PIE */
+	{ KVMCORE_REG_SYS(3u, 0u, 10u, 2u, 4u), MMFR3, 16 }, /* POR_EL1: S1POE */
+};
+
+static uint64_t value_of(const struct state *state, uint32_t vcpu, uint64_t id)
+{
+	uint64_t value = 0;
+
+	for (uint32_t i = 0; i < state->n; i++)
+		if (state->item[i].kind == ITEM_REG && state->item[i].where == vcpu &&
+		    state->item[i].id == id)
+			memcpy(&value, state->item[i].value, sizeof(value));
+	return value;
+}
+
+/* A register that another kernel does not have is no loss if it is zero, or if its feature is not the guest's. */
+static bool is_no_loss(const struct state *state, const struct item *item)
 {
 	static const uint8_t zero[ITEM_SIZE];
 
-	return ret == -ENOENT && item->kind == ITEM_REG && !memcmp(item->value, zero, ITEM_SIZE);
+	for (size_t i = 0; i < sizeof(featured) / sizeof(featured[0]); i++)
+		if (item->id == featured[i].reg)
+			return !(value_of(state, item->where, featured[i].id) >> featured[i].shift &
+				 0xf);
+	return memcmp(item->value, zero, ITEM_SIZE) == 0;
 }
 
 int state_load(struct vmm *vmm, const struct state *state, const struct item **item)
@@ -94,7 +124,7 @@ int state_load(struct vmm *vmm, const struct state *state, const struct item **i
 		    (kinds[copy.kind].of_vcpu && copy.where >= vmm->n_vcpus))
 			return -EINVAL;
 		ret = kinds[copy.kind].access(vmm, &copy, true);
-		if (is_absent(&copy, ret))
+		if (ret == -ENOENT && copy.kind == ITEM_REG && is_no_loss(state, &copy))
 			ret = 0;
 	}
 	return ret;

@@ -118,11 +118,12 @@ def judge_progress(told, migrations):
 
 
 def judge(told, migrations):
-    for line in (line for source, line in told.lines if source == "host"):
-        if isinstance(line, dict) and "migration" in line and (line["send"] or line["recv"]):
-            yield f"hand-over {line['migration']}: send ended with {line['send']}, recv with {line['recv']}"
-        if isinstance(line, dict) and "boot" in line:
-            yield "the guest did not boot"
+    for side in ("send", "recv"):
+        ends = told.all("host", side)
+        if len(ends) != migrations or any(ends):
+            yield f"{side} ended with {ends}, expected {migrations} times 0"
+    if told.all("host", "boot"):
+        yield "the guest did not boot"
     if told.first("host", "vmm") != 0:
         yield f"the last VMM ended with {told.first('host', 'vmm')}"
     yield from judge_guest(told)

@@ -5,7 +5,7 @@ network 2
 vmm_start 1 --incoming tcp:10.0.0.2:7001 >/tmp/console.1 2>&1
 tail -f /tmp/console.1 &
 mover recv b a --listen tcp:10.0.0.2:7000 --control /run/vmm.1 --once >/tmp/recv 2>&1
-say "{\"received\":$?}"
+say "{\"recv\":$?}"
 sleep 3
 echo stop >/run/in.1
 eval "wait \$vmm_1"
