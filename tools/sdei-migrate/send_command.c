@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One hand-over as a command: run it, and say how it went. */
+#include "advice.h"
 #include "client.h"
 #include "issues.h"
 #include "memory.h"
@@ -67,6 +68,8 @@ static int report(struct tool *tool, struct sender *sender,
 	failure.advice = strcmp(err->object, "blackout") == 0
 				 ? "Allow more with --max-blackout, or --on-timeout ignore."
 				 : realm_advice(err);
+	if (!failure.advice)
+		failure.advice = advice_source(&failure);
 	failure.side = progress->peers_error ? FAILURE_DESTINATION : FAILURE_LOCAL;
 	if (sender->advice)
 		failure.advice = sender->advice;
@@ -113,6 +116,7 @@ int send_command(struct tool *tool, const struct send_args *args,
 	if (open_sender(tool, &sender, &failure)) {
 		failure.vm_source = vm_state_or(sender.args->control, 1000, "unknown");
 		failure.vm_destination = "none";
+		failure.advice = failure.advice ? failure.advice : advice_source(&failure);
 		return tool_fail(tool, &failure);
 	}
 	if (send_run(&sender, &progress, &times, &err))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
+#include "advice.h"
 #include "cancel.h"
 #include "client.h"
 #include "confine.h"
@@ -122,7 +123,6 @@ static json_t *visit_json(const struct service *service, const struct visit_resu
 static int report(const struct service *service, const struct visit_result *result)
 {
 	struct failure failure;
-	const char *reason = result->error.reason;
 	json_t *json;
 	int code;
 
@@ -136,6 +136,10 @@ static int report(const struct service *service, const struct visit_result *resu
 					 : "none";
 	failure.vm_source = "unknown";
 	failure.side = result->peers_error ? FAILURE_SOURCE : FAILURE_LOCAL;
+	failure.advice = strcmp(failure.vm_destination, "unknown") == 0
+				 ? "Keep both VMs as they are and run resolve with the session's "
+				   "id on the source."
+				 : advice_destination(&failure);
 	code = (int)failure_exit(failure.reason);
 	json = failure_json(&failure);
 	if (json) {
@@ -145,8 +149,9 @@ static int report(const struct service *service, const struct visit_result *resu
 				    json_string(transport_session_state_name(result->state)));
 	}
 	tool_event(service->tool, json);
-	tool_say(service->tool, "session failed: %s: %s %s", reason, result->error.object,
-		 result->error.actual);
+	tool_say(service->tool, "%s: %s%s%s; the VM here: %s. %s", failure_meaning(failure.reason),
+		 failure.object, failure.field[0] ? ", " : "", failure.field,
+		 failure.vm_destination, failure_advice(&failure));
 	return code;
 }
 

@@ -67,6 +67,17 @@ def test_who_has_no_key_or_another(directory):
         check(code == 5 and told["vm_state"]["source"] == "running", "a key where certificates are wanted", told)
 
 
+def test_a_failure_in_words(directory):
+    with Pair(directory) as pair:
+        pair.start_recv("--psk", psk_file(directory, "b.psk", ("pair", secrets.token_hex(32))))
+        for to, args, wanted in ((pair.uri, ["--psk", psk_file(directory, "x.psk", ("pair", secrets.token_hex(32)))],
+                              "Give --psk a file with the same name and key on both hosts."),
+                             ("tcp:127.0.0.1:1", [], "Look whether recv runs there")):
+            done = cli.run("send", "--control", pair.control("a"), "--to", to, *pair.options("a"), *args)
+            for line in ("  the source VM is now: running", "  the destination VM is now: none", "  what to do: " + wanted):
+                check(line in done.stderr, f"it says {line.strip()}", done.stderr)
+
+
 def test_files_of_keys(directory):
     line = ["send", "--control", directory + "/x", "--to", "tcp:127.0.0.1:1", "--key", key(directory, "k") + ".key",
             "--peer", directory + "/k.crt", "--psk"]

@@ -61,6 +61,9 @@ def case(plain, place, action):
                 check(code == 0 and pair.running() == "b", f"{what}: it is only slower", told)
                 return "committed"
             running = never_two(pair, what, "after send")
+            if code:
+                check(told["object"] and told["side"] and all(told["vm_state"].values()) and len(told["advice"]) > 10,
+                      f"{what}: the failure says what, where, what the VMs are, and what to do", json.dumps(told))
             if code == 9:
                 check(pair.session()["state"] == "in-doubt", f"{what}: the ledger says in doubt, too")
             elif code == 0:
