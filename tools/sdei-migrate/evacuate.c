@@ -316,6 +316,7 @@ static bool hand_over(struct worker *worker, struct evacuee *vm)
 	struct sender sender = { .args = &args,
 				 .shared = &evacuation->shared,
 				 .control = vm->vmm,
+				 .met = vm->vmm != NULL,
 				 .live = { .fd = -1 },
 				 .no_trial = vm->info.n_vcpus <= SMALL_VCPUS };
 	struct transport_progress progress = { .role = TRANSPORT_SOURCE };
@@ -324,6 +325,7 @@ static bool hand_over(struct worker *worker, struct evacuee *vm)
 	struct transport_error err;
 
 	args.control = vm->control;
+	sender.session.offer.vm = vm->info;
 	vm->vmm = NULL;
 	vm->fate = EVACUATE_FAILED;
 	if (send_meet(&sender, &vm->failure))

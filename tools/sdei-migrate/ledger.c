@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SCHEMA_VERSION 2
 #define BUSY_MS        10000
@@ -131,6 +132,7 @@ static int open_in(const char *dir, struct ledger **ledger, struct failure *fail
 		return failure_set(failure, SDEISTATE_NO_MEMORY, -ENOMEM, "ledger", NULL, NULL,
 				   NULL);
 	made->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	made->live_fd = -1;
 	mask = umask(077);
 	ret = sqlite3_open_v2(made->path, &made->db,
 			      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
@@ -179,6 +181,8 @@ struct ledger *ledger_close(struct ledger *ledger)
 		while (ledger->db && (statement = sqlite3_next_stmt(ledger->db, NULL)))
 			sqlite3_finalize(statement);
 		sqlite3_close(ledger->db);
+		if (ledger->live_fd >= 0)
+			close(ledger->live_fd);
 		pthread_mutex_destroy(&ledger->lock);
 		free(ledger->path);
 		free(ledger);

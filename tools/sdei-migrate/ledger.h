@@ -130,14 +130,14 @@ int ledger_override(struct ledger *ledger, const struct ledger_use *use, struct 
 
 /* That a command is still at a session; the kernel takes it back when the process is gone. All zero with fd -1 is none. */
 struct ledger_live {
-	char *path;
-	int fd;
+	int fd; /* the ledger's */
+	struct transport_id session;
 };
 
 /**
  * ledger_live_begin() - say so, before the session is written down
  *
- * Return: 0; -errno io. @live is to be ended in either case.
+ * @live is to be ended before the ledger is closed. Return: 0; -errno io.
  */
 int ledger_live_begin(struct ledger *ledger, const struct transport_id *id,
 		      struct ledger_live *live, struct failure *failure);

@@ -20,6 +20,7 @@ struct ledger {
 	pthread_mutex_t lock;            /* of the next two */
 	struct ledger_turn *line;        /* who waits */
 	bool busy;                       /* somebody is at the database */
+	int live_fd;                     /* of STATE/live; -1: not opened yet */
 	sqlite3_stmt *kept[LEDGER_KEPT]; /* compiled before; whoever is at the database */
 };
 

@@ -255,26 +255,35 @@ static int copy_path(char *to, size_t size, const char *from, const char *what,
 }
 
 /* What resolve needs, should this process not live to see the end. */
-static int describe(struct sender *sender, struct failure *failure)
+static int describe_all(const struct send_args *args, struct send_shared *shared,
+			struct failure *failure)
 {
-	const struct send_args *args = sender->args;
-	struct ledger_session *session = &sender->session;
-	struct transport_offer *offer = &session->offer;
+	struct ledger_session *session = &shared->described;
 
 	session->role = TRANSPORT_SOURCE;
 	session->insecure = args->mover.insecure_no_tls;
-	offer->dry_run = args->dry_run;
-	memcpy(offer->source_key, sender->shared->mover.signer.key_id, TRANSPORT_KEY_ID_SIZE);
-	if (transport_id_random(&offer->session) || transport_id_random(&offer->snapshot))
-		return failure_io(failure, "random numbers", EIO);
-	if (copy_path(session->control, sizeof(session->control), args->control, "--control",
-		      failure) ||
-	    copy_text(session->peer, sizeof(session->peer), args->mover.uri, "--to", failure) ||
+	session->offer.dry_run = args->dry_run;
+	memcpy(session->offer.source_key, shared->mover.signer.key_id, TRANSPORT_KEY_ID_SIZE);
+	if (copy_text(session->peer, sizeof(session->peer), args->mover.uri, "--to", failure) ||
 	    copy_path(session->key, sizeof(session->key), args->mover.key, "--key", failure) ||
 	    copy_path(session->peer_crt, sizeof(session->peer_crt), args->mover.peer, "--peer",
 		      failure))
 		return -E2BIG;
 	return 0;
+}
+
+static int describe(struct sender *sender, struct failure *failure)
+{
+	struct ledger_session *session = &sender->session;
+	const struct transport_vm_info vm = session->offer.vm;
+
+	*session = sender->shared->described;
+	session->offer.vm = vm;
+	if (transport_id_random(&session->offer.session) ||
+	    transport_id_random(&session->offer.snapshot))
+		return failure_io(failure, "random numbers", EIO);
+	return copy_path(session->control, sizeof(session->control), sender->args->control,
+			 "--control", failure);
 }
 
 int send_share(const struct tool *tool, const struct send_args *args, struct send_shared *shared,
@@ -293,6 +302,8 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 	shared->mover.deadlines.max_blackout_ms = (int)args->max_blackout.value;
 	shared->mover.deadlines.ignore_blackout =
 		args->on_timeout && strcmp(args->on_timeout, "ignore") == 0;
+	if (!ret)
+		ret = describe_all(args, shared, failure);
 	return ret ? ret : ledger_open(args->state, &shared->ledger, failure);
 }
 
@@ -314,11 +325,11 @@ int send_meet(struct sender *sender, struct failure *failure)
 		ret = realm_sender_open(&args->realm, &sender->realm, failure);
 	if (ret)
 		return ret;
-	if ((!sender->control &&
-	     transport_control_open(args->control, sender->shared->mover.timeout_ms,
-				    &sender->control, &err)) ||
+	if ((!sender->met && transport_control_open(args->control, sender->shared->mover.timeout_ms,
+						    &sender->control, &err)) ||
 	    transport_control_status(sender->control, &status, &err) ||
-	    transport_control_info(sender->control, &sender->session.offer.vm, &err))
+	    (!sender->met &&
+	     transport_control_info(sender->control, &sender->session.offer.vm, &err)))
 		return client_failure(failure, &err);
 	sender->session.offer.held = status.held;
 	sender->session.vmm = status.instance;

@@ -30,7 +30,8 @@ struct send_shared {
 	struct cancel cancel;
 	struct ledger *ledger;
 	struct mover mover;
-	int level; /* of compression: mover_level() */
+	int level;                       /* of compression: mover_level() */
+	struct ledger_session described; /* what the ledger is told of each session alike */
 };
 
 /* One hand-over, as the session's callbacks see it. */
@@ -46,6 +47,7 @@ struct sender {
 	struct watch watch;
 	struct detach detach;
 	struct tool *tool; /* whose output goes elsewhere when it detaches */
+	bool met;          /* control is open, and the session says which VM it is */
 	bool no_trial;     /* the VM is moved without a BASE */
 	struct transport_progress *progress;
 	struct mover_sealer sealer;
@@ -60,7 +62,7 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 /** send_unshare() - give back everything; for owned locals too */
 void send_unshare(struct send_shared *shared);
 
-/** send_meet() - talk to the VMM, over control if that is open: which VM is it, and can it go? Return: 0; -errno with @failure */
+/** send_meet() - talk to the VMM: which VM is it, unless that is known, and can it go? Return: 0; -errno with @failure */
 int send_meet(struct sender *sender, struct failure *failure);
 
 /** send_connect() - to the other host; from now on a signal is held. Return: 0; -errno with @failure */

@@ -25,11 +25,20 @@ struct transport_server {
 	struct door *doors;
 	struct connection *connections;
 	unsigned int n_connections, max_clients;
+	int64_t earliest; /* deadline of a connection, or before the first of them; 0: none has one */
 	int message_timeout_ms, hello_timeout_ms;
 	mode_t socket_mode;
 	uid_t allow[MAX_ALLOWED];
 	size_t n_allow;
 };
+
+static void set_deadline(struct transport_server *server, struct connection *connection,
+			 int timeout_ms)
+{
+	connection->deadline = clock_now_ms() + timeout_ms;
+	if (!server->earliest || connection->deadline < server->earliest)
+		server->earliest = connection->deadline;
+}
 
 static int system_error(struct transport_error *err, const char *object, const char *call)
 {
@@ -268,7 +277,7 @@ static void welcome(struct transport_server *server, struct door *door, int fd)
 		free(connection);
 		return;
 	}
-	connection->deadline = clock_now_ms() + server->hello_timeout_ms;
+	set_deadline(server, connection, server->hello_timeout_ms);
 	connection->next = server->connections;
 	server->connections = connection;
 	server->n_connections++;
@@ -304,9 +313,9 @@ static int flush(struct transport_server *server, struct connection *connection)
 	if (ret != 1)
 		return ret;
 	if (!connection->greeted)
-		connection->deadline = clock_now_ms() + server->hello_timeout_ms;
+		set_deadline(server, connection, server->hello_timeout_ms);
 	else if (channel_is_receiving(&connection->channel))
-		connection->deadline = clock_now_ms() + server->message_timeout_ms;
+		set_deadline(server, connection, server->message_timeout_ms);
 	else
 		connection->deadline = 0;
 	return 1;
@@ -335,7 +344,7 @@ static int hear(struct transport_server *server, struct connection *connection)
 
 	if (ret == 0) {
 		if (connection->deadline == 0 && channel_is_receiving(&connection->channel))
-			connection->deadline = clock_now_ms() + server->message_timeout_ms;
+			set_deadline(server, connection, server->message_timeout_ms);
 		return 0;
 	}
 	if (ret < 0)
@@ -346,7 +355,7 @@ static int hear(struct transport_server *server, struct connection *connection)
 		ret = channel_receive(&connection->channel);
 		served = ret == 1 ? serve(connection) : ret < 0 ? ret : 0;
 	}
-	connection->deadline = clock_now_ms() + server->message_timeout_ms;
+	set_deadline(server, connection, server->message_timeout_ms);
 	ret = flush(server, connection);
 	return served ? served : ret < 0 ? ret : 0;
 }
@@ -368,21 +377,25 @@ static void drop_late(struct transport_server *server)
 	const int64_t now = clock_now_ms();
 	struct connection *next;
 
+	/* With a thousand connections that sit idle nobody is looked at for each message. */
+	if (!server->earliest || server->earliest > now)
+		return;
+	server->earliest = 0;
 	for (struct connection *c = server->connections; c; c = next) {
 		next = c->next;
 		if (c->deadline && c->deadline <= now)
 			drop(server, c);
+		else if (c->deadline && (!server->earliest || c->deadline < server->earliest))
+			server->earliest = c->deadline;
 	}
 }
 
 /* How long may epoll sleep before some client is late? */
 static int patience(const struct transport_server *server, int timeout_ms)
 {
-	for (const struct connection *c = server->connections; c; c = c->next) {
-		if (c->deadline && (timeout_ms < 0 || clock_left_ms(c->deadline) < timeout_ms))
-			timeout_ms = clock_left_ms(c->deadline);
-	}
-	return timeout_ms;
+	const int left = server->earliest ? clock_left_ms(server->earliest) : timeout_ms;
+
+	return timeout_ms < 0 || left < timeout_ms ? left : timeout_ms;
 }
 
 int transport_server_step(struct transport_server *server, int timeout_ms,
