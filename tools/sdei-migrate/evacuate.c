@@ -12,6 +12,9 @@
 #define DEFAULT_PARALLEL 32u
 #define SMALL_VCPUS      16u /* the trial of a VM that small costs as much as it saves */
 #define SPARE_FILES      256u
+#define BUSY_ROUNDS \
+	10u /* a killed command is not gone everywhere at once: its VM is busy for a moment */
+#define BUSY_NS 200000000
 
 /* One thread, with a connection that stays. */
 struct worker {
@@ -354,6 +357,25 @@ static bool hand_over(struct worker *worker, struct evacuee *vm)
 	return true;
 }
 
+static bool is_busy(const struct evacuee *vm)
+{
+	return vm->fate == EVACUATE_FAILED && vm->failure.code == -EBUSY;
+}
+
+/* Somebody who waits may have better luck a moment later. Return: is there one, and another round? */
+static bool wait_a_round(struct evacuation *evacuation)
+{
+	bool waits = false;
+
+	for (size_t i = 0; i < evacuation->n; i++)
+		waits |= evacuation->vm[i].fate == EVACUATE_WAITING;
+	if (!waits || !evacuation->rounds || evacuation->unreachable)
+		return false;
+	evacuation->rounds--;
+	nanosleep(&(struct timespec){ .tv_nsec = BUSY_NS }, NULL);
+	return true;
+}
+
 static void move_one(struct worker *worker, struct evacuee *vm)
 {
 	struct evacuation *evacuation = worker->evacuation;
@@ -364,6 +386,8 @@ static void move_one(struct worker *worker, struct evacuee *vm)
 	else if (!hand_over(worker, vm))
 		hand_over(worker, vm);
 	vm->took_us = now_us() - began;
+	if (is_busy(vm) && evacuation->rounds)
+		vm->fate = EVACUATE_WAITING;
 	if (vm->fate != EVACUATE_WAITING && vm->fate != EVACUATE_IN_DOUBT)
 		tell(evacuation, vm);
 }
@@ -404,9 +428,29 @@ int evacuate_open(struct evacuation *evacuation, struct failure *failure)
 	return ret;
 }
 
+/* What is settled, or could not be, is no longer waiting; what was busy is asked again. */
+static int settle_first(struct evacuation *evacuation, struct failure *failure)
+{
+	bool busy = true;
+	int ret = 0;
+
+	for (unsigned int round = 0; !ret && busy && round <= BUSY_ROUNDS; round++) {
+		if (round)
+			nanosleep(&(struct timespec){ .tv_nsec = BUSY_NS }, NULL);
+		for (size_t i = 0; i < evacuation->n; i++)
+			if (is_busy(&evacuation->vm[i]))
+				evacuation->vm[i].fate = EVACUATE_WAITING;
+		ret = settle_all(evacuation, failure);
+		busy = false;
+		for (size_t i = 0; i < evacuation->n; i++)
+			busy |= is_busy(&evacuation->vm[i]);
+	}
+	return ret;
+}
+
 int evacuate_run(struct evacuation *evacuation, struct failure *failure)
 {
-	int ret = settle_all(evacuation, failure);
+	int ret = settle_first(evacuation, failure);
 
 	if (ret)
 		return ret;
@@ -414,7 +458,10 @@ int evacuate_run(struct evacuation *evacuation, struct failure *failure)
 	evacuate_sort(evacuation);
 	cancel_hold(&evacuation->shared.cancel);
 	evacuation->moving = true;
-	work_on_all(evacuation, move_one);
+	evacuation->rounds = BUSY_ROUNDS;
+	do
+		work_on_all(evacuation, move_one);
+	while (wait_a_round(evacuation));
 	ret = finish(evacuation, failure);
 	evacuation->ended_us = now_us();
 	return ret;

@@ -65,11 +65,11 @@ struct evacuation {
 	struct send_shared shared;
 	struct evacuee *vm;
 	size_t n, next;
-	bool keep_open;       /* there are descriptors for a connection to every VMM */
-	bool moving;          /* VMs have been touched */
-	pthread_mutex_t lock; /* of next and what follows */
-	unsigned int connections;
-	bool unreachable; /* nobody answers at --to, and why: */
+	bool keep_open;                   /* there are descriptors for a connection to every VMM */
+	bool moving;                      /* VMs have been touched */
+	pthread_mutex_t lock;             /* of next and what follows */
+	unsigned int connections, rounds; /* rounds: how often who was busy is tried again */
+	bool unreachable;                 /* nobody answers at --to, and why: */
 	struct failure why;
 	uint64_t began_us, ended_us;
 };
