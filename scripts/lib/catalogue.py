@@ -44,6 +44,8 @@ TABLE = (
                   run=checks.run_house),
     Configuration("tidy", "clang-tidy finds nothing", "dev", run=tidy.run),
     _all_of("asan", "all of the above under AddressSanitizer and UBSan", "asan", *LABELS),
+    Configuration("qemu-asan", "hook qmp beside a real QEMU under AddressSanitizer and UBSan", "asan",
+                  (["-R", "^qemu/(packages$|qmp(_failures)?-)"],)),
     Configuration("tsan", "tests with threads, unit and conformance under ThreadSanitizer", "tsan",
                   (_labelled("unit", "conformance", THREADS),
                    ["-R", THREADS, "-LE", "^(unit|conformance|" + THREADS + ")$"])),
