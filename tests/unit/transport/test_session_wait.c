@@ -52,7 +52,8 @@ static void test_both_waits_are_waited(void)
 	CHECK(world.source.waited[TRANSPORT_WAIT_STOP] == 3 &&
 		      world.source.waited[TRANSPORT_WAIT_ARRIVAL] == 3,
 	      "after it was waited for both, until they were over");
-	CHECK(world.destination.beats == 5,
+	/* More where a side was quiet for long, and said by itself that it lives. */
+	CHECK(world.destination.beats >= 5,
 	      "and the peer was asked before the first and in between");
 }
 
