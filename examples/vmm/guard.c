@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SOME 64u
 
@@ -48,6 +49,15 @@ static struct kvmcore_guard_range *get(struct vmm *vmm, struct kvmcore_guard_ran
 	return range;
 }
 
+/* For guard_tell(): when the guest has ended, its guard has too. With the lock held by nobody. */
+static void remember(struct vmm *vmm, const struct kvmcore_guard_range *range, uint64_t n)
+{
+	pthread_mutex_lock(&vmm->lock);
+	vmm->n_guarded = n < MAX_GUARDED ? (unsigned int)n : MAX_GUARDED;
+	memcpy(vmm->guarded, range, vmm->n_guarded * sizeof(*range));
+	pthread_mutex_unlock(&vmm->lock);
+}
+
 /* Both ends have to be guarded; an access is shorter than a granule. */
 static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
 {
@@ -57,25 +67,21 @@ static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
 
 	range = get(vmm, some, &n);
 	found = range && is_in(range, n, ipa) && is_in(range, n, ipa + len - 1);
+	if (range)
+		remember(vmm, range, n);
 	if (range != some)
 		free(range);
 	return found;
 }
 
-void guard_tell(struct vmm *vmm)
+void guard_tell(const struct vmm *vmm)
 {
-	struct kvmcore_guard_range some[SOME], *range;
-	uint64_t n = 0;
-
 	if (vmm->options->kind != GUEST_GUARDED)
 		return;
-	range = get(vmm, some, &n);
-	for (uint64_t i = 0; range && i < n; i++)
-		vmm_say("guarded %#llx %#llx", (unsigned long long)range[i].base,
-			(unsigned long long)range[i].size);
+	for (unsigned int i = 0; i < vmm->n_guarded; i++)
+		vmm_say("guarded %#llx %#llx", (unsigned long long)vmm->guarded[i].base,
+			(unsigned long long)vmm->guarded[i].size);
 	vmm_say("guard allowed %lu refused %lu", vmm->allowed, vmm->refused);
-	if (range != some)
-		free(range);
 }
 
 bool guard_allows(struct vmm *vmm, uint64_t ipa, unsigned int len)

@@ -247,8 +247,7 @@ static int run(struct vmm *vmm)
 	if (ret)
 		vmm_say("%s", strerror(-ret));
 	fflush(stdout);
-	if (vmm->core)
-		guard_tell(vmm);
+	guard_tell(vmm);
 	control_close(vmm);
 	vmm_close(vmm);
 	stream_close(vmm);

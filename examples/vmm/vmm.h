@@ -98,7 +98,8 @@ struct source {
 	} line[SOURCE_LINES];
 };
 
-#define MAX_IMAGES 3u
+#define MAX_IMAGES  3u
+#define MAX_GUARDED 16u
 
 struct vmm {
 	const struct vmm_options *options;
@@ -120,6 +121,8 @@ struct vmm {
 	struct kvmcore_call_range answered[8]; /* calls that the kernel forwards */
 	unsigned int n_answered;
 	unsigned long allowed, refused; /* accesses of a guarded guest; under vmm.lock */
+	struct kvmcore_guard_range guarded[MAX_GUARDED]; /* at the last of them */
+	unsigned int n_guarded;
 	struct sdeistate_router *router;
 
 	pthread_mutex_t lock;
@@ -180,8 +183,8 @@ int realm_build(struct vmm *vmm);
 int guard_memory(struct vmm *vmm);
 /** guard_allows() - has the guest let its host emulate these bytes? Takes the lock */
 bool guard_allows(struct vmm *vmm, uint64_t ipa, unsigned int len);
-/** guard_tell() - at the end: what the guest has guarded, and how its accesses fared */
-void guard_tell(struct vmm *vmm);
+/** guard_tell() - at the end: what was guarded at the last access, and how all of them fared */
+void guard_tell(const struct vmm *vmm);
 
 /* --- vcpu.c --- */
 
