@@ -8,6 +8,7 @@
 #include "limits_pack.h"
 #include "states.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,24 +44,25 @@ static int read_samples(struct samples *all)
 
 static double blackout_goal_ms(const char *state)
 {
-	return strcmp(state, "4/2") == 0       ? 0.6
-	       : strcmp(state, "512/64") == 0  ? 5
-	       : strcmp(state, "512/128") == 0 ? 20
+	return strcmp(state, "4/2") == 0       ? 0.4
+	       : strcmp(state, "512/64") == 0  ? 1.5
+	       : strcmp(state, "512/128") == 0 ? 8
 					       : 0;
 }
 
 /*
  * What must happen between pause and COMMIT, and nothing else: three turns on a control socket (pause with
  * capture, stage with prepared, relinquish), one answer over TCP, one signature made and verified (COMMIT is
- * the TLS session's word), the state copied out, in, and out again to prove it, packed twice, hashed on
- * both sides.
+ * the TLS session's word), the state copied out, in, and out again to prove it; where all of it goes, packed
+ * twice, and what is sealed hashed on both sides.
  */
 static double limit(const struct bench_state *state, unsigned int sealed)
 {
 	const size_t raw = bench_state_raw_size(state);
+	const bool whole = strcmp(state->name, "512/128") == 0;
 
 	return 3 * bench_unix_round_trip() + bench_tcp_round_trip() + bench_ed25519_sign() +
-	       bench_ed25519_verify() + 3 * bench_memcpy(raw) + 2 * bench_pack(raw) +
+	       bench_ed25519_verify() + 3 * bench_memcpy(raw) + (whole ? 2 * bench_pack(raw) : 0) +
 	       2 * bench_sha256(sealed);
 }
 
@@ -78,14 +80,16 @@ static void print(struct samples *all, const struct bench_state *state)
 
 		time = bench_summary(all->ns[i], all->n[i]);
 		bench_row(phase_name[i], time,
-			  whole ? "3 socket + 1 TCP round trip, 1 sign, 1 verify, 3 memcpy, 2 "
-				  "pack, 2 SHA-256"
+			  whole ? "3 socket + 1 TCP round trip, 1 sign, 1 verify, 3 memcpy, "
+				  "2 SHA-256; of 512/128 2 pack"
 				: "",
 			  whole ? least : 0);
 	}
 	if (wanted > 0) {
 		snprintf(title, sizeof(title), "%s: blackout p50 in ms", state->name);
 		bench_goal(title, time.p50 / 1e6, wanted);
+		snprintf(title, sizeof(title), "%s: the same over its limit", state->name);
+		bench_goal(title, time.p50 / least, 1.5);
 	}
 }
 

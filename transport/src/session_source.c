@@ -111,6 +111,7 @@ static int pause_vm(struct source *source, struct transport_error *err)
 	source->pause_began = source_now_us();
 	if (!ret)
 		ret = source->ops->pause(source->ctx, source_since(source), err);
+	source->times->pause = source_now_us() - source->pause_began;
 	return ret ? ret : source_move(source, TRANSPORT_EVENT_PAUSE, err);
 }
 
@@ -369,7 +370,7 @@ static int hand_over(struct source *source, struct transport_error *err)
 		{ record, TIME(record) },
 		{ source_rehearse, TIME(base) },
 		{ wait_stop, TIME(wait) },
-		{ pause_vm, TIME(pause) },
+		{ pause_vm, 0 },
 		{ capture, 0 },
 		{ wait_prepared, TIME(prepared) },
 		{ attest, TIME(attest) },
@@ -388,7 +389,7 @@ static int hand_over(struct source *source, struct transport_error *err)
 		if (phase[i].run == relinquish && source->link.offer.dry_run)
 			return end_dry_run(source, err);
 		ret = phase[i].run(source, err);
-		if (phase[i].run != capture && phase[i].run != commit)
+		if (phase[i].time || phase[i].run == greet)
 			*(uint64_t *)((char *)source->times + phase[i].time) =
 				source_now_us() - began;
 		if (ret)

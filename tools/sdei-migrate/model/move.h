@@ -17,8 +17,8 @@ int move_check(void *vm, const struct transport_state *records, struct transport
 	       struct transport_error *err);
 int move_rehearse(void *vm, const struct transport_state *records, struct transport_issues *issues,
 		  struct transport_rehearsal *done, struct transport_error *err);
-int move_stage(void *vm, const struct transport_stage *stage, uint8_t digest[TRANSPORT_DIGEST_SIZE],
-	       struct transport_error *err);
+int move_stage(void *vm, const struct transport_stage *request,
+	       uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
 
 /** move_forget() - bases and the spare VM are of no use any more */
 void move_forget(struct model *model);
