@@ -65,8 +65,9 @@ for cpu in 1 2 4 8; do
 	say "$($B cat /tmp.$cpu)"
 done
 $B rmmod sdei_watch
-$B dmesg -c | $B grep -A 24 -E 'WARNING:|BUG|Oops|detected stall|hard LOCKUP|sdei.*(fail|error)|Unable to handle' |
-	$B grep -v 'module verification failed' | $B head -n 60 |
+$B dmesg -c | $B grep -v 'module verification failed' |
+	$B grep -A 24 -E 'WARNING:|BUG|Oops|detected stall|hard LOCKUP|sdei.*(fail|error)|Unable to handle' |
+	$B head -n 60 |
 	while read -r line; do
 		say "{\"log\":\"$(echo "$line" | $B tr -d '"\\')\"}"
 	done
