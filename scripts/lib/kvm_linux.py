@@ -15,7 +15,7 @@ NEWEST = "sid"
 CPU = "max,pauth-impdef=on"
 SIZE = ("-smp", "2", "-m", "1536")
 MIGRATIONS, LONG_MIGRATIONS = 5, 50
-SECONDS, SECONDS_EACH = 600, 60
+SECONDS, SECONDS_EACH = 900, 60
 GUEST_MARK = "@G:"
 LEAST_EVENTS = 1000
 

@@ -8,6 +8,11 @@ $B mount -t proc proc /proc
 $B mount -t sysfs sys /sys
 $B mount -t devtmpfs dev /dev
 $B stty -echo </dev/console
+# Linux 6.12's server of fair tasks loses its accounts when CPUs go while the machine is starved, and warns of it.
+$B mount -t debugfs debug /sys/kernel/debug
+for runtime in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do
+	echo 0 >"$runtime"
+done
 
 say() {
 	echo "@G:$*"

@@ -10,6 +10,6 @@ mover send a b --to tcp:10.0.0.2:7000 --control /run/vmm.0 >/tmp/send 2>&1
 sent=$?
 say "{\"migration\":1,\"send\":$sent,\"told\":$(said /tmp/send)}"
 vmm_start 1 --incoming tcp:10.0.0.1:7003 >/tmp/console.1 2>&1
-timeout 300 sdei-migrate recv --once --listen tcp:10.0.0.1:7002 --control /run/vmm.1 --key /keys/a.key --peer /keys/b.crt \
+timeout 600 sdei-migrate recv --once --listen tcp:10.0.0.1:7002 --control /run/vmm.1 --key /keys/a.key --peer /keys/b.crt \
 	--state /tmp/state.a --timeout 120000 >/tmp/recv 2>&1
 cat /tmp/recv
