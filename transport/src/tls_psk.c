@@ -221,15 +221,21 @@ static int load(struct transport_tls *tls, const char *path, struct transport_er
 	return ret;
 }
 
+static int no_memory(struct transport_error *err)
+{
+	return transport_error_fill(err, -ENOMEM, "no-memory", "TLS", "", "|");
+}
+
 int transport_tls_new_psk(const char *path, struct transport_tls **tls, struct transport_error *err)
 {
 	struct transport_tls *made = tls_new();
 	int ret = 0;
 
-	if (made)
-		made->psk = calloc(TLS_MAX_PSKS, sizeof(*made->psk));
-	if (!made || !made->psk || SSL_CTX_set_ciphersuites(made->ctx, SUITE_NAME) != 1)
-		ret = transport_error_fill(err, -ENOMEM, "no-memory", "TLS", "", "|");
+	if (!made)
+		return no_memory(err);
+	made->psk = calloc(TLS_MAX_PSKS, sizeof(*made->psk));
+	if (!made->psk || SSL_CTX_set_ciphersuites(made->ctx, SUITE_NAME) != 1)
+		ret = no_memory(err);
 	if (!ret)
 		ret = load(made, path, err);
 	if (ret) {
