@@ -5,6 +5,7 @@
  */
 #include "ledger_db.h"
 
+#include <assert.h>
 #include <errno.h>
 
 /* One caller in the line; on its stack. */
@@ -48,6 +49,7 @@ static struct ledger_turn *take_batch(struct ledger *ledger)
 {
 	struct ledger_turn *first = ledger->line, *last = first;
 
+	assert(first); /* the leader stands in it */
 	while (first->write && last->next && last->next->write)
 		last = last->next;
 	ledger->line = last->next;
@@ -71,14 +73,15 @@ static int write_one(struct ledger *ledger, struct ledger_turn *turn)
 
 static void write_batch(struct ledger *ledger, struct ledger_turn *first)
 {
+	const bool alone = !first->next;
 	struct failure failure;
 	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", &failure);
 
 	for (struct ledger_turn *turn = first; turn && !ret; turn = turn->next)
-		turn->ret = first->next ? write_one(ledger, turn)
-					: turn->write(ledger, turn->arg, turn->failure);
+		turn->ret = alone ? turn->write(ledger, turn->arg, turn->failure)
+				  : write_one(ledger, turn);
 	/* Alone, what failed is rolled back whole. */
-	if (!ret && !first->next && first->ret) {
+	if (!ret && alone && first->ret) {
 		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 		return;
 	}
