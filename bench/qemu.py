@@ -94,11 +94,16 @@ def with_hook(suite, directory, model):
         return took
 
 
+def hear(monitor):
+    """Each message, until QEMU has ended, whatever it leaves unread."""
+    with contextlib.suppress(ConnectionResetError):
+        yield from map(json.loads, monitor.lines)
+
+
 def listen_to(monitor):
     """Every event until QEMU has ended, and its downtime, which it has only just time to tell."""
     downtime = None
-    for line in monitor.lines:
-        said = json.loads(line)
+    for said in hear(monitor):
         if "event" in said:
             at = said["timestamp"]
             monitor.events.append((said["event"], said.get("data", {}), at["seconds"] + at["microseconds"] / 1e6))
