@@ -16,7 +16,8 @@ from realm_pair import BuiltPair
 ACTION = sys.argv[2]
 WORKERS = 4
 # Where the death of a VMM means something else than before.
-VMM_STEPS = ("send.capture", "send.wait-prepared", "send.relinquish", "send.commit",
+VMM_STEPS = ("send.rehearse", "send.stop", "recv.rehearse", "recv.stop", "send.capture",
+             "send.wait-prepared", "send.relinquish", "send.commit",
              "send.wait-done", "recv.ready", "recv.stage", "recv.prepared", "recv.wait-commit",
              "recv.commit", "recv.done", "send.challenge", "send.wait-token", "recv.token")
 # What only a realm comes past.

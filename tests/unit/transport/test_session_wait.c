@@ -47,6 +47,7 @@ static void test_both_waits_are_waited(void)
 {
 	struct world world = new_journey(3);
 
+	world.patient = true;
 	play(&world);
 	CHECK(world.destination.may_run && !world.source.may_run, "the VM goes over");
 	CHECK(world.source.waited[TRANSPORT_WAIT_STOP] == 3 &&
