@@ -26,6 +26,7 @@ class Pair:
         self.receiver = self.sender = self.uri = None
         self.key_of, self.peer_of = {}, {}  # instead of their own
         self.env = {}  # of the movers, besides
+        self.link = []  # options of both that say how they are connected
 
     def serve(self):
         """The two VMMs."""
@@ -46,7 +47,7 @@ class Pair:
         other = "b" if side == "a" else "a"
         return ["--key", self.key_of.get(side, self.keys[side] + ".key"),
                 "--peer", self.peer_of.get(side, self.keys[other] + ".crt"),
-                "--state", self.state(side), "--timeout", str(self.timeout)]
+                "--state", self.state(side), "--timeout", str(self.timeout), *self.link]
 
     def state(self, side):
         return os.path.join(self.directory, "state-" + side)

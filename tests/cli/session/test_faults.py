@@ -3,7 +3,8 @@
 """A fault at every step of either mover, and either VMM killed: never two run, and never none for ever."""
 import concurrent.futures
 import json
-
+import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from realm_pair import BuiltPair
 
 ACTION = sys.argv[2]
 WORKERS = 4
+LONG = bool(os.environ.get("SDEI_TEST_LONG"))
 # Where the death of a VMM means something else than before.
 VMM_STEPS = ("send.rehearse", "send.stop", "recv.rehearse", "recv.stop", "send.capture",
              "send.wait-prepared", "send.relinquish", "send.commit",
@@ -86,9 +88,33 @@ def play_vmm(pair, step):
     settle(pair, step + " without the VMM of " + side, alive="b" if side == "a" else "a")
 
 
-def case(step):
+def by_tls(_):
+    pass
+
+
+def by_shared_key(pair):
+    path = os.path.join(pair.directory, "shared.psk")
+    with open(path, "w", encoding="ascii", opener=lambda name, how: os.open(name, how, 0o600)) as out:
+        out.write("pair:" + secrets.token_hex(32) + "\n")
+    pair.link = ["--psk", path]
+
+
+def in_the_clear(pair):
+    pair.link = ["--insecure-no-tls"]
+
+
+def by_unix_socket(pair):
+    pair.listen = "unix:" + os.path.join(pair.directory, "listen")
+
+
+# A plain run takes the first; all of them with --long.
+LINKS = (by_tls, by_shared_key, in_the_clear, by_unix_socket)
+
+
+def case(step, link):
     with tempfile.TemporaryDirectory(prefix="fault-") as directory, \
             (BuiltPair if step in REALM_STEPS else Pair)(directory) as pair:
+        link(pair)
         (play_vmm if ACTION == "vmm" else play)(pair, step)
         session = pair.session()
         return (f"send ended with {pair.sender.returncode if pair.sender else None}, the session is "
@@ -104,13 +130,14 @@ def main():
     check(told.returncode == 2, "a fault point that does not exist is a usage error")
     steps = VMM_STEPS if ACTION == "vmm" else listed
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for step, done in [(step, pool.submit(case, step)) for step in steps]:
+        cases = [(step, link) for link in (LINKS if LONG else LINKS[:1]) for step in steps]
+        for (step, link), done in [(one, pool.submit(case, *one)) for one in cases]:
             told = "no verdict"
             try:
                 told = done.result()
             except Exception as error:  # one case must not hide the others
-                check(False, f"{step}: {type(error).__name__}", str(error))
-            print(f"{ACTION} at {step}: {told}")
+                check(False, f"{step} {link.__name__}: {type(error).__name__}", str(error))
+            print(f"{ACTION} at {step} {link.__name__}: {told}")
     sys.exit(cli._checks["broken"] > 0)
 
 
