@@ -69,6 +69,18 @@ def test_stay_paused_and_dry_run(directory):
         check(there.vm("resume")["may_run"] is True, "until vm resume")
 
 
+def test_uris(directory):
+    prefix = key(directory, "k")
+    with host(directory) as vm, host(directory, "b", args=["--no-script"]) as there:
+        path = os.path.join(directory, "a.snap")
+        ask("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", "file:" + path,
+            "--any-destination")
+        check(os.path.exists(path), "-o file:PATH writes to PATH")
+        for line in (["verify", "--trust", prefix + ".pub"], ["show"], ["diff", path],
+                     ["restore", "--control", there.control, "--trust", prefix + ".pub"]):
+            expect(0, *line, "file:" + path)
+
+
 def test_pipes(directory):
     prefix = key(directory, "k")
     with host(directory) as vm, host(directory, "b", args=["--no-script"]) as there:

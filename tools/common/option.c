@@ -114,9 +114,18 @@ static int store_flag(struct parser *parser, struct slot *slot, const char *text
 	return 0;
 }
 
+/* Where a file is named, its URI is as good; a file that is really called so is ./file:... */
+static const char *path_of(const struct option_row *row, const char *text)
+{
+	const bool uri = row->names == OPTION_NAMES_FILE && text && strncmp(text, "file:", 5) == 0;
+
+	return uri ? text + 5 : text;
+}
+
 static int store(struct parser *parser, struct slot *slot, const char *text)
 {
 	slot->filled = true;
+	text = path_of(slot->row, text);
 	if (slot->row->names != OPTION_NAMES_NOTHING && text && !*text)
 		return refuse(parser, slot->row, "a name", "an empty one");
 	switch (slot->row->type) {
@@ -305,7 +314,7 @@ static int split(struct parser *parser, struct slot *slot, const char *text)
 		return -ENOMEM;
 	copy = memcpy(list->item + n, text, strlen(text) + 1);
 	for (char *piece = strsep(&copy, ","); piece; piece = strsep(&copy, ","))
-		list->item[list->n++] = piece;
+		list->item[list->n++] = path_of(slot->row, piece);
 	slot->filled = true;
 	return 0;
 }

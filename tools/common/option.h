@@ -28,7 +28,7 @@ enum option_type {
 	OPTION_LIST,   /* struct option_list; may be given again; "a,b" in environment and files */
 };
 
-/* What the value names, for completion. */
+/* What the value names, for completion. A file may be named by its URI, file:PATH; the value is then PATH. */
 enum option_names { OPTION_NAMES_NOTHING, OPTION_NAMES_FILE, OPTION_NAMES_DIRECTORY };
 
 struct option_number {

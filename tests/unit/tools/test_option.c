@@ -11,9 +11,9 @@
 struct args {
 	bool flag;
 	int loud;
-	const char *key, *type, *file;
+	const char *key, *type, *file, *out;
 	struct option_number vcpu, rate;
-	struct option_list trust, rest;
+	struct option_list trust, rest, base;
 };
 
 static const struct option_row rows[] = {
@@ -52,6 +52,17 @@ static const struct option_row rows[] = {
 	  .type = OPTION_TEXT,
 	  .required = true },
 	{ .name = "X", .offset = offsetof(struct args, rest), .type = OPTION_LIST },
+	{ .name = "--out",
+	  .letter = 'o',
+	  .argument = "FILE",
+	  .offset = offsetof(struct args, out),
+	  .type = OPTION_TEXT,
+	  .names = OPTION_NAMES_FILE },
+	{ .name = "--base",
+	  .argument = "FILE",
+	  .offset = offsetof(struct args, base),
+	  .type = OPTION_LIST,
+	  .names = OPTION_NAMES_FILE },
 	OPTION_END,
 };
 
@@ -174,6 +185,33 @@ static void test_other_sources_in_their_order(void)
 	unsetenv("OPTION_TEST_VCPU");
 }
 
+static void test_a_file_may_be_named_by_its_uri(void)
+{
+	struct args args;
+	struct failure failure;
+
+	CHECK(parse(&args, &failure, &no_files,
+		    WORDS("-kfile:k", "f", "-ofile:/a/b", "--base", "file:c", "--base=./file:d")) ==
+			      0 &&
+		      strcmp(args.out, "/a/b") == 0 && args.base.n == 2 &&
+		      strcmp(args.base.item[0], "c") == 0,
+	      "file:PATH is PATH where a file is named");
+	CHECK(strcmp(args.base.item[1], "./file:d") == 0,
+	      "and a name that holds it elsewhere stays");
+	CHECK(strcmp(args.key, "file:k") == 0, "as does what names no file");
+	release(&args);
+	CHECK(parse(&args, &failure, &no_files, WORDS("-kk", "f", "-ofile:")) == -EINVAL &&
+		      strcmp(failure.field, "--out") == 0,
+	      "file: alone names nothing");
+	release(&args);
+	setenv("OPTION_TEST_BASE", "file:a,b", 1);
+	CHECK(parse(&args, &failure, &no_files, WORDS("-kk", "f")) == 0 && args.base.n == 2 &&
+		      strcmp(args.base.item[0], "a") == 0 && strcmp(args.base.item[1], "b") == 0,
+	      "in a list of the environment, too");
+	unsetenv("OPTION_TEST_BASE");
+	release(&args);
+}
+
 static void test_configuration_file(void)
 {
 	char path[] = "/tmp/option-XXXXXX";
@@ -201,5 +239,5 @@ static void test_configuration_file(void)
 int main(void)
 {
 	return RUN_TESTS(test_good_lines, test_bad_lines, test_other_sources_in_their_order,
-			 test_configuration_file);
+			 test_a_file_may_be_named_by_its_uri, test_configuration_file);
 }
