@@ -53,29 +53,25 @@ void ledger_finalize(sqlite3_stmt **statement)
 	sqlite3_clear_bindings(*statement);
 }
 
-static sqlite3_stmt **find_kept(struct ledger *ledger, const char *sql)
+/* The database knows all its statements: nothing has to be kept beside it, and none gets lost. */
+static sqlite3_stmt *find_kept(struct ledger *ledger, const char *sql)
 {
-	for (size_t i = 0; i < LEDGER_KEPT; i++)
-		if (!ledger->kept[i] || (strcmp(sqlite3_sql(ledger->kept[i]), sql) == 0 &&
-					 !sqlite3_stmt_busy(ledger->kept[i])))
-			return &ledger->kept[i];
-	return NULL;
+	sqlite3_stmt *kept = NULL;
+
+	while ((kept = sqlite3_next_stmt(ledger->db, kept)))
+		if (strcmp(sqlite3_sql(kept), sql) == 0 && !sqlite3_stmt_busy(kept))
+			break;
+	return kept;
 }
 
 int ledger_prepare(struct ledger *ledger, const char *sql, sqlite3_stmt **statement,
 		   struct failure *failure)
 {
-	sqlite3_stmt **kept = find_kept(ledger, sql), *made;
+	sqlite3_stmt *kept = find_kept(ledger, sql);
 
-	if (kept && *kept) {
-		*statement = *kept;
-		return 0;
-	}
-	if (sqlite3_prepare_v2(ledger->db, sql, -1, &made, NULL) != SQLITE_OK)
+	if (!kept && sqlite3_prepare_v2(ledger->db, sql, -1, &kept, NULL) != SQLITE_OK)
 		return ledger_fail(ledger, failure);
-	if (kept)
-		*kept = made;
-	*statement = made;
+	*statement = kept;
 	return 0;
 }
 

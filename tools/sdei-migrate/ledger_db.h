@@ -10,18 +10,29 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define LEDGER_KEPT 24u
+struct ledger;
 
-struct ledger_turn;
+/* What one caller wants to be written, inside a transaction. Return: 0; -errno with @failure. */
+typedef int (*ledger_write_fn)(struct ledger *ledger, void *arg, struct failure *failure);
+
+/* One caller in the line; on its stack. */
+struct ledger_turn {
+	struct ledger_turn *next;
+	ledger_write_fn write; /* NULL: it wants to be alone */
+	void *arg;
+	struct failure *failure;
+	int ret;
+	bool over, lead;
+	pthread_cond_t wake;
+};
 
 struct ledger {
 	sqlite3 *db;
 	char *path;
-	pthread_mutex_t lock;            /* of the next two */
-	struct ledger_turn *line;        /* who waits */
-	bool busy;                       /* somebody is at the database */
-	int live_fd;                     /* of STATE/live; -1: not opened yet */
-	sqlite3_stmt *kept[LEDGER_KEPT]; /* compiled before; whoever is at the database */
+	pthread_mutex_t lock;     /* of the next two */
+	struct ledger_turn *line; /* who waits */
+	bool busy;                /* somebody is at the database */
+	int live_fd;              /* of STATE/live; -1: not opened yet */
 };
 
 /** ledger_fail() - what the database said. Return: -EIO io; -EBADMSG damaged */
@@ -65,9 +76,6 @@ int ledger_raise(struct ledger *ledger, const struct transport_id *vm, uint64_t 
 int ledger_use_up(struct ledger *ledger, const struct ledger_use *use,
 		  const struct transport_id *session, uint64_t *former, uint64_t *next,
 		  struct failure *failure);
-
-/* What one caller wants to be written, inside a transaction. Return: 0; -errno with @failure. */
-typedef int (*ledger_write_fn)(struct ledger *ledger, void *arg, struct failure *failure);
 
 /**
  * ledger_write() - have @write done and on the disk; perhaps in one transaction with what others wait for

@@ -8,17 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 
-/* One caller in the line; on its stack. */
-struct ledger_turn {
-	struct ledger_turn *next;
-	ledger_write_fn write; /* NULL: it wants to be alone */
-	void *arg;
-	struct failure *failure;
-	int ret;
-	bool over, lead;
-	pthread_cond_t wake;
-};
-
 /* All under ledger->lock. */
 static void stand_in_line(struct ledger *ledger, struct ledger_turn *turn)
 {
@@ -71,15 +60,35 @@ static int write_one(struct ledger *ledger, struct ledger_turn *turn)
 	return ret;
 }
 
+/*
+ * A full disk, and some other failures, roll back the whole transaction and not only what met them (SQLite,
+ * "Result and Error Codes", SQLITE_FULL). Then the others are gone, too, and who follows would begin another one.
+ */
+static int check_begun(const struct ledger *ledger, const struct ledger_turn *turn,
+		       struct failure *failure)
+{
+	if (!sqlite3_get_autocommit(ledger->db))
+		return 0;
+	if (turn->ret) {
+		*failure = *turn->failure;
+		return turn->ret;
+	}
+	return failure_set(failure, SDEISTATE_IO, -EIO, ledger->path, "ledger", "one transaction",
+			   "it was rolled back");
+}
+
 static void write_batch(struct ledger *ledger, struct ledger_turn *first)
 {
 	const bool alone = !first->next;
 	struct failure failure;
 	int ret = ledger_run(ledger, "BEGIN IMMEDIATE", &failure);
 
-	for (struct ledger_turn *turn = first; turn && !ret; turn = turn->next)
+	for (struct ledger_turn *turn = first; turn && !ret; turn = turn->next) {
 		turn->ret = alone ? turn->write(ledger, turn->arg, turn->failure)
 				  : write_one(ledger, turn);
+		if (!alone)
+			ret = check_begun(ledger, turn, &failure);
+	}
 	/* Alone, what failed is rolled back whole. */
 	if (!ret && alone && first->ret) {
 		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
