@@ -220,14 +220,17 @@ static int take_round(struct fetch *fetch, struct http_target *target, unsigned 
 	return ret;
 }
 
-/* Progress earns new tries: a long transfer may break more often than a short one. */
+/*
+ * Progress earns new tries: a long transfer may break more often than a short one. What was there before is none:
+ * a server that begins anew each time, and breaks sooner and later in turn, would never be given up.
+ */
 static int fetch_all(struct fetch *fetch, struct http_target *target, struct transport_error *err)
 {
 	HTTP_REPLY reply = { .body = NULL };
 	unsigned int number = 1, redirects = 0;
+	uint64_t most = fetch->at;
 
 	for (;;) {
-		const uint64_t before = fetch->at;
 		struct transport_error pause;
 		int ret, again;
 
@@ -238,7 +241,8 @@ static int fetch_all(struct fetch *fetch, struct http_target *target, struct tra
 			return ret;
 		if (!fetch->etag[0])
 			forget(fetch, "the connection broke, and it has no tag to go on by");
-		number = fetch->at > before ? 1 : number;
+		number = fetch->at > most ? 1 : number;
+		most = fetch->at > most ? fetch->at : most;
 		again = http_pause(fetch->http, target, number++, &pause);
 		if (again == -ECANCELED && err)
 			*err = pause;

@@ -74,6 +74,18 @@ def test_a_download_is_cut(directory):
         check(read(scene.here) == SMALL[::-1] and told["restarted"], "a changed object begins again", str(told))
 
 
+def test_a_download_that_only_begins(directory):
+    """It ignores Range, and breaks late and early in turn: that is no progress."""
+    scene = Scene(directory, s3=False)
+    scene.put("x", SMALL)
+    for _ in range(10):
+        scene.store.fault("GET", stores.truncated(70000))
+        scene.store.fault("GET", stores.truncated(50000))
+    scene("pull", scene.url + "/x", scene.here, "--tries", "3", failing=(5, "peer"))
+    asked = len(scene.store.asked("GET"))
+    check(3 <= asked <= 4, "it is given up after as many tries as were allowed", str(asked))
+
+
 def test_a_pull_goes_on_later(directory):
     for scene in both(directory):
         scene.put("x", SMALL)
