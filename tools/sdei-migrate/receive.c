@@ -348,7 +348,7 @@ static bool receive_one(struct receiver *receiver, struct transport_stream *stre
 	transport_stream_observe(stream, NULL, NULL);
 	sdeistate_workspace_free(visitor.workspace);
 	latency_release(visitor.latency_fd);
-	reserve_end(receiver, &visitor.vm, visitor.session.control, result->state);
+	reserve_end(receiver, &visitor.vm, result->state);
 	return progress.warm;
 }
 

@@ -97,8 +97,10 @@ static int meet_vmm(const struct receiver *receiver, const struct transport_offe
 	int ret = transport_control_open(path, receiver->mover->timeout_ms, &reservation->control,
 					 err);
 
-	if (!receiver->spawner || !is_absent(ret))
+	if (!receiver->spawner || (ret && !is_absent(ret)))
 		return ret;
+	if (!ret)
+		return spawner_share(receiver->spawner, &request, &reservation->vmm, err);
 	if (strlen(path) >= sizeof(request.control))
 		return transport_error_fill(err, -ENAMETOOLONG, "over-limit", "control socket",
 					    "path", "at most %zu bytes|%s",
@@ -116,9 +118,10 @@ int reserve_vm(struct receiver *receiver, const struct transport_offer *offer,
 
 	if (!ret)
 		ret = meet_vmm(receiver, offer, path, reservation, err);
-	if (!ret)
-		ret = transport_control_reserve(reservation->control, &offer->session, err);
-	if (ret != -EBUSY || !reservation->control)
+	if (ret)
+		return ret;
+	ret = transport_control_reserve(reservation->control, &offer->session, err);
+	if (ret != -EBUSY)
 		return ret;
 	ret = free_vm(receiver, reservation->control, err);
 	return ret ? ret : transport_control_reserve(reservation->control, &offer->session, err);
@@ -137,18 +140,16 @@ int reserve_explain(const struct receiver *receiver, const struct reservation *r
 	return ret;
 }
 
-void reserve_end(const struct receiver *receiver, struct reservation *reservation, const char *path,
+void reserve_end(const struct receiver *receiver, struct reservation *reservation,
 		 enum transport_session_state state)
 {
 	transport_control_close(reservation->control);
 	/* NEW: it never came to a record. In doubt, nobody knows who runs: leave it. */
 	if (reservation->vmm &&
-	    (state == TRANSPORT_SESSION_ABORTED || state == TRANSPORT_SESSION_NEW)) {
+	    (state == TRANSPORT_SESSION_ABORTED || state == TRANSPORT_SESSION_NEW))
 		spawner_end(receiver->spawner, reservation->vmm);
-		unlink(path);
-	} else if (reservation->vmm) {
+	else if (reservation->vmm)
 		spawner_keep(receiver->spawner, reservation->vmm);
-	}
 	*reservation = (struct reservation){ .vmm = 0 };
 }
 

@@ -11,7 +11,7 @@
 struct reservation {
 	struct transport_control
 		*control; /* the caller's to close; may be set after a failure, too */
-	pid_t vmm;        /* started for this session; 0: it was there */
+	pid_t vmm;        /* started for this session or shared with it; 0: it was there */
 };
 
 /**
@@ -29,7 +29,7 @@ int reserve_explain(const struct receiver *receiver, const struct reservation *r
 		    struct transport_error *err);
 
 /** reserve_end() - the session is over, and stands there: end the VMM that was started for nothing */
-void reserve_end(const struct receiver *receiver, struct reservation *reservation, const char *path,
+void reserve_end(const struct receiver *receiver, struct reservation *reservation,
 		 enum transport_session_state state);
 
 /** reserve_check() - before anybody comes: is there a VM, or a folder of them? Return: 0; -errno with @failure */

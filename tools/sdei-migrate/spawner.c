@@ -184,6 +184,19 @@ int spawner_start(struct spawner *spawner, const struct spawn_request *request, 
 	}
 }
 
+int spawner_share(struct spawner *spawner, const struct spawn_request *request, pid_t *pid,
+		  struct transport_error *err)
+{
+	const struct spawn_order what = { .verb = SPAWN_SHARE, .request = *request };
+	const struct spawn_answer answer = order(spawner, &what);
+
+	if (answer.ret)
+		return transport_error_fill(err, answer.ret, "busy", "VMM of --spawn", "VM",
+					    "one that stays|it is being ended");
+	*pid = answer.pid;
+	return 0;
+}
+
 int spawner_look(struct spawner *spawner, pid_t pid, struct transport_error *err)
 {
 	const struct spawn_order what = { .verb = SPAWN_LOOK, .pid = pid };

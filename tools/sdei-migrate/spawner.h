@@ -60,10 +60,20 @@ struct spawner *spawner_close(struct spawner *spawner);
 int spawner_start(struct spawner *spawner, const struct spawn_request *request, pid_t *pid,
 		  struct transport_error *err);
 
+/**
+ * spawner_share() - have a say in what becomes of the VMM that was started for a VM and answers
+ * @pid: of the VMM; 0: it was not started here
+ *
+ * It ends when all its sessions have asked for that, and none has asked to keep it.
+ * Return: 0; -EBUSY busy: it was told to end; -EPIPE: the helper is gone.
+ */
+int spawner_share(struct spawner *spawner, const struct spawn_request *request, pid_t *pid,
+		  struct transport_error *err);
+
 /** spawner_look() - has this VMM ended? Then @err says how. Return: 0: it lives; -ECHILD with @err */
 int spawner_look(struct spawner *spawner, pid_t pid, struct transport_error *err);
 
-/** spawner_end() - SIGTERM, and a second later SIGKILL. Does not wait */
+/** spawner_end() - where no other session has it: its socket is removed, SIGTERM, and a second later SIGKILL. Does not wait */
 void spawner_end(struct spawner *spawner, pid_t pid);
 
 /** spawner_keep() - it runs a VM now, or may: from here on its life is nobody's concern here */

@@ -21,7 +21,8 @@
 /* One VMM. */
 struct vmm {
 	pid_t pid;
-	struct transport_id vm;
+	struct spawn_request request;
+	unsigned int users; /* sessions that have not said yet what is to become of it */
 	bool ended, kept, told_to_end;
 	int status;
 	int64_t kill_at; /* ms; with told_to_end */
@@ -66,13 +67,12 @@ static struct vmm *find(struct helper *helper, pid_t pid)
 	return NULL;
 }
 
-static bool is_taken(const struct helper *helper, const struct transport_id *vm)
+static struct vmm *find_of_vm(struct helper *helper, const struct transport_id *vm)
 {
 	for (unsigned int i = 0; i < helper->n; i++)
-		if (!helper->vmm[i].ended && !helper->vmm[i].told_to_end &&
-		    transport_id_equal(&helper->vmm[i].vm, vm))
-			return true;
-	return false;
+		if (!helper->vmm[i].ended && transport_id_equal(&helper->vmm[i].request.vm, vm))
+			return &helper->vmm[i];
+	return NULL;
 }
 
 static int set_variables(const struct spawn_request *request)
@@ -141,6 +141,18 @@ static int run(char *const *word, const char *control, pid_t *pid)
 	return -ret;
 }
 
+/* One that was told to end does so now: on its way out it would remove the socket of the new one. */
+static bool is_taken(struct helper *helper, const struct transport_id *vm)
+{
+	struct vmm *vmm = find_of_vm(helper, vm);
+
+	if (!vmm || !vmm->told_to_end)
+		return vmm != NULL;
+	kill(vmm->pid, SIGKILL);
+	vmm->ended = waitpid(vmm->pid, &vmm->status, 0) == vmm->pid;
+	return !vmm->ended;
+}
+
 static struct spawn_answer start(struct helper *helper, const struct spawn_request *request)
 {
 	struct spawn_answer answer = { .ret = 0 };
@@ -157,8 +169,34 @@ static struct spawn_answer start(struct helper *helper, const struct spawn_reque
 	if (!answer.ret)
 		answer.ret = run(helper->word, request->control, &answer.pid);
 	if (!answer.ret)
-		helper->vmm[helper->n++] = (struct vmm){ .pid = answer.pid, .vm = request->vm };
+		helper->vmm[helper->n++] =
+			(struct vmm){ .pid = answer.pid, .request = *request, .users = 1 };
 	return answer;
+}
+
+/* Another session has met it: what it was started for may come to nothing, and it must not end for that. */
+static struct spawn_answer share(struct helper *helper, const struct spawn_request *request)
+{
+	struct vmm *vmm = find_of_vm(helper, &request->vm);
+
+	if (!vmm)
+		return (struct spawn_answer){ .pid = 0 };
+	if (vmm->told_to_end)
+		return (struct spawn_answer){ .ret = -EBUSY };
+	vmm->users++;
+	return (struct spawn_answer){ .pid = vmm->pid };
+}
+
+static void end(struct vmm *vmm)
+{
+	vmm->users--;
+	if (vmm->users || vmm->kept)
+		return;
+	vmm->told_to_end = true;
+	vmm->kill_at = now_ms() + PATIENCE_MS;
+	unlink(vmm->request.control);
+	if (!vmm->ended)
+		kill(vmm->pid, SIGTERM);
 }
 
 static struct spawn_answer look(struct vmm *vmm)
@@ -179,18 +217,16 @@ static struct spawn_answer obey(struct helper *helper, const struct spawn_order 
 
 	if (order->verb == SPAWN_START)
 		return start(helper, &order->request);
+	if (order->verb == SPAWN_SHARE)
+		return share(helper, &order->request);
 	if (!vmm)
 		return (struct spawn_answer){ .ret = -ESRCH };
 	if (order->verb == SPAWN_LOOK)
 		return look(vmm);
 	if (order->verb == SPAWN_KEEP)
 		vmm->kept = true;
-	if (order->verb == SPAWN_END && !vmm->kept) {
-		vmm->told_to_end = true;
-		vmm->kill_at = now_ms() + PATIENCE_MS;
-		if (!vmm->ended)
-			kill(vmm->pid, SIGTERM);
-	}
+	if (order->verb == SPAWN_END)
+		end(vmm);
 	return (struct spawn_answer){ .ret = 0 };
 }
 

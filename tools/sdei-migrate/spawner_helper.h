@@ -7,18 +7,18 @@
 
 #include "spawner.h"
 
-enum spawn_verb { SPAWN_START, SPAWN_LOOK, SPAWN_END, SPAWN_KEEP };
+enum spawn_verb { SPAWN_START, SPAWN_SHARE, SPAWN_LOOK, SPAWN_END, SPAWN_KEEP };
 
 /* One packet each way. */
 struct spawn_order {
 	enum spawn_verb verb;
-	pid_t pid;                    /* all but START */
-	struct spawn_request request; /* START */
+	pid_t pid;                    /* all but START and SHARE */
+	struct spawn_request request; /* START and SHARE */
 };
 
 struct spawn_answer {
 	int ret;    /* 0 or -errno */
-	pid_t pid;  /* START */
+	pid_t pid;  /* START and SHARE */
 	int status; /* LOOK with -ECHILD: as of waitpid(2) */
 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """recv as a service: VMMs of its own, a socket and a word from the service manager, and what it gives up."""
+import fcntl
 import json
 import os
 import signal
@@ -179,6 +180,29 @@ def test_a_killed_recv_is_followed_by_another(directory):
         code, told = pair.send()
         check(code == 0 and told["state"] == "committed" and len(pair.vmms()) == 1,
               "which ends the old session and uses its VMM", told)
+
+
+def test_a_vmm_is_not_ended_under_another_session(directory):
+    """A session that came to nothing tells its VMM to end; meanwhile another may have given it its VM."""
+    if not ask("status", "--list-fault-points").get("fault_points"):
+        return
+    with Service(directory, timeout=5000) as pair:
+        folder = os.path.join(directory, "metrics")
+        os.mkdir(folder)
+        pair.start_recv("--metrics", os.path.join(folder, "m"))
+        fd = os.open(folder, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)  # it has a second's work to do between its end and its VMM's
+        pair.send(fault="send.base:kill")
+        deadline = time.monotonic() + 10
+        while pair.session("b")["state"] != "aborted" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        code, told = pair.send()
+        check(code == 0 and told["state"] == "committed", "the next session gets the VM over", told)
+        os.close(fd)
+        vmm = pair.vmms()[-1]
+        time.sleep(2.5)  # the second, and another for who does not heed SIGTERM
+        check(alive(vmm["pid"]), "and its VMM lives", pair.vmms())
+        check(status_of(vmm["CONTROL"])["may_run"], "and can be reached")
 
 
 def test_what_is_wrong_with_the_command(directory):
