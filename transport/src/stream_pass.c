@@ -46,10 +46,13 @@ ssize_t stream_read_passed(struct transport_stream *stream, void *data, size_t l
 {
 	union room room;
 	struct iovec part = { data, len };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = room.bytes,
-				  .msg_controllen = sizeof(room.bytes) };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = room.bytes,
+		/* CMSG_SPACE would have room for two; one that is not looked for stays open. */
+		.msg_controllen = CMSG_LEN(sizeof(int))
+	};
 	const ssize_t n = recvmsg(stream->in_fd, &message, MSG_CMSG_CLOEXEC);
 
 	if (n > 0)

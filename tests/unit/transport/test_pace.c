@@ -114,6 +114,6 @@ static void test_a_limit_is_heeded_and_taken_away(void)
 
 int main(void)
 {
-	RUN_TESTS(test_the_bytes_that_came_never_exceed_the_rate,
-		  test_a_limit_is_heeded_and_taken_away);
+	return RUN_TESTS(test_the_bytes_that_came_never_exceed_the_rate,
+			 test_a_limit_is_heeded_and_taken_away);
 }

@@ -159,8 +159,44 @@ static void test_lies_are_found(void)
 	CHECK(count_descriptors() == before, "what came with them is closed");
 }
 
+static ssize_t send_two(int to, int fd, char byte)
+{
+	union {
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} room = { .bytes = { 0 } };
+	struct iovec part = { &byte, 1 };
+	const struct msghdr message = { .msg_iov = &part,
+					.msg_iovlen = 1,
+					.msg_control = room.bytes,
+					.msg_controllen = sizeof(room.bytes) };
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	*head = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS,
+				  .cmsg_len = CMSG_LEN(2 * sizeof(int)) };
+	memcpy(CMSG_DATA(head), (const int[]){ fd, fd }, 2 * sizeof(fd));
+	return sendmsg(to, &message, MSG_NOSIGNAL);
+}
+
+/* Who may not even be known yet could otherwise fill the table of descriptors. */
+static void test_more_than_one_descriptor_leaves_none(void)
+{
+	const unsigned int before = count_descriptors();
+	struct ends ends = open_ends();
+	char byte;
+
+	for (int i = 0; i < 20; i++) {
+		REQUIRE(send_two(ends.near->out_fd, STDIN_FILENO, 'x') == 1, "two go at a time");
+		REQUIRE(stream_read_passed(ends.far, &byte, 1) == 1 && byte == 'x',
+			"their byte is read");
+	}
+	close_ends(&ends);
+	CHECK(count_descriptors() == before, "no descriptor is left");
+}
+
 int main(void)
 {
-	RUN_TESTS(test_a_large_body_is_one_head_and_a_file, test_a_small_body_goes_as_ever,
-		  test_lies_are_found);
+	return RUN_TESTS(test_a_large_body_is_one_head_and_a_file, test_a_small_body_goes_as_ever,
+			 test_lies_are_found, test_more_than_one_descriptor_leaves_none);
 }
