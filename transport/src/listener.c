@@ -171,11 +171,16 @@ static int listen_given(struct transport_listener *listener, int fd, struct tran
 	int family = AF_UNSPEC;
 	socklen_t len = sizeof(family);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0 ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0)
+		return listen_error(listener->uri, -errno, err);
+	/* What is no TCP would pass for AF_UNIX, which carries no TLS because it does not leave this host. */
+	if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+		return transport_error_fill(err, -EAFNOSUPPORT, "usage", listener->uri, "socket",
+					    "one of TCP or AF_UNIX|family %d", family);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return listen_error(listener->uri, -errno, err);
 	listener->fd = fd;
-	listener->is_tcp = family == AF_INET || family == AF_INET6;
+	listener->is_tcp = family != AF_UNIX;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -428,9 +429,37 @@ static void test_keys_are_looked_at_before_use(void)
 	cast_close(&cast);
 }
 
+/* Only AF_UNIX goes without TLS; whatever else a service manager hands over is not taken for it. */
+static void test_a_listening_socket_of_another_family_is_refused(void)
+{
+	const struct sockaddr_vm address = { .svm_family = AF_VSOCK,
+					     .svm_port = VMADDR_PORT_ANY,
+					     .svm_cid = VMADDR_CID_ANY };
+	const struct transport_stream_options plain = { .insecure_no_tls = true };
+	const int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct transport_listener *listener = NULL;
+	struct transport_error err;
+	char uri[16];
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) ||
+	    listen(fd, 1)) {
+		printf("SKIP this kernel has no AF_VSOCK\n");
+		close(fd);
+		return;
+	}
+	snprintf(uri, sizeof(uri), "fd:%d", fd);
+	CHECK(transport_listener_open(uri, &plain, &listener, &err) == -EAFNOSUPPORT &&
+		      strcmp(err.reason, "usage") == 0,
+	      "it is named");
+	CHECK(fcntl(fd, F_GETFD) >= 0, "and left to who made it");
+	transport_listener_close(listener);
+	close(fd);
+}
+
 int main(void)
 {
-	return RUN_TESTS(test_only_pinned_keys_talk, test_other_clients_are_refused,
+	return RUN_TESTS(test_a_listening_socket_of_another_family_is_refused,
+			 test_only_pinned_keys_talk, test_other_clients_are_refused,
 			 test_a_silent_client_is_given_up, test_tcp_without_tls_must_be_asked_for,
 			 test_a_peer_that_stops_reading_has_a_deadline, test_exec_carries_bytes,
 			 test_exec_ends_with_all_it_started, test_two_descriptors_are_one_stream,
