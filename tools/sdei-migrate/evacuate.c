@@ -164,6 +164,13 @@ static void settle_one(struct evacuation *evacuation, struct left *left)
 	struct failure failure;
 
 	vm->session = left->session.offer.session;
+	/* To ask would have the other host give up what may be about to succeed. */
+	if (ledger_is_live(evacuation->shared.ledger, &vm->session)) {
+		vm->fate = EVACUATE_FAILED;
+		failure_set(&vm->failure, SDEISTATE_BUSY, -EBUSY, "session", "command",
+			    "none here that is still at it", "it goes on");
+		return;
+	}
 	if (settle_source(&request, &left->session, &report, &failure)) {
 		vm->fate = EVACUATE_FAILED;
 		vm->failure = failure;

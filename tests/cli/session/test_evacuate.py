@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from hosts import PROGRAM, check, cli, end
+from hosts import PROGRAM, check, cli, end, wait_stopped
 from cli import Host, environment, fails, key, model, run, wait_for_line
 
 MANY = 1000
@@ -175,6 +175,27 @@ def test_a_failure_stops_no_other(directory):
         code, vms, total = hosts.run()
         check(total["moved"] == 1 and total["before"] == 5 and total["failed"] == 1, "run again, it goes on", total)
         check(code == 5, "failures of one kind end with its code", code)
+
+
+def test_what_another_command_is_at(directory):
+    """A hand-over that is on its way is not asked about: the question would end it."""
+    if not cli.ask("status", "--list-fault-points").get("fault_points"):
+        return
+    with Hosts(directory, 2) as hosts:
+        hosts.start_recv()
+        first = sorted(os.listdir(hosts.vms("a")))[0]
+        sender = subprocess.Popen(
+            [PROGRAM, "send", "--control", os.path.join(hosts.vms("a"), first), "--to", hosts.uri, "--json",
+             *hosts.options("a")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=environment(SDEI_FAULT="send.base:stall"))
+        check(wait_stopped(sender), "a hand-over stands still on its way")
+        code, vms, total = hosts.run()
+        left = next(vm for vm in vms if vm["vm"] + ".sock" == first)
+        check(total["moved"] == 1 and left["reason"] == "busy" and code == 11, "the others go, and it is named", vms)
+        sender.send_signal(signal.SIGCONT)
+        told = json.loads(sender.communicate(timeout=cli.TIMEOUT)[0])
+        check(told["reason"] == "ok" and told["state"] == "committed", "it goes on as if nothing had been", told)
+        check(hosts.each_runs_once("with two commands at it") == 2, "both are there")
 
 
 def test_nobody_there(directory):
