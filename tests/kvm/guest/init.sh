@@ -8,14 +8,29 @@ $B mount -t proc proc /proc
 $B mount -t sysfs sys /sys
 $B mount -t devtmpfs dev /dev
 $B stty -echo </dev/console
-# Linux 6.12's server of fair tasks loses its accounts when CPUs go while the machine is starved, and warns of it.
-$B mount -t debugfs debug /sys/kernel/debug
-for runtime in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do
-	echo 0 >"$runtime"
-done
 
 say() {
 	echo "@G:$*"
+}
+
+# What the kernel's log has to complain of; then it is empty.
+complaints() {
+	$B dmesg -c | $B grep -v 'module verification failed' |
+		$B grep -A 24 -E 'WARNING:|BUG|Oops|detected stall|hard LOCKUP|sdei.*(fail|error)|Unable to handle' |
+		$B head -n 60 |
+		while read -r line; do
+			say "{\"log\":\"$(echo "$line" | $B tr -d '"\\')\"}"
+		done
+}
+
+# Linux 6.12's server of fair tasks loses its accounts when CPUs go while the machine is starved, and warns of it; it
+# warns as well when it is told to stop.
+stop_fair_server() {
+	$B mount -t debugfs debug /sys/kernel/debug
+	for runtime in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do
+		echo 0 >"$runtime"
+	done
+	$B dmesg -c >/dev/null
 }
 
 hotplug() {
@@ -38,6 +53,8 @@ count() {
 
 say "{\"up\":$($B cut -d' ' -f1 /proc/uptime),\"cpus\":$($B nproc)}"
 say "{\"sdei\":\"$($B dmesg | $B sed -n 's/.*sdei: *//p' | $B head -1)\"}"
+complaints
+stop_fair_server
 say "$(/hold abort 0x0b000010)"
 $B insmod /sdei_watch.ko interval_us=1000 || say '{"insmod":"failed"}'
 echo bench >/proc/sdei_watch
@@ -70,11 +87,6 @@ for cpu in 1 2 4 8; do
 	say "$($B cat /tmp.$cpu)"
 done
 $B rmmod sdei_watch
-$B dmesg -c | $B grep -v 'module verification failed' |
-	$B grep -A 24 -E 'WARNING:|BUG|Oops|detected stall|hard LOCKUP|sdei.*(fail|error)|Unable to handle' |
-	$B head -n 60 |
-	while read -r line; do
-		say "{\"log\":\"$(echo "$line" | $B tr -d '"\\')\"}"
-	done
+complaints
 say '{"off":true}'
 $B poweroff -f
