@@ -2,6 +2,7 @@
 #include "cancel.h"
 
 #include "mover.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +113,7 @@ int cancel_open(struct cancel *cancel, const struct tool *tool, const char *cont
 	cancel->fd = make_event();
 	if (cancel->signal_fd < 0 || cancel->stop_fd < 0 || cancel->fd < 0)
 		return failure_io(failure, "signals", errno);
-	ret = pthread_create(&cancel->thread, NULL, wait_for_signals, cancel);
+	ret = thread_start(&cancel->thread, wait_for_signals, cancel);
 	if (!ret)
 		return 0;
 	close(cancel->stop_fd);

@@ -4,6 +4,7 @@
 #include "client.h"
 #include "descriptors.h"
 #include "settle.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static void work_on_all(struct evacuation *evacuation,
 	for (size_t i = 0; i < n; i++) {
 		worker[i].evacuation = evacuation;
 		worker[i].work = each;
-		worker[i].started = pthread_create(&worker[i].thread, NULL, work, &worker[i]) == 0;
+		worker[i].started = thread_start(&worker[i].thread, work, &worker[i]) == 0;
 	}
 	/* Without a single thread this one does it. */
 	if (n && !worker[0].started)

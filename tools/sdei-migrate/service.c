@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "reserve.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,7 +224,7 @@ static bool admit(struct guest *guest)
 	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (guest->cancel_fd > 0)
 		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
-	if (guest->cancel_fd >= 0 && !pthread_create(&guest->thread, NULL, serve_guest, guest))
+	if (guest->cancel_fd >= 0 && !thread_start(&guest->thread, serve_guest, guest))
 		return true;
 	if (guest->cancel_fd >= 0)
 		close(guest->cancel_fd);

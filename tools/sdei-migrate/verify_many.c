@@ -2,6 +2,7 @@
 #include "verify_many.h"
 
 #include "state_json.h"
+#include "thread.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -60,8 +61,7 @@ static void run_round(struct round *round, unsigned int n_threads)
 	unsigned int n = 0;
 
 	atomic_store(&round->next, 0);
-	while (n + 1 < n_threads && n + 1 < round->n &&
-	       pthread_create(&thread[n], NULL, work, round) == 0)
+	while (n + 1 < n_threads && n + 1 < round->n && thread_start(&thread[n], work, round) == 0)
 		n++;
 	work(round);
 	while (n)

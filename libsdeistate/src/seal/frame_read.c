@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define PIECE (128u << 10)
 
@@ -80,6 +81,8 @@ static int expand(struct reader *reader, const uint8_t *bytes, size_t len,
 		size_t before = in.pos, left = ZSTD_decompressStream(reader->zstd, &out, &in);
 		int ret;
 
+		if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation)
+			return error_no_memory(err, "zstd frame");
 		if (ZSTD_isError(left))
 			return error_set(err, SDEISTATE_DAMAGED, -EBADMSG, "zstd frame", "",
 					 "to be expandable|%s", ZSTD_getErrorName(left));

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 struct writer {
 	const struct frame_how *how;
@@ -25,6 +26,8 @@ struct writer {
 
 static int compression_failed(struct sdeistate_error *err, size_t code)
 {
+	if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation)
+		return error_no_memory(err, "payload");
 	return error_set(err, SDEISTATE_INTERNAL, -EIO, "payload", "compression",
 			 "zstd to succeed|%s", ZSTD_getErrorName(code));
 }
@@ -75,17 +78,15 @@ static uint32_t window_for(uint64_t size)
 	return log;
 }
 
-/* Return: @zstd; NULL, and it is gone */
-static ZSTD_CCtx *set_up(ZSTD_CCtx *zstd, int level, uint64_t size, uint32_t window_log)
+/* @zstd may be NULL. Return: is it ready for @size bytes? */
+static bool set_up(ZSTD_CCtx *zstd, int level, uint64_t size, uint32_t window_log)
 {
-	if (zstd && !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
-	    !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, (int)window_log)) &&
-	    !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)) &&
-	    !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 1)) &&
-	    !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(zstd, size)))
-		return zstd;
-	ZSTD_freeCCtx(zstd);
-	return NULL;
+	return zstd &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, (int)window_log)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 1)) &&
+	       !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(zstd, size));
 }
 
 /* A frame of one chunk has no table: its digest is the chunk's. */
@@ -111,19 +112,20 @@ static int pack(const uint8_t *stream, size_t len, const struct frame_how *how, 
 {
 	struct sdeistate_workspace *kept = how->workspace;
 	ZSTD_CCtx *zstd;
+	int ret = 0;
 
 	if (how->level == SDEISTATE_LEVEL_STORED) {
 		*packed = frame_plain(stream, len, bytes);
 		return 0;
 	}
-	zstd = set_up(kept ? workspace_compressor(kept) : ZSTD_createCCtx(), how->level, len,
-		      window_log);
-	if (!zstd)
-		return error_no_memory(err, "payload");
-	*packed = ZSTD_compress2(zstd, bytes, bound, stream, len);
+	zstd = kept ? workspace_compressor(kept) : ZSTD_createCCtx();
+	if (!set_up(zstd, how->level, len, window_log))
+		ret = error_no_memory(err, "payload");
+	else
+		*packed = ZSTD_compress2(zstd, bytes, bound, stream, len);
 	if (!kept)
 		ZSTD_freeCCtx(zstd);
-	return ZSTD_isError(*packed) ? compression_failed(err, *packed) : 0;
+	return ret ? ret : ZSTD_isError(*packed) ? compression_failed(err, *packed) : 0;
 }
 
 int frame_write_stream(const uint8_t *stream, size_t len, const struct frame_how *how,
@@ -216,7 +218,7 @@ int frame_write_bulk(const struct sdeistate_bulk *bulk, const struct frame_how *
 	struct writer writer = { .how = how, .stored = stored };
 	uint32_t window_log = window_for(bulk->size);
 	const int level = how->level == SDEISTATE_LEVEL_STORED ? ZSTD_minCLevel() : how->level;
-	ZSTD_CCtx *zstd = set_up(ZSTD_createCCtx(), level, bulk->size, window_log);
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
 	uint8_t *buffers = malloc(2 * SDEISTATE_MAX_CHUNK);
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	int ret;
@@ -224,7 +226,8 @@ int frame_write_bulk(const struct sdeistate_bulk *bulk, const struct frame_how *
 	if (bulk->size > SDEISTATE_MAX_FRAME)
 		ret = error_set(err, SDEISTATE_OVER_LIMIT, -E2BIG, "bulk payload", "size",
 				"at most %llu|%" PRIu64, SDEISTATE_MAX_FRAME, bulk->size);
-	else if (!zstd || !buffers || !digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
+	else if (!set_up(zstd, level, bulk->size, window_log) || !buffers || !digest ||
+		 !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
 		ret = error_no_memory(err, "bulk payload");
 	else
 		ret = compress_bulk(&writer, bulk, zstd, digest, buffers, err);

@@ -11,7 +11,7 @@ from hosts import check, cli
 from realm_pair import RealmPair, as_jwk, as_store, public_point, write_json
 from realms import RAM, Realm
 
-FLAT = 20 << 20  # bytes, less than the pages
+FLAT = 16 << 20  # bytes, less than the pages
 
 def test_a_new_realm_is_handed_over(directory):
     with RealmPair(directory) as pair:
