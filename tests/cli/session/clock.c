@@ -14,6 +14,12 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
+/* What the program calls by these names; the headers' own declarations stay as they are. */
+EXPORTED int set_clock_gettime(clockid_t clock, struct timespec *now) __asm__("clock_gettime");
+EXPORTED int set_gettimeofday(struct timeval *restrict now,
+			      void *restrict zone) __asm__("gettimeofday");
+EXPORTED time_t set_time(time_t *where) __asm__("time");
+
 static const volatile int64_t *offset;
 
 __attribute__((constructor)) static void map_offset(void)
@@ -28,7 +34,7 @@ __attribute__((constructor)) static void map_offset(void)
 		close(fd);
 }
 
-EXPORTED int clock_gettime(clockid_t clock, struct timespec *now)
+int set_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	const long ret = syscall(SYS_clock_gettime, clock, now);
 
@@ -37,21 +43,21 @@ EXPORTED int clock_gettime(clockid_t clock, struct timespec *now)
 	return (int)ret;
 }
 
-EXPORTED int gettimeofday(struct timeval *restrict now, void *restrict zone)
+int set_gettimeofday(struct timeval *restrict now, void *restrict zone)
 {
 	struct timespec ts;
-	const int ret = clock_gettime(CLOCK_REALTIME, &ts);
+	const int ret = set_clock_gettime(CLOCK_REALTIME, &ts);
 
 	(void)zone;
 	*now = (struct timeval){ .tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000 };
 	return ret;
 }
 
-EXPORTED time_t time(time_t *where)
+time_t set_time(time_t *where)
 {
 	struct timespec ts = { .tv_sec = -1 };
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	set_clock_gettime(CLOCK_REALTIME, &ts);
 	if (where)
 		*where = ts.tv_sec;
 	return ts.tv_sec;
