@@ -188,6 +188,7 @@ static void notes(void)
 	REQUIRE(s3_record_open(folder, "https://u", &first, NULL) == 0 && !first.upload[0],
 		"empty");
 	CHECK(s3_record_open(folder, "https://u", &second, NULL) == -EBUSY, "one at a time");
+	s3_record_close(&second);
 	CHECK(s3_record_open(folder, "https://v", &second, NULL) == 0, "but another URL");
 	s3_record_close(&second);
 	REQUIRE(s3_record_begin(&first, "https://u", "id%2F1", &file, 10, NULL) == 0, "begun");
