@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
-#include "advice.h"
 #include "cancel.h"
 #include "client.h"
 #include "confine.h"
@@ -14,7 +13,6 @@
 #include "thread.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -23,6 +21,8 @@
 #include <time.h>
 
 #define MAX_CONNECTIONS 64u
+#define REST_MS         200   /* until accepting is tried again, unless a session ends before */
+#define TELL_AGAIN_MS   60000 /* what is lacking is not said again sooner */
 #define GRACE_MS        1000 /* how long a newcomer that says nothing is safe where all places are taken */
 #define FILES_EACH      8 /* of one session: its connections, its event, its memory files */
 #define MAX_STATE       (16ULL << 30) /* bytes of a sealed state, unless --max-state says otherwise */
@@ -47,6 +47,8 @@ struct service {
 		struct visit_result result;
 	} guest[MAX_CONNECTIONS];
 	unsigned int n_guests;
+	int64_t rests_until;          /* ms; nobody is accepted before: something is lacking */
+	int64_t told_lack;            /* ms; when that was said; 0: it was not */
 	pthread_mutex_t lock;         /* of what is printed, and of code */
 	_Atomic bool stopping, ended; /* ended: --once, and its one session is over */
 	_Atomic bool lost;            /* the companion cannot come any more, and why: */
@@ -102,60 +104,6 @@ static void make_room(struct service *service)
 		send_away(oldest);
 }
 
-static json_t *visit_json(const struct service *service, const struct visit_result *result)
-{
-	const struct transport_offer *offer = &result->visit.offer;
-	const bool committed = result->state == TRANSPORT_SESSION_COMMITTED;
-
-	if (result->visit.resolve)
-		return json_pack("{s:s, s:o, s:s}", "event", "resolved", "session",
-				 id_json(&offer->session), "outcome",
-				 transport_outcome_name(result->visit.answered));
-	return json_pack("{s:s, s:s, s:i, s:o, s:o, s:s, s:I, s:b}", "event", "session", "reason",
-			 "ok", "exit", 0, "session", id_json(&offer->session), "vm",
-			 id_json(&offer->vm.uuid), "state",
-			 !committed           ? "aborted"
-			 : result->visit.held ? "paused"
-					      : "running",
-			 "blob_bytes", (json_int_t)result->visit.times.blob_size, "insecure",
-			 service->receiver.mover->insecure_no_tls);
-}
-
-static int report(const struct service *service, const struct visit_result *result)
-{
-	struct failure failure;
-	json_t *json;
-	int code;
-
-	if (result->ret == 0)
-		return tool_event(service->tool, visit_json(service, result));
-	client_failure(&failure, &result->error);
-	failure.vm_destination = result->state == TRANSPORT_SESSION_COMMITTED ? "running"
-				 : result->state == TRANSPORT_SESSION_PENDING ||
-						 result->state == TRANSPORT_SESSION_IN_DOUBT
-					 ? "unknown"
-					 : "none";
-	failure.vm_source = "unknown";
-	failure.side = result->peers_error ? FAILURE_SOURCE : FAILURE_LOCAL;
-	failure.advice = strcmp(failure.vm_destination, "unknown") == 0
-				 ? "Keep both VMs as they are and run resolve with the session's "
-				   "id on the source."
-				 : advice_destination(&failure);
-	code = (int)failure_exit(failure.reason);
-	json = failure_json(&failure);
-	if (json) {
-		json_object_set_new(json, "event", json_string("session"));
-		json_object_set_new(json, "session", id_json(&result->visit.offer.session));
-		json_object_set_new(json, "state",
-				    json_string(transport_session_state_name(result->state)));
-	}
-	tool_event(service->tool, json);
-	tool_say(service->tool, "%s: %s%s%s; the VM here: %s. %s", failure_meaning(failure.reason),
-		 failure.object, failure.field[0] ? ", " : "", failure.field,
-		 failure.vm_destination, failure_advice(&failure));
-	return code;
-}
-
 /* With --once a question, or a stranger, is not the one session it waits for. */
 static bool counts(const struct visit_result *result)
 {
@@ -183,7 +131,7 @@ static void tell(void *ctx, const struct visit_result *result)
 	int code;
 
 	pthread_mutex_lock(&service->lock);
-	code = report(service, result);
+	code = service_tell(service->tool, result, guest->mover->insecure_no_tls);
 	if (service->args->once && counts(result) && !service->ended) {
 		service->ended = true;
 		service->code = code;
@@ -218,43 +166,96 @@ static struct guest *free_guest(struct service *service)
 	return NULL;
 }
 
-/* Give it its thread. Return: does it have one? */
-static bool admit(struct guest *guest)
+/* Who knocks waits in the socket's queue; a session that ends may bring back what is lacking. */
+static void rest(struct service *service)
 {
+	service->rests_until = now_ms() + REST_MS;
+}
+
+static void tell_lack(struct service *service, const char *what)
+{
+	const int64_t now = now_ms();
+
+	if (service->told_lack && now < service->told_lack + TELL_AGAIN_MS)
+		return;
+	service->told_lack = now;
+	tool_say(service->tool,
+		 "no connection can be taken now: %s; %u are open, who comes waits until one of "
+		 "them ends. For more files at a time raise LimitNOFILE= (ulimit -n)",
+		 what, service->n_guests);
+}
+
+/* A connection with the keys of now. Its event is there before it, so that it is not taken in vain. */
+static int take_connection(struct service *service, struct guest *guest,
+			   struct transport_error *err)
+{
+	int ret;
+
 	guest->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (guest->cancel_fd > 0)
-		transport_stream_cancel_by(guest->stream, guest->cancel_fd);
-	if (guest->cancel_fd >= 0 && !thread_start(&guest->thread, serve_guest, guest))
-		return true;
-	if (guest->cancel_fd >= 0)
+	if (guest->cancel_fd < 0)
+		return transport_error_fill(err, -errno, "io", "event", "", "|%s", strerror(errno));
+	transport_listener_use(service->listener, guest->mover->tls);
+	ret = transport_listener_accept(service->listener, &guest->stream, err);
+	if (ret)
 		close(guest->cancel_fd);
-	return false;
+	return ret;
+}
+
+/* Return: 0; -errno with @err, and nothing is left of it */
+static int admit(struct service *service, struct guest *guest, struct transport_error *err)
+{
+	int ret = take_connection(service, guest, err);
+
+	if (ret)
+		return ret;
+	guest->service = service;
+	guest->done = false;
+	guest->result = (struct visit_result){ .begun = false };
+	guest->came = now_ms();
+	transport_stream_cancel_by(guest->stream, guest->cancel_fd);
+	ret = thread_start(&guest->thread, serve_guest, guest);
+	if (!ret)
+		return 0;
+	transport_stream_close(guest->stream);
+	close(guest->cancel_fd);
+	return transport_error_fill(err, -ENOMEM, "no-memory", "thread", "", "|%s", strerror(ret));
+}
+
+/* Keys that cannot be read let nobody in. */
+static void turn_away(struct service *service)
+{
+	struct transport_stream *stream;
+
+	transport_listener_use(service->listener, NULL);
+	if (transport_listener_accept(service->listener, &stream, NULL) == 0)
+		transport_stream_close(stream);
+	rest(service);
 }
 
 static void accept_guest(struct service *service)
 {
 	struct guest *guest = free_guest(service);
 	struct transport_error err;
+	int ret;
 
 	if (!guest)
 		return;
 	guest->mover = keyring_take(&service->keys);
-	transport_listener_use(service->listener, guest->mover ? guest->mover->tls : NULL);
-	if (transport_listener_accept(service->listener, &guest->stream, &err)) {
-		keyring_leave(&service->keys, guest->mover);
+	if (!guest->mover) {
+		turn_away(service);
 		return;
 	}
-	guest->service = service;
-	guest->done = false;
-	guest->result = (struct visit_result){ .begun = false };
-	guest->came = now_ms();
-	if (!guest->mover || !admit(guest)) {
-		keyring_leave(&service->keys, guest->mover);
-		transport_stream_close(guest->stream);
+	ret = admit(service, guest, &err);
+	if (ret == 0) {
+		guest->used = true;
+		service->n_guests++;
 		return;
 	}
-	guest->used = true;
-	service->n_guests++;
+	keyring_leave(&service->keys, guest->mover);
+	if (ret == -EAGAIN || ret == -ENODATA)
+		return;
+	tell_lack(service, err.actual[0] ? err.actual : strerror(-ret));
+	rest(service);
 }
 
 static void collect_guests(struct service *service)
@@ -269,6 +270,7 @@ static void collect_guests(struct service *service)
 		keyring_leave(&service->keys, guest->mover);
 		guest->used = false;
 		service->n_guests--;
+		service->rests_until = 0;
 	}
 }
 
@@ -315,6 +317,11 @@ static int companion_fd(const struct service *service)
 	return service->receiver.companion && !service->lost ? service->receiver.companion->fd : -1;
 }
 
+static bool rests(const struct service *service)
+{
+	return now_ms() < service->rests_until;
+}
+
 static bool somebody_waits(const struct service *service)
 {
 	struct pollfd pfd = { .fd = transport_listener_fd(service->listener), .events = POLLIN };
@@ -328,17 +335,18 @@ static void serve(struct service *service)
 	while (!is_over(service) || service->n_guests) {
 		const bool over = is_over(service);
 		const bool full = service->n_guests == MAX_CONNECTIONS;
+		const bool deaf = full || over || rests(service);
 		struct pollfd pfd[] = {
 			{ .fd = service->signal_fd, .events = POLLIN },
 			{ .fd = service->done_fd, .events = POLLIN },
-			{ .fd = full || over ? -1 : transport_listener_fd(service->listener),
+			{ .fd = deaf ? -1 : transport_listener_fd(service->listener),
 			  .events = POLLIN },
 			{ .fd = companion_fd(service), .events = POLLIN },
 		};
 
 		if (full && !over && somebody_waits(service))
 			make_room(service);
-		if (poll(pfd, ARRAY_SIZE(pfd), full ? 50 : 1000) > 0)
+		if (poll(pfd, ARRAY_SIZE(pfd), full ? 50 : deaf ? REST_MS : 1000) > 0)
 			read_events(service, pfd);
 		if (pfd[3].revents)
 			look_after(service);
@@ -348,24 +356,9 @@ static void serve(struct service *service)
 	}
 }
 
-/* fd:N and fd:IN,OUT: looked at before this process opens anything that could get those numbers. */
-static bool has_descriptors(const char *uri)
-{
-	char *end;
-
-	if (strncmp(uri, "fd:", 3) != 0)
-		return true;
-	end = (char *)(uintptr_t)uri + 3;
-	do {
-		if (fcntl((int)strtol(end, &end, 10), F_GETFD) < 0)
-			return false;
-	} while (*end++ == ',');
-	return true;
-}
-
 static int check_args(struct tool *tool, const struct recv_args *args)
 {
-	if (!has_descriptors(args->mover.uri))
+	if (!descriptors_are_open(args->mover.uri))
 		return tool_usage(tool, "--listen", "descriptors that are open");
 	if (args->word.rule && (!args->word.reason || !args->word.reason[0]))
 		return tool_usage(tool, "--reason", "why the rule does not count, for the record");
@@ -423,16 +416,6 @@ static int open_service(struct service *service, struct failure *failure)
 	return reserve_check(receiver, failure);
 }
 
-static bool takes_stdout(const char *uri)
-{
-	const char *comma = strchr(uri, ',');
-
-	if (strncmp(uri, "fd:", 3) != 0)
-		return false;
-	return comma ? strcmp(comma, ",1") == 0
-		     : strcmp(uri, "fd:0") == 0 || strcmp(uri, "fd:1") == 0;
-}
-
 static int say_cancelled(const struct tool *tool)
 {
 	struct failure failure;
@@ -472,7 +455,7 @@ int service_run(struct tool *tool, const struct recv_args *args,
 	if (ret)
 		return ret;
 	/* There the session's bytes travel; an event among them would break it. */
-	if (takes_stdout(args->mover.uri))
+	if (descriptors_take_stdout(args->mover.uri))
 		tool_stdout_is_data(tool);
 	memory_keep();
 	descriptors_allow(FILES_EACH * MAX_CONNECTIONS);

@@ -28,4 +28,12 @@ struct recv_args {
 int service_run(struct tool *tool, const struct recv_args *args,
 		const struct companion_destination *companion);
 
+/**
+ * service_tell() - say how a visit went: an event, and of a failure what to do
+ * @insecure: it came without TLS on purpose
+ *
+ * Return: its exit code.
+ */
+int service_tell(const struct tool *tool, const struct visit_result *result, bool insecure);
+
 #endif

@@ -238,6 +238,29 @@ int transport_listener_fd(const struct transport_listener *listener)
 	return listener->only ? listener->only->in_fd : listener->fd;
 }
 
+/* accept(2): an error of the connection that waited, which is gone with it. */
+static bool is_the_connections(int code)
+{
+	static const int own[] = { EWOULDBLOCK,  ECONNABORTED, EINTR,       ENETDOWN,
+				   EPROTO,       ENOPROTOOPT,  EHOSTDOWN,   ENONET,
+				   EHOSTUNREACH, EOPNOTSUPP,   ENETUNREACH, EPERM };
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (own[i] == code)
+			return true;
+	return false;
+}
+
+static int accept_error(const struct transport_listener *listener, int code,
+			struct transport_error *err)
+{
+	if (is_the_connections(code))
+		return -EAGAIN;
+	/* This host's files and memory, not the network. */
+	return transport_error_fill(err, -code, "io", listener->uri, "accepting", "|%s",
+				    strerror(code));
+}
+
 static int take_socket(struct transport_listener *listener, struct transport_stream **stream,
 		       struct transport_error *err)
 {
@@ -245,9 +268,7 @@ static int take_socket(struct transport_listener *listener, struct transport_str
 	int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
-		return errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED
-			       ? -EAGAIN
-			       : listen_error(listener->uri, -errno, err);
+		return accept_error(listener, errno, err);
 	if (listener->is_tcp) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));

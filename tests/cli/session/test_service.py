@@ -4,6 +4,8 @@
 import fcntl
 import json
 import os
+import resource
+import select
 import signal
 import socket
 import subprocess
@@ -236,6 +238,55 @@ def test_it_gives_up_what_it_does_not_need(directory):
         with open(PROGRAM, "rb") as program:
             sanitized = b"__asan_init" in program.read()
         check(filtered == ("0" if sanitized else "2"), "a filter of system calls", filtered)
+
+
+def open_files(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def busy_seconds(pid):
+    """What it has computed so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def said(stream):
+    """The lines that are there."""
+    text = b""
+    while select.select([stream], [], [], 0)[0]:
+        piece = os.read(stream.fileno(), 65536)
+        if not piece:
+            break
+        text += piece
+    return text.decode().splitlines()
+
+
+def test_it_waits_where_it_may_open_no_more_files(directory):
+    """As many silent connections as it has descriptors for, and more; then they go."""
+    limit = 40
+    with Pair(directory, timeout=20000) as pair:
+        pair.receiver = subprocess.Popen(
+            [PROGRAM, "recv", "--listen", pair.listen, "--control", pair.control("b"), "--json", *pair.options("b")],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        pair.uri = wait_for_line(pair.receiver)["uri"]
+        port = int(pair.uri.rsplit(":", 1)[1])
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(limit)]
+        deadline = time.monotonic() + 10
+        while open_files(pair.receiver.pid) < limit - 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        before, began = busy_seconds(pair.receiver.pid), time.monotonic()
+        time.sleep(1)
+        share = (busy_seconds(pair.receiver.pid) - before) / (time.monotonic() - began)
+        check(share < 0.1, "it does not go round and round meanwhile", share)
+        lines = [line for line in said(pair.receiver.stderr) if "Too many open files" in line]
+        check(len(lines) == 1 and "ulimit -n" in lines[0], "it says once what is lacking, and what helps", lines)
+        check(pair.receiver.poll() is None and open_files(pair.receiver.pid) <= limit, "it lives")
+        for connection in silent:
+            connection.close()
+        code, told = pair.send()
+        check(code == 0 and told["state"] == "committed", "and takes who comes when they are gone", told)
 
 
 def test_the_service_manager(directory):

@@ -118,7 +118,9 @@ TRANSPORT_API int transport_listener_fd(const struct transport_listener *listene
  * transport_listener_accept() - take one connection without waiting and without talking to it
  *
  * transport_stream_greet() does the talking, so that a silent client holds up nobody else.
- * Return: 0; -EAGAIN if there is none; -ENODATA if there will be none; -errno "peer"; -ENOMEM.
+ * Return: 0; -EAGAIN if there is none; -ENODATA if there will be none; -EINVAL "usage" for no TLS where it is needed,
+ * the connection is closed; -ENOMEM "no-memory", the same; -EMFILE, -ENFILE or another -errno "io" while none can be
+ * taken: it goes on waiting, and the descriptor polls readable, so that a caller has to pause.
  */
 TRANSPORT_API int transport_listener_accept(struct transport_listener *listener,
 					    struct transport_stream **stream,
