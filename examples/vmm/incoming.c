@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#define REST_MS 200
+
 static int refuse(struct transport_error *err, const char *what)
 {
 	return transport_error_fill(err, -EBADMSG, "damaged", "guest's stream", what, "|");
@@ -137,8 +139,13 @@ static void *receive_main(void *opaque)
 	bool whole = false;
 
 	while (!whole && wait_for_visitor(vmm)) {
-		if (transport_listener_accept(vmm->stream->listener, &stream, NULL))
+		int ret = transport_listener_accept(vmm->stream->listener, &stream, NULL);
+
+		if (ret) {
+			/* Without descriptors who comes waits in the queue, and calls for ever. */
+			poll(NULL, 0, ret == -EAGAIN ? 0 : REST_MS);
 			continue;
+		}
 		whole = receive(vmm, stream);
 		stream = transport_stream_close(stream);
 	}
