@@ -9,6 +9,10 @@
 #include "owner.h"
 #include "verbs.h"
 
+#include <sys/types.h>
+
+#define DOOR_BACKLOG 64
+
 /* What epoll hands back; the first member of whatever is watched. */
 enum watch { WATCH_WAKE, WATCH_DOOR, WATCH_CONNECTION };
 
@@ -17,6 +21,7 @@ struct door {
 	struct door *next;
 	struct transport_server *server;
 	int fd;
+	bool rests; /* it is not watched for a while */
 	char *path;
 	const struct transport_control_ops *ops;
 	void *vm;
@@ -33,6 +38,13 @@ struct connection {
 	bool greeted;
 	bool draining; /* watched until it takes the reply */
 };
+
+/**
+ * door_listen() - a socket of @mode that listens at @path; a file whose server is gone is replaced
+ *
+ * Return: 0; -ENAMETOOLONG "usage"; -EEXIST "io" for what is no socket; -EADDRINUSE "busy"; -errno "io".
+ */
+int door_listen(const char *path, mode_t mode, int *fd, struct transport_error *err);
 
 /**
  * verb_serve() - answer the request a connection has received

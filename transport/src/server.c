@@ -7,17 +7,15 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "door.h"
 
 #define DEFAULT_TIMEOUT_MS 5000
-#define BACKLOG            64
 #define EVENTS             32
 #define MAX_ALLOWED        64u
+#define REST_MS            200 /* of a door where no connection can be taken */
 
 struct transport_server {
 	enum watch wake; /* what epoll hands back for wake_fd */
@@ -26,6 +24,7 @@ struct transport_server {
 	struct connection *connections;
 	unsigned int n_connections, max_clients;
 	int64_t earliest; /* deadline of a connection, or before the first of them; 0: none has one */
+	int64_t rests_until; /* some doors are not watched until then, or until a connection is gone; 0: none */
 	int message_timeout_ms, hello_timeout_ms;
 	mode_t socket_mode;
 	uid_t allow[MAX_ALLOWED];
@@ -103,63 +102,6 @@ int transport_server_new(const struct transport_server_options *options,
 	return ret;
 }
 
-static int name_address(const char *path, struct sockaddr_un *address, struct transport_error *err)
-{
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(address->sun_path))
-		return transport_error_fill(err, -ENAMETOOLONG, "usage", path, "length",
-					    "at most %zu|%zu", sizeof(address->sun_path) - 1,
-					    strlen(path));
-	memcpy(address->sun_path, path, strlen(path) + 1);
-	return 0;
-}
-
-/* A socket file whose server is gone may be replaced. */
-static int clear_path(const char *path, const struct sockaddr_un *address,
-		      struct transport_error *err)
-{
-	struct stat st;
-	int fd, ret;
-
-	if (lstat(path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode))
-		return transport_error_fill(err, -EEXIST, "io", path, "file", "a socket|no socket");
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return system_error(err, path, "socket");
-	ret = connect(fd, (const struct sockaddr *)address, sizeof(*address));
-	close(fd);
-	if (ret == 0)
-		return transport_error_fill(err, -EADDRINUSE, "busy", path, "control socket",
-					    "nobody listening|another server");
-	return unlink(path) < 0 ? system_error(err, path, "unlink") : 0;
-}
-
-static int listen_at(const struct transport_server *server, const char *path, int *fd,
-		     struct transport_error *err)
-{
-	struct sockaddr_un address;
-	int made, ret = name_address(path, &address, err);
-
-	if (!ret)
-		ret = clear_path(path, &address, err);
-	if (ret)
-		return ret;
-	made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (made < 0)
-		return system_error(err, path, "socket");
-	/* Nobody gets in before the mode is right: a connection needs listen(). */
-	if (bind(made, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    chmod(path, server->socket_mode) < 0 || listen(made, BACKLOG) < 0) {
-		ret = system_error(err, path, "listen");
-		close(made);
-		return ret;
-	}
-	*fd = made;
-	return 0;
-}
-
 static void free_door(struct door *door)
 {
 	if (door->fd >= 0) {
@@ -191,7 +133,7 @@ int transport_server_add(struct transport_server *server, const char *path,
 		free(door);
 		return transport_error_fill(err, -ENOMEM, "no-memory", path, "", "|");
 	}
-	ret = listen_at(server, path, &door->fd, err);
+	ret = door_listen(path, server->socket_mode, &door->fd, err);
 	if (!ret && watch_fd(server, door->fd, EPOLLIN, door))
 		ret = system_error(err, path, "epoll");
 	if (ret)
@@ -236,6 +178,8 @@ static void drop(struct transport_server *server, struct connection *connection)
 		at = &(*at)->next;
 	*at = connection->next;
 	server->n_connections--;
+	if (server->rests_until)
+		server->rests_until = clock_now_ms();
 	/* A child that was forked meanwhile may hold the socket open, and with it the watch. */
 	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, connection->channel.fd, NULL);
 	verb_drop(connection);
@@ -283,11 +227,39 @@ static void welcome(struct transport_server *server, struct door *door, int fd)
 	server->n_connections++;
 }
 
+static void watch_door(const struct transport_server *server, struct door *door, bool on)
+{
+	struct epoll_event event = { .events = on ? EPOLLIN : 0, .data.ptr = door };
+
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, door->fd, &event);
+	door->rests = !on;
+}
+
+/* Without descriptors or memory a connection stays in the queue, and its door calls for ever. */
+static void rest(struct transport_server *server, struct door *door)
+{
+	server->rests_until = clock_now_ms() + REST_MS;
+	watch_door(server, door, false);
+}
+
+static void end_rest(struct transport_server *server)
+{
+	if (!server->rests_until || server->rests_until > clock_now_ms())
+		return;
+	server->rests_until = 0;
+	for (struct door *door = server->doors; door; door = door->next)
+		if (door->rests)
+			watch_door(server, door, true);
+}
+
 static void open_door(struct transport_server *server, struct door *door)
 {
-	for (int i = 0; i < BACKLOG; i++) {
+	for (int i = 0; i < DOOR_BACKLOG; i++) {
 		const int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd < 0 &&
+		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+			rest(server, door);
 		if (fd < 0)
 			return;
 		welcome(server, door, fd);
@@ -390,10 +362,16 @@ static void drop_late(struct transport_server *server)
 	}
 }
 
-/* How long may epoll sleep before some client is late? */
+static int64_t first_of(int64_t one, int64_t other)
+{
+	return !one || (other && other < one) ? other : one;
+}
+
+/* How long may epoll sleep before some client is late, or a door has rested? */
 static int patience(const struct transport_server *server, int timeout_ms)
 {
-	const int left = server->earliest ? clock_left_ms(server->earliest) : timeout_ms;
+	const int64_t until = first_of(server->earliest, server->rests_until);
+	const int left = until ? clock_left_ms(until) : timeout_ms;
 
 	return timeout_ms < 0 || left < timeout_ms ? left : timeout_ms;
 }
@@ -421,6 +399,7 @@ int transport_server_step(struct transport_server *server, int timeout_ms,
 		}
 	}
 	drop_late(server);
+	end_rest(server);
 	return stopped;
 }
 

@@ -2,6 +2,13 @@
 #include "fake_vmm.h"
 #include "support/check.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #define WAIT_MS 2000
 
 static const struct transport_id first = { { 1 } }, second = { { 2 } };
@@ -331,6 +338,51 @@ static void test_a_path_in_use_is_left_alone(void)
 	fake_vmm_stop(&vmm);
 }
 
+/* Nobody can be accepted with so few descriptors. Return: the first that may not be had */
+static int allow_no_more_files(struct rlimit *before)
+{
+	struct rlimit none;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	getrlimit(RLIMIT_NOFILE, before);
+	none = *before;
+	none.rlim_cur = (rlim_t)next;
+	close(next);
+	setrlimit(RLIMIT_NOFILE, &none);
+	return next;
+}
+
+static void test_a_server_without_descriptors_waits(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct transport_server *server;
+	struct pollfd pfd = { .events = POLLIN };
+	struct rlimit before;
+	char folder[] = "/tmp/sdei-test-XXXXXX";
+	int visitor, next;
+
+	REQUIRE(mkdtemp(folder), "there is a folder");
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/vm.sock", folder);
+	REQUIRE(transport_server_new(NULL, &server, NULL) == 0 &&
+			transport_server_add(server, address.sun_path, &fake_ops, NULL, NULL) == 0,
+		"a server listens");
+	visitor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	next = allow_no_more_files(&before);
+	REQUIRE(connect(visitor, (const struct sockaddr *)&address, sizeof(address)) == 0,
+		"somebody knocks");
+	pfd.fd = transport_server_fd(server);
+	CHECK(poll(&pfd, 1, 0) == 1, "which calls for a step");
+	CHECK(transport_server_step(server, 0, NULL) == 0, "that is no error of the server");
+	CHECK(poll(&pfd, 1, 0) == 0, "and does not call for the next at once");
+	setrlimit(RLIMIT_NOFILE, &before);
+	for (int i = 0; i < 100 && fcntl(next, F_GETFD) < 0; i++)
+		CHECK(transport_server_step(server, 100, NULL) == 0, "it goes on");
+	CHECK(fcntl(next, F_GETFD) >= 0, "and takes it once there are descriptors again");
+	close(visitor);
+	transport_server_free(server);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_a_vmm_says_what_it_is, test_the_source_gives_a_vm_away,
@@ -340,5 +392,6 @@ int main(void)
 			 test_a_capture_may_be_asked_for_with_the_pause,
 			 test_staged_and_prepared_are_asked_together, test_a_delta_brings_its_base,
 			 test_errors_and_obstacles_come_over_whole,
-			 test_model_verbs_carry_text_of_any_size, test_a_path_in_use_is_left_alone);
+			 test_model_verbs_carry_text_of_any_size, test_a_path_in_use_is_left_alone,
+			 test_a_server_without_descriptors_waits);
 }
