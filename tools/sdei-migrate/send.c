@@ -73,17 +73,26 @@ static void mind_blackout(struct sender *sender)
 		transport_control_set_timeout(sender->control, wait->max_blackout_ms);
 }
 
-static int op_pause(void *ctx, const uint8_t *since, struct transport_error *err)
+static int pause_by(struct sender *sender, const uint8_t *since, struct transport_error *err)
 {
-	struct sender *sender = ctx;
-
-	mind_blackout(sender);
 	if (since)
 		return transport_control_pause_since(sender->control, id_of(sender), since, err);
 	/* What of a realm may be captured depends on more than that it stands still. */
 	if (sender->realm.is_realm)
 		return transport_control_pause(sender->control, id_of(sender), err);
 	return transport_control_pause_capture(sender->control, id_of(sender), err);
+}
+
+static int op_pause(void *ctx, const uint8_t *since, struct transport_error *err)
+{
+	struct sender *sender = ctx;
+	int ret;
+
+	mind_blackout(sender);
+	ret = pause_by(sender, since, err);
+	if (ret)
+		watch_runs_on(&sender->watch);
+	return ret;
 }
 
 static int op_capture(void *ctx, const struct transport_peer *peer, const uint8_t *since,
@@ -146,7 +155,10 @@ static int op_resume(void *ctx, struct transport_error *err)
 
 	/* A VMM that does not answer resumes when it sees the connection gone. */
 	sender->control = ret ? transport_control_close(sender->control) : sender->control;
-	return ret && !is_refusal(ret) ? 0 : ret;
+	if (ret && is_refusal(ret))
+		return ret;
+	watch_runs_on(&sender->watch);
+	return 0;
 }
 
 static int op_reclaim(void *ctx, const struct transport_proof *proof, struct transport_error *err)
@@ -160,8 +172,12 @@ static int op_reclaim(void *ctx, const struct transport_proof *proof, struct tra
 	if (ret && is_refusal(ret) &&
 	    transport_control_status(sender->control, &status, NULL) == 0 &&
 	    status.state == TRANSPORT_VM_RUNNING)
-		return 0;
-	return ret ? ret : transport_control_resume(sender->control, id_of(sender), err);
+		ret = 0;
+	else if (!ret)
+		ret = transport_control_resume(sender->control, id_of(sender), err);
+	if (!ret)
+		watch_runs_on(&sender->watch);
+	return ret;
 }
 
 static int op_outcome(void *ctx, enum transport_session_state state,

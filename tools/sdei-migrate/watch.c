@@ -106,6 +106,11 @@ void watch_step(struct watch *watch, enum transport_step step)
 		progress_report(&watch->progress, watch->phase, 0, watch->total);
 }
 
+void watch_runs_on(struct watch *watch)
+{
+	watch->progress.stopped = 0;
+}
+
 void watch_total(struct watch *watch, uint64_t bytes)
 {
 	watch->total = bytes;

@@ -51,6 +51,9 @@ void watch_stream(struct watch *watch, struct transport_stream *stream);
 /** watch_step() - a step begins */
 void watch_step(struct watch *watch, enum transport_step step);
 
+/** watch_runs_on() - the VM goes on where it was: it has stood still long enough */
+void watch_runs_on(struct watch *watch);
+
 /** watch_total() - how many bytes the step that comes next sends */
 void watch_total(struct watch *watch, uint64_t bytes);
 

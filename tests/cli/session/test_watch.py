@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from hosts import PROGRAM, TLS, Pair, check, cli
-from cli import environment, fails, wait_for_line
+from cli import ask, environment, fails, wait_for_line
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
@@ -73,6 +73,22 @@ def test_progress_is_one_line_a_step(directory):
         check(destination[-1]["phase"] == "committed" and
               {"record", "stage", "prepared", "commit"} <= {line["phase"] for line in destination},
               "recv has its own steps", destination[-1])
+
+
+def test_no_blackout_is_shown_of_a_vm_that_runs_on(directory):
+    """After a dry run has what it needs, and after a failure, the VM goes on before the session is over."""
+    cases = [("dry", ["--dry-run"], "", "tried", "capture")]
+    if ask("status", "--list-fault-points").get("fault_points"):
+        cases += [("failed", [], "send.wait-prepared:error", "", "wait-prepared"),
+                  ("relinquished", [], "send.commit:error", "", "commit")]
+    for name, args, fault, state, last in cases:
+        with Watched(folder(directory, name)) as pair:
+            told, source, _ = pair.hand_over(*args, fault=fault)
+            check(told.get("state", "") == state and pair.running() == "a", f"{name}: the VM stays", told)
+            shown = [line["phase"] for line in source if "blackout_us" in line]
+            behind = [line["phase"] for line in source][-1 if fault else -2:]
+            check(shown and shown[-1] == last and not set(behind) & set(shown),
+                  f"{name}: its blackout ends when it goes on", [shown, behind])
 
 
 def test_json_has_lines_on_stderr_and_one_object_on_stdout(directory):
