@@ -82,21 +82,53 @@ static int append(struct option_list *list, const char *text)
 	return 0;
 }
 
+/* A bound as one would write it: 24M. */
+static void print_bound(enum option_type type, uint64_t value, char text[24])
+{
+	static const char suffix[] = " KMG";
+	unsigned int unit = 0;
+
+	while (type == OPTION_SIZE && value && value % 1024 == 0 && suffix[unit + 1]) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, 24, "%" PRIu64 "%.*s", value, unit ? 1 : 0, suffix + unit);
+}
+
+static int refuse_number(struct parser *parser, const struct option_row *row, const char *text)
+{
+	const char *what = row->type == OPTION_SIZE ? "a size" : "a number";
+	char min[24], max[24], expected[96];
+
+	print_bound(row->type, row->min, min);
+	print_bound(row->type, row->max, max);
+	if (row->max)
+		snprintf(expected, sizeof(expected), "%s from %s to %s", what, min, max);
+	else if (row->min)
+		snprintf(expected, sizeof(expected), "%s, at least %s", what, min);
+	else
+		snprintf(expected, sizeof(expected), "%s of up to 64 bits", what);
+	return refuse(parser, row, expected, text[0] ? text : "an empty one");
+}
+
+static bool is_within(const struct option_row *row, const char *text, uint64_t value)
+{
+	/* -1 is understood as a pattern of 64 bits; where there is a least value it is none. */
+	if (row->min && text[0] == '-')
+		return false;
+	return value >= row->min && (!row->max || value <= row->max);
+}
+
 static int store_number(struct parser *parser, struct slot *slot, const char *text)
 {
 	const struct option_row *row = slot->row;
 	struct option_number *number = slot->value;
-	char expected[96];
 	uint64_t value;
 	const bool understood = row->type == OPTION_SIZE ? number_parse_size(text, &value)
 							 : number_parse(text, &value);
 
-	if (!understood)
-		return refuse(parser, row, row->type == OPTION_SIZE ? "a size" : "a number", text);
-	if (row->max && (value < row->min || value > row->max)) {
-		snprintf(expected, sizeof(expected), "%" PRIu64 " to %" PRIu64, row->min, row->max);
-		return refuse(parser, row, expected, text);
-	}
+	if (!understood || !is_within(row, text, value))
+		return refuse_number(parser, row, text);
 	*number = (struct option_number){ .given = true, .value = value };
 	return 0;
 }
@@ -313,8 +345,13 @@ static int split(struct parser *parser, struct slot *slot, const char *text)
 	if (!list->item)
 		return -ENOMEM;
 	copy = memcpy(list->item + n, text, strlen(text) + 1);
-	for (char *piece = strsep(&copy, ","); piece; piece = strsep(&copy, ","))
-		list->item[list->n++] = path_of(slot->row, piece);
+	for (char *piece = strsep(&copy, ","); piece; piece = strsep(&copy, ",")) {
+		const char *name = path_of(slot->row, piece);
+
+		if (slot->row->names != OPTION_NAMES_NOTHING && !*name)
+			return refuse(parser, slot->row, "a name", "an empty one");
+		list->item[list->n++] = name;
+	}
 	slot->filled = true;
 	return 0;
 }

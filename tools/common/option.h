@@ -52,7 +52,8 @@ struct option_row {
 	bool required;
 	const char *choices;  /* OPTION_CHOICE: "one|two|three" */
 	const char *fallback; /* parsed as if it had been given */
-	uint64_t min, max;    /* OPTION_NUMBER; max 0: no bound */
+	uint64_t min,
+		max; /* OPTION_NUMBER, OPTION_SIZE: what is taken, both included; max 0: no greatest value */
 };
 
 /* A table ends with a row without a name. */

@@ -12,7 +12,7 @@ struct args {
 	bool flag;
 	int loud;
 	const char *key, *type, *file, *out;
-	struct option_number vcpu, rate;
+	struct option_number vcpu, rate, size, least, any;
 	struct option_list trust, rest, base;
 };
 
@@ -42,7 +42,23 @@ static const struct option_row rows[] = {
 	{ .name = "--limit-rate",
 	  .argument = "R",
 	  .offset = offsetof(struct args, rate),
-	  .type = OPTION_SIZE },
+	  .type = OPTION_SIZE,
+	  .min = 64 << 10 },
+	{ .name = "--state",
+	  .argument = "SIZE",
+	  .offset = offsetof(struct args, size),
+	  .type = OPTION_SIZE,
+	  .min = 24 << 20,
+	  .max = 128ull << 30 },
+	{ .name = "--least",
+	  .argument = "N",
+	  .offset = offsetof(struct args, least),
+	  .type = OPTION_NUMBER,
+	  .min = 2 },
+	{ .name = "--any",
+	  .argument = "N",
+	  .offset = offsetof(struct args, any),
+	  .type = OPTION_NUMBER },
 	{ .name = "--trust",
 	  .argument = "PUB",
 	  .offset = offsetof(struct args, trust),
@@ -117,6 +133,50 @@ static void test_good_lines(void)
 	release(&args);
 }
 
+static void test_bounds_of_numbers(void)
+{
+	static const struct {
+		const char *option, *value;
+		const char *expected; /* NULL: it is taken */
+	} row[] = {
+		{ "--vcpu", "0", NULL },
+		{ "--vcpu", "512", "a number from 0 to 511" },
+		{ "--vcpu", "-1", "a number from 0 to 511" },
+		{ "--vcpu", "x", "a number from 0 to 511" },
+		{ "--vcpu", "1.5", "a number from 0 to 511" },
+		{ "--vcpu", "1e9", "a number from 0 to 511" },
+		{ "--vcpu", "18446744073709551616", "a number from 0 to 511" },
+		{ "--vcpu", "", "a number from 0 to 511" },
+		{ "--limit-rate", "64K", NULL },
+		{ "--limit-rate", "65535", "a size, at least 64K" },
+		{ "--limit-rate", "0", "a size, at least 64K" },
+		{ "--limit-rate", "-1", "a size, at least 64K" },
+		{ "--limit-rate", "17179869184G", "a size, at least 64K" },
+		{ "--state", "24M", NULL },
+		{ "--state", "128G", NULL },
+		{ "--state", "137438953473", "a size from 24M to 128G" },
+		{ "--least", "18446744073709551615", NULL },
+		{ "--least", "1", "a number, at least 2" },
+		{ "--least", "-1", "a number, at least 2" },
+		{ "--any", "-1", NULL },
+		{ "--any", "18446744073709551616", "a number of up to 64 bits" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct failure failure = { 0 };
+		struct args args;
+		int ret = parse(&args, &failure, &no_files,
+				WORDS("-ka", "f", row[i].option, row[i].value));
+
+		CHECK(ret == (row[i].expected ? -EINVAL : 0) &&
+			      (!ret || (strcmp(failure.field, row[i].option) == 0 &&
+					strcmp(failure.expected, row[i].expected) == 0 &&
+					failure.actual[0])),
+		      row[i].value);
+		release(&args);
+	}
+}
+
 static void test_bad_lines(void)
 {
 	static const struct {
@@ -166,9 +226,9 @@ static void test_other_sources_in_their_order(void)
 	      "and both are read");
 	release(&args);
 	setenv("OPTION_TEST_KEY", "variable", 1);
-	setenv("OPTION_TEST_LIMIT_RATE", "1K", 1);
+	setenv("OPTION_TEST_LIMIT_RATE", "64K", 1);
 	CHECK(parse(&args, &failure, &sources, WORDS("f")) == 0 &&
-		      strcmp(args.key, "variable") == 0 && args.rate.value == 1024,
+		      strcmp(args.key, "variable") == 0 && args.rate.value == 64u << 10,
 	      "the environment is stronger than files");
 	release(&args);
 	CHECK(parse(&args, &failure, &sources, WORDS("f", "-kline", "--trust", "c")) == 0 &&
@@ -208,6 +268,11 @@ static void test_a_file_may_be_named_by_its_uri(void)
 	CHECK(parse(&args, &failure, &no_files, WORDS("-kk", "f")) == 0 && args.base.n == 2 &&
 		      strcmp(args.base.item[0], "a") == 0 && strcmp(args.base.item[1], "b") == 0,
 	      "in a list of the environment, too");
+	release(&args);
+	setenv("OPTION_TEST_BASE", "a,,b", 1);
+	CHECK(parse(&args, &failure, &no_files, WORDS("-ka", "f")) == -EINVAL &&
+		      strcmp(failure.field, "--base") == 0,
+	      "nor does a list name an empty one");
 	unsetenv("OPTION_TEST_BASE");
 	release(&args);
 }
@@ -238,6 +303,7 @@ static void test_configuration_file(void)
 
 int main(void)
 {
-	return RUN_TESTS(test_good_lines, test_bad_lines, test_other_sources_in_their_order,
-			 test_a_file_may_be_named_by_its_uri, test_configuration_file);
+	return RUN_TESTS(test_good_lines, test_bounds_of_numbers, test_bad_lines,
+			 test_other_sources_in_their_order, test_a_file_may_be_named_by_its_uri,
+			 test_configuration_file);
 }
