@@ -2,6 +2,7 @@
 #include "progress.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -29,6 +30,17 @@ uint64_t progress_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int progress_check(const struct option_number *given, struct failure *failure)
+{
+	char text[24];
+
+	if (!given->given || fcntl((int)given->value, F_GETFD) >= 0)
+		return 0;
+	snprintf(text, sizeof(text), "%d", (int)given->value);
+	return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", "--progress-fd",
+			   "an open descriptor", text);
 }
 
 void progress_open(struct progress *progress, const struct tool *tool, int fd)

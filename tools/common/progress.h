@@ -30,6 +30,11 @@ struct progress {
 /** progress_now() - nanoseconds of the monotonic clock */
 uint64_t progress_now(void);
 
+#define PROGRESS_MAX_FD (1 << 20) /* of --progress-fd; Linux has no more */
+
+/** progress_check() - is the descriptor of --progress-fd open? Return: 0; -EINVAL with @failure */
+int progress_check(const struct option_number *given, struct failure *failure);
+
 /** progress_open() - decide where to show it; @fd is --progress-fd or -1 */
 void progress_open(struct progress *progress, const struct tool *tool, int fd);
 

@@ -6,6 +6,7 @@
 #define REALM_MEASURE_INPUT_H
 
 #include "common/option.h"
+#include "common/progress.h"
 #include "common/tool.h"
 #include "snapshot.h"
 #include "vmm.h"
@@ -81,7 +82,7 @@ int input_from_core(struct failure *failure, enum sdeistate_reason reason,
 	{                                                                                        \
 		.name = "--progress-fd", .argument = "N",                                        \
 		.help = "write JSON progress lines there", .offset = offsetof(T, m.progress_fd), \
-		.type = OPTION_NUMBER, .max = 1048576                                            \
+		.type = OPTION_NUMBER, .max = PROGRESS_MAX_FD                                    \
 	}
 
 #define INPUT_LOG_ROWS(T, m)                                                                    \
@@ -148,27 +149,35 @@ int input_from_core(struct failure *failure, enum sdeistate_reason reason,
 		  .argument = "N",                                                              \
 		  .help = "IPA bits of the host, 32 to 52",                                     \
 		  .offset = offsetof(T, m.ipa_bits),                                            \
-		  .type = OPTION_NUMBER },                                                      \
+		  .type = OPTION_NUMBER,                                                        \
+		  .min = 32,                                                                    \
+		  .max = 52 },                                                                  \
 		{ .name = "--num-bps",                                                          \
 		  .argument = "N",                                                              \
 		  .help = "breakpoints of the host, 2 to 64",                                   \
 		  .offset = offsetof(T, m.num_bps),                                             \
-		  .type = OPTION_NUMBER },                                                      \
+		  .type = OPTION_NUMBER,                                                        \
+		  .min = 2,                                                                     \
+		  .max = 64 },                                                                  \
 		{ .name = "--num-wps",                                                          \
 		  .argument = "N",                                                              \
 		  .help = "watchpoints of the host, 2 to 64",                                   \
 		  .offset = offsetof(T, m.num_wps),                                             \
-		  .type = OPTION_NUMBER },                                                      \
+		  .type = OPTION_NUMBER,                                                        \
+		  .min = 2,                                                                     \
+		  .max = 64 },                                                                  \
 		{ .name = "--pmu-num-ctrs",                                                     \
 		  .argument = "N",                                                              \
 		  .help = "PMU counters of the host, 0 to 31",                                  \
 		  .offset = offsetof(T, m.pmu_num_ctrs),                                        \
-		  .type = OPTION_NUMBER },                                                      \
+		  .type = OPTION_NUMBER,                                                        \
+		  .max = 31 },                                                                  \
 		{ .name = "--sve-vl",                                                           \
 		  .argument = "BITS",                                                           \
 		  .help = "SVE vector bits: 0, or 128 to 2048",                                 \
 		  .offset = offsetof(T, m.sve_vl),                                              \
-		  .type = OPTION_NUMBER },                                                      \
+		  .type = OPTION_NUMBER,                                                        \
+		  .max = 2048 },                                                                \
 		{ .name = "--pmu",                                                              \
 		  .argument = "BOOL",                                                           \
 		  .help = "whether the host has a PMU for realms",                              \

@@ -212,8 +212,10 @@ int measured_run(const struct tool *tool, const struct input_args *args, const s
 	};
 	struct steps_progress progress = { show, &bar };
 	struct kvmcore_builder *builder = NULL;
-	int ret;
+	int ret = progress_check(&args->progress_fd, failure);
 
+	if (ret)
+		return ret;
 	measured->rule = input->steps.rule;
 	measured->printed = json_array();
 	measured->steps = with_steps ? json_array() : NULL;

@@ -308,7 +308,7 @@ int send_share(const struct tool *tool, const struct send_args *args, struct sen
 	int ret = fault_check(failure);
 
 	if (!ret)
-		ret = watch_check(&args->watch, failure);
+		ret = progress_check(&args->watch.progress_fd, failure);
 	if (!ret)
 		ret = mover_level(args->level, &shared->level, failure);
 	if (!ret)

@@ -389,7 +389,7 @@ static int open_service(struct service *service, struct failure *failure)
 	int ret = fault_check(failure);
 
 	if (!ret)
-		ret = watch_check(&args->watch, failure);
+		ret = progress_check(&args->watch.progress_fd, failure);
 	/* Before the first thread, and before there is a key in memory. */
 	if (!ret && args->spawn)
 		ret = spawner_open(args->spawn, args->state, &receiver->spawner, failure);

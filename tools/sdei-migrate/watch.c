@@ -5,19 +5,7 @@
 #include "metrics.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-
-int watch_check(const struct watch_options *options, struct failure *failure)
-{
-	char text[24];
-
-	if (!options->progress_fd.given || fcntl((int)options->progress_fd.value, F_GETFD) >= 0)
-		return 0;
-	snprintf(text, sizeof(text), "%d", (int)options->progress_fd.value);
-	return failure_set(failure, SDEISTATE_USAGE, -EINVAL, "command line", "--progress-fd",
-			   "an open descriptor", text);
-}
 
 void watch_open(struct watch *watch, const struct tool *tool, const struct watch_options *options,
 		enum transport_role role, int timeout_ms)

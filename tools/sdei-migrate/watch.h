@@ -31,9 +31,6 @@ struct watch {
 	int timeout_ms;
 };
 
-/** watch_check() - is the descriptor of --progress-fd open? Return: 0; -EINVAL with @failure */
-int watch_check(const struct watch_options *options, struct failure *failure);
-
 /** watch_open() - @timeout_ms: how long a phase may take */
 void watch_open(struct watch *watch, const struct tool *tool, const struct watch_options *options,
 		enum transport_role role, int timeout_ms);
@@ -91,7 +88,7 @@ void watch_close(struct watch *watch, const struct watch_end *end);
 	  .help = "write JSON lines of how far it is to this descriptor",                      \
 	  .offset = offsetof(type_of_args, watch.progress_fd),                                 \
 	  .type = OPTION_NUMBER,                                                               \
-	  .max = 1 << 20 },                                                                    \
+	  .max = PROGRESS_MAX_FD },                                                            \
 	{                                                                                      \
 		.name = "--metrics", .argument = "FILE",                                       \
 		.help = "count the session in this Prometheus text file, which several share", \

@@ -77,8 +77,10 @@ static int open_client(const struct web_args *args, struct web *web, struct fail
 int web_open(struct tool *tool, const struct web_args *args, struct web *web,
 	     struct failure *failure)
 {
-	int ret;
+	int ret = progress_check(&args->progress_fd, failure);
 
+	if (ret)
+		return ret;
 	web->tool = tool;
 	signal(SIGPIPE, SIG_IGN);
 	progress_open(&web->progress, tool,

@@ -48,7 +48,7 @@ struct web_args {
 		.help = "refuse more than this"), \
 	WEB_ROW(args_, "--any-file", NULL, any_file, OPTION_FLAG, \
 		.help = "the file need not be one that sdei-migrate sealed"), \
-	WEB_ROW(args_, "--progress-fd", "N", progress_fd, OPTION_NUMBER, .min = 0, .max = INT32_MAX, \
+	WEB_ROW(args_, "--progress-fd", "N", progress_fd, OPTION_NUMBER, .max = PROGRESS_MAX_FD, \
 		.help = "write progress as JSON lines to this descriptor"), \
 	WEB_ROW(args_, "--insecure-no-tls", NULL, insecure, OPTION_FLAG, \
 		.help = "allow http:// URLs; everybody on the way reads and changes what goes over them")

@@ -126,8 +126,13 @@ def test_a_reader_that_sleeps_holds_up_nobody(directory):
 
 
 def test_a_descriptor_that_is_not_open(directory):
-    fails(2, "usage", "send", "--control", directory + "/x", "--to", "unix:y", "--key", "k", "--peer",
-          "p", "--progress-fd", 77)
+    with open(os.path.join(directory, "file"), "wb"):
+        pass
+    for line in (["send", "--control", directory + "/x", "--to", "unix:y", "--key", "k", "--peer", "p"],
+                 ["push", "--any-file", directory + "/file", "https://127.0.0.1:1/x"],
+                 ["pull", "https://127.0.0.1:1/x", directory + "/there"]):
+        told = fails(2, "usage", *line, "--progress-fd", 77)
+        check(told["field"] == "--progress-fd" and told["actual"] == "77", line[0], told)
 
 
 def series(path):

@@ -290,6 +290,13 @@ def test_memory_stays_flat(directory):
     check(done.returncode == 0 and done.stdout.startswith(b"RIM: "), "a pipe", done.stderr[-300:])
 
 
+def test_bounds_of_the_host(_):
+    for option, value in (("--ipa-bits", 31), ("--ipa-bits", -1), ("--num-bps", 1), ("--num-wps", 65),
+                          ("--pmu-num-ctrs", 32), ("--sve-vl", 2049), ("--threads", 0)):
+        told = cli.fails(2, "usage", "compute", option, value, "kvmtool")
+        check(told["field"] == option and told["actual"] == str(value), f"{option} {value} is refused by its name", told)
+
+
 def test_progress_counts_all_images(directory):
     for name, size in (("a", 3 << 20), ("b", 5 << 20)):
         with open(os.path.join(directory, name), "wb") as file:
@@ -298,6 +305,8 @@ def test_progress_counts_all_images(directory):
              {"op": "data_create", "ipa": "0x80000000", "file": "a"},
              {"op": "data_create", "ipa": "0x90000000", "file": "b"}]
     path = write(directory, "d.json", json.dumps({"steps": steps}))
+    told = cli.fails(2, "usage", "compute", "--json-input", path, "--progress-fd", 77)
+    check(told["field"] == "--progress-fd", "a descriptor that is not open is refused", told)
     read, to = os.pipe()
     done = subprocess.run([cli.PROGRAM, "compute", "--json-input", path, "--progress-fd", str(to)], pass_fds=[to],
                           capture_output=True, env=cli.environment(), timeout=60)
