@@ -31,6 +31,7 @@
 #define ANSWER        0x5a5a5a5au
 #define EL1H_MASKED   0x3c5u
 #define KICK          SIGUSR1
+#define MAX_WAITS     60000 /* of a millisecond, until nothing that was begun waits */
 
 extern const char storm_guest[], storm_guest_end[], storm_handler[], storm_handler_end[];
 
@@ -170,9 +171,12 @@ static void set_line(struct vcpu *v, bool up)
 					      KVM_ARM_IRQ_TYPE_CPU << KVM_ARM_IRQ_TYPE_SHIFT,
 				       .level = up };
 
+	if (up) /* before the guest can take it down */
+		atomic_store(&v->line, true);
 	if (ioctl(s.vm, KVM_IRQ_LINE, &level))
 		die("KVM_IRQ_LINE");
-	atomic_store(&v->line, up);
+	if (!up)
+		atomic_store(&v->line, false);
 }
 
 static void refuse(struct vcpu *v)
@@ -386,17 +390,32 @@ static void blow(uint64_t seed, unsigned int n)
 }
 
 /* Nothing is queued, nothing runs, no line is up. */
-static bool is_calm(void)
+static bool is_calm(const struct vcpu *v, bool tell)
 {
-	for (unsigned int i = 0; i < N_VCPUS; i++) {
-		struct kvmcore_vcpu_status status;
+	struct kvmcore_vcpu_status now;
 
-		if (kvmcore_vcpu_status(s.core, (int)i, &status) || status.n_queued ||
-		    status.critical_num != KVM_SDEI_INVALID_EVENT ||
-		    status.normal_num != KVM_SDEI_INVALID_EVENT || atomic_load(&s.vcpu[i].line))
-			return false;
+	if (kvmcore_vcpu_status(s.core, (int)v->index, &now))
+		die("kvmcore_vcpu_status");
+	if (tell)
+		fprintf(stderr,
+			"storm: vCPU %u: %u queued, %#" PRIx64 " and %#" PRIx64 ", line %d\n",
+			v->index, now.n_queued, now.critical_num, now.normal_num,
+			atomic_load(&v->line));
+	return !now.n_queued && now.critical_num == KVM_SDEI_INVALID_EVENT &&
+	       now.normal_num == KVM_SDEI_INVALID_EVENT && !atomic_load(&v->line);
+}
+
+static void wait_until_calm(void)
+{
+	for (unsigned int calm = 0, n = 0; calm < N_VCPUS; n++) {
+		calm = 0;
+		for (unsigned int i = 0; i < N_VCPUS; i++)
+			calm += is_calm(&s.vcpu[i], n == MAX_WAITS);
+		errno = ETIME;
+		if (calm < N_VCPUS && n == MAX_WAITS)
+			die("what was begun does not end");
+		sleep_us(1000);
 	}
-	return true;
 }
 
 static unsigned int check(const struct vcpu *v)
@@ -469,8 +488,7 @@ int main(void)
 	wait_until_all_turn();
 	blow(seed ? strtoull(seed, NULL, 0) | 1 : 1,
 	     events ? (unsigned int)strtoul(events, NULL, 0) : 2000);
-	while (!is_calm())
-		sleep_us(1000);
+	wait_until_calm();
 	for (unsigned int i = 0; i < N_VCPUS; i++)
 		s.vcpu[i].page->stop = 1;
 	for (unsigned int i = 0; i < N_VCPUS; i++)
