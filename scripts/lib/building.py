@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 
 from tree import ROOT
@@ -11,6 +12,7 @@ from tree import ROOT
 JOBS = os.environ.get("SDEI_JOBS") or str(os.cpu_count() or 2)
 LOGS = os.path.join(ROOT, "build", "logs")
 _done = {}
+_one_at_a_time = threading.Lock()
 
 
 class BuildFailed(Exception):
@@ -50,6 +52,11 @@ def _run(command, log, env):
 
 def build(preset, targets=(), env=None):
     """Everything, or @targets. Returns the seconds it took, 0 when this run has built the preset before."""
+    with _one_at_a_time:
+        return _build(preset, targets, env)
+
+
+def _build(preset, targets, env):
     key = (preset, *targets)
     if key in _done:
         if isinstance(_done[key], BuildFailed):

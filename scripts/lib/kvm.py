@@ -14,25 +14,23 @@ import kvm_linux
 import kvm_packages
 import kvm_forward
 import kvm_rows
+import side_by_side
 from result import FAILED, PASSED, SKIPPED, Result
+from side_by_side import Part, say
 from tree import ROOT
 
 SOURCES = ("rows.c", "steps.c", "call.c", "programs.c", "machine_kernel.c")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 CPU = "max,pauth-impdef=on"
-SECONDS, SECONDS_LONG = 600, 2400
+SECONDS, SECONDS_LONG = 900, 2400
 PLAIN_RANDOM, LONG_RANDOM = 100, 1000
-STEADY_SEEDS = (7, 8, 9)
+AGAIN, STEADY_SEEDS = 7, (8, 9, 10, 11, 12)
 STEADY_AREAS = ("guest calls", "MMIO exits", "random sequences")
 
-# The newest kernel of which suite, on which CPU: before the filter, with it, the newest there is; and a CPU
-# without VHE, where KVM's own code runs at EL2 by itself.
-RUNS = (
-    ("bookworm-backports", CPU),
-    ("sid", CPU),
-    ("bookworm", CPU),
-    ("bookworm-backports", "cortex-a57"),
-)
+# The newest kernel of which suite, on which CPU: with the filter, the newest there is, before the filter; and a CPU
+# without VHE, where KVM's own code runs at EL2 by itself: slowest, so it begins first.
+STEADY_RUN = ("bookworm-backports", CPU)
+RUNS = (("bookworm-backports", "cortex-a57"), STEADY_RUN, ("sid", CPU), ("bookworm", CPU))
 # A kernel newer than any profile is held against the newest one.
 PROFILES = (("6.1.", "6.1"), ("6.12.", "6.12"), ("7.", "7.2"))
 
@@ -158,13 +156,13 @@ def _shorten(names):
 
 def _tell(host, suffix, seconds, compared, excused):
     areas = ", ".join(f"{area} {count}" for area, count in sorted(compared.items()))
-    print(f"{'':12} {host.name}{suffix}, profile {host.profile}: "
-          f"{sum(compared.values())} rows as the model has them in {seconds:.1f} s ({areas})")
+    say(f"{'':12} {host.name}{suffix}, profile {host.profile}: "
+        f"{sum(compared.values())} rows as the model has them in {seconds:.1f} s ({areas})")
     reasons = collections.defaultdict(list)
     for name, reason in excused.items():
         reasons[reason].append(name)
     for reason, names in reasons.items():
-        print(f"{'':14} {len(names)} not compared, {reason}: {_shorten(names)}", flush=True)
+        say(f"{'':14} {len(names)} not compared, {reason}: {_shorten(names)}")
 
 
 def _profile_of(release):
@@ -181,7 +179,7 @@ class Host:
         self.profile = _profile_of(self.release)
         self.has_filter = self.profile not in NO_FILTER
 
-    def ask(self, rows, suffix="", seed=None, files=None, words=""):
+    def ask(self, rows, suffix, seed, programs):
         """(marked lines, seconds, what went wrong, path of the rows, path of the console's log)"""
         asked = [row for row in rows if "skip" not in row]
         text = "".join(json.dumps(row) + "\n" for row in [kvm_rows.host_row(), *asked])
@@ -190,28 +188,26 @@ class Host:
             file.write(text)
         kvm_emulator.write_initramfs(stem + ".cpio",
                                      {"init": self.init, "rows.jsonl": text.encode(),
-                                      **(files or {})})
+                                      **(programs.files if programs else {})})
         answer = kvm_emulator.boot(self.qemu, self.image, stem + ".cpio", stem + ".log", self.cpu,
-                                   self.seconds, seed, words)
+                                   self.seconds, seed, programs.words(seed) if programs else "")
         os.unlink(stem + ".cpio")
         return (*answer, stem + ".rows", stem + ".log")
 
 
-def run_host(host, rows, long, suffix="", seed=None, programs=None):
+def run_host(host, rows, programs=None, suffix="", seed=None):
     """Every row asked of the kernel and of the model, then the programs; one result of each."""
     name = f"kvm/{host.name}{suffix}"
     if not host.profile:
         return [Result(name, SKIPPED, 0, "no profile of the model speaks of this kernel")]
+    seed = kvm_emulator.given_seed() if seed is None else seed
     rows = kvm_rows.for_kernel(rows, host.has_filter)
-    lines, seconds, wrong, path, log = host.ask(rows, suffix, seed, programs,
-                                                kvm_forward.words(long))
+    lines, seconds, wrong, path, log = host.ask(rows, suffix, seed, programs)
     kernel = _by_name(lines)
     if "_host" not in kernel:
         return [Result(name, FAILED, seconds, f"{wrong}; see {log}")]
     results = [judge_rows(host, rows, kernel, suffix, seconds, wrong and f"{wrong}; see {log}", path)]
-    if programs:
-        results += [kvm_forward.judge(host, kernel, long), kvm_forward.judge_storm(host, kernel)]
-    return results
+    return results + (programs.judge(host.name + suffix, kernel) if programs else [])
 
 
 def judge_rows(host, rows, kernel, suffix, seconds, wrong, path):
@@ -225,27 +221,20 @@ def judge_rows(host, rows, kernel, suffix, seconds, wrong, path):
                   "\n".join(differences))
 
 
-def run_steady(host, rows):
+def run_again(host, rows, programs):
     """Counted instructions and a fixed seed: what a host did once, it does again to the byte."""
-    name = f"kvm/{host.name}-again"
-    logs = []
-    seconds = 0.0
+    name, logs, seconds = f"kvm/{host.name}-again", [], 0.0
     for at in range(2):
-        _, took, wrong, _, log = host.ask(rows, f"-steady-{at}", STEADY_SEEDS[0])
+        _, took, wrong, _, log = host.ask(rows, f"-again-{at}", AGAIN, programs)
         seconds += took
         if wrong:
-            return Result(name, FAILED, seconds, f"{wrong}; see {log}")
+            return [Result(name, FAILED, seconds, f"{wrong}; see {log}")]
         with open(log, "rb") as file:
             logs.append(file.read())
+    say(f"{'':12} {host.name}: twice with seed {AGAIN}, {len(logs[0])} bytes of console in {seconds:.1f} s")
     same = logs[0] == logs[1]
-    return Result(name, PASSED if same else FAILED, seconds,
-                  "" if same else "two runs with the same seed left different consoles")
-
-
-def _long_runs(host, rows):
-    yield run_steady(host, rows)
-    for seed in STEADY_SEEDS:
-        yield from run_host(host, rows, True, f"-seed{seed}", seed)
+    return [Result(name, PASSED if same else FAILED, seconds,
+                   "" if same else "two runs with the same seed left different consoles")]
 
 
 def _no_service(host):
@@ -259,14 +248,54 @@ def _seed(long):
     return int(given) if given else int(time.time()) if long else 1
 
 
-def _rows(long):
-    return kvm_rows.all_rows() + kvm_rows.random_rows(_seed(long), LONG_RANDOM if long else
-                                                      PLAIN_RANDOM)
+class Rig:
+    """What every host of a run is given."""
+
+    def __init__(self, long):
+        self.seconds = SECONDS_LONG if long else SECONDS
+        self.qemu, self.init, self.seed = kvm_packages.emulator(), build_for_arm64(), _seed(long)
+        self.programs, self.storm = kvm_forward.every(long), kvm_forward.storm()
+        self.rows = kvm_rows.all_rows() + kvm_rows.random_rows(self.seed, LONG_RANDOM if long else
+                                                               PLAIN_RANDOM)
+        self.steady_rows = [row for row in self.rows if row["area"] in STEADY_AREAS]
+
+    def host(self, suite, cpu):
+        return Host(self.qemu, self.init, suite, cpu, self.seconds)
+
+    def ask(self, suite, cpu):
+        host = self.host(suite, cpu)
+        if host.has_filter:
+            return run_host(host, self.rows, self.programs)
+        return run_host(host, self.rows) + _no_service(host)
+
+    def ask_again(self):
+        return run_again(self.host(*STEADY_RUN), self.steady_rows, self.storm)
+
+    def ask_steady(self, seed):
+        return run_host(self.host(*STEADY_RUN), self.steady_rows, self.storm, f"-seed{seed}", seed)
+
+    def parts(self, long):
+        yield from (_part(suite, self.ask, suite, cpu) for suite, cpu in RUNS)
+        if long:
+            yield _part("again", self.ask_again)
+            yield from (_part(f"seed{seed}", self.ask_steady, seed) for seed in STEADY_SEEDS)
 
 
-def _linux(qemu, long):
+def _part(name, ask, *arguments):
+    """One host, which keeps one core busy."""
+    def run():
+        try:
+            return ask(*arguments)
+        except debian.Missing as missing:
+            return [Result(f"kvm/{name}", SKIPPED, 0, str(missing))]
+        except building.BuildFailed as failure:
+            return [Result(f"kvm/{name}-build", FAILED, 0, str(failure))]
+    return Part(1, run)
+
+
+def _linux(qemu, long, seed):
     try:
-        return kvm_linux.run(qemu, long, _seed(long))
+        return kvm_linux.run(qemu, long, seed)
     except debian.Missing as missing:
         return [Result("kvm/linux", SKIPPED, 0, str(missing))]
     except building.BuildFailed as failure:
@@ -276,26 +305,11 @@ def _linux(qemu, long):
 def run(long):
     """One result per kernel and CPU model; without packages a skip that says what is missing."""
     try:
-        qemu, init = kvm_packages.emulator(), build_for_arm64()
-        programs = kvm_forward.files(long)
+        rig = Rig(long)
     except debian.Missing as missing:
         return [Result("kvm/tools", SKIPPED, 0, str(missing))]
     except building.BuildFailed as failure:
         return [Result("kvm/build", FAILED, 0, str(failure))]
-    rows = _rows(long)
-    print(f"{'':12} random rows from SDEI_KVM_SEED={_seed(long)}", flush=True)
-    results = []
-    for suite, cpu in RUNS:
-        try:
-            host = Host(qemu, init, suite, cpu, SECONDS_LONG if long else SECONDS)
-            results += run_host(host, rows, long, programs=programs if host.has_filter else None)
-            if not host.has_filter:
-                results += _no_service(host)
-            if long and (suite, cpu) == RUNS[0]:
-                results += _long_runs(host, [row for row in rows
-                                             if row["area"] in STEADY_AREAS])
-        except debian.Missing as missing:
-            results.append(Result(f"kvm/{suite}", SKIPPED, 0, str(missing)))
-        except building.BuildFailed as failure:
-            results.append(Result(f"kvm/{suite}-model", FAILED, 0, str(failure)))
-    return results + kvm_clients.run(qemu, CPU, long) + _linux(qemu, long)
+    say(f"{'':12} random rows from SDEI_KVM_SEED={rig.seed}")
+    results = side_by_side.run(list(rig.parts(long)), int(building.JOBS))
+    return results + kvm_clients.run(rig.qemu, CPU, long) + _linux(rig.qemu, long, rig.seed)

@@ -13,6 +13,12 @@ SMALL = ("-smp", "1", "-m", "512")
 STEADY = ("-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm")
 
 
+def given_seed():
+    """SDEI_KVM_STEADY: every host that is alone counts its instructions, and this is the seed."""
+    given = os.environ.get("SDEI_KVM_STEADY")
+    return int(given) if given else None
+
+
 def _entry(name, mode, data=b"", device=(0, 0)):
     """One member of a cpio archive in the 'newc' format."""
     words = (0, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)

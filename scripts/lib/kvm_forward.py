@@ -7,11 +7,13 @@ import glob
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 
 import arm64
 import building
 import kvm_packages
 from result import FAILED, PASSED, Result
+from side_by_side import say
 from tree import ROOT
 
 # Folder below build/arm64/tests, and the tests of it whose guests make calls or accesses.
@@ -29,6 +31,7 @@ CHOSEN_LONG = {"conformance/sdei": ("hostile", "random")}
 DATA = os.path.join("tests", "conformance", "data")
 MOST, MOST_LONG = 500, 5000   # calls of one program that go through a vCPU
 STORM, STORM_LONG = 600, 6000   # events of tests/kvm/storm.c
+SECONDS, SECONDS_LONG = 300, 900    # of one program, before it is ended
 LINKER = "lib/ld-linux-aarch64.so.1"
 
 
@@ -72,26 +75,53 @@ def _read(path):
         return file.read()
 
 
-def words(long):
-    """What the kernel's command line tells init."""
-    return (f"forward_most={MOST_LONG if long else MOST} "
-            f"SDEI_STORM_EVENTS={STORM_LONG if long else STORM}")
+@dataclass
+class Programs:
+    """What a host runs behind its rows."""
+    names: tuple    # tests whose calls go through a vCPU
+    files: dict     # what the initramfs has to hold beside init: path -> bytes
+    settings: dict
+
+    def words(self, seed):
+        """What the kernel's command line tells init. @seed: also of the storm's choices; None for its own."""
+        settings = self.settings if seed is None else {**self.settings, "SDEI_SEED": seed}
+        return " ".join(f"{name}={value}" for name, value in settings.items())
+
+    def judge(self, name, told):
+        """@told: {program: what the host @name saw of it}."""
+        results = [judge_service(name, told, self.names)] if self.names else []
+        return results + [judge_storm(name, told)]
 
 
-def files(long):
-    """What the initramfs has to hold beside init: name -> bytes."""
+def _built(name):
+    return os.path.join(building.directory(arm64.PRESET), "tests", "kvm", name)
+
+
+def _storm_file():
+    return {"alone/storm": _read(_built("storm"))}
+
+
+def storm():
+    """tests/kvm/storm.c alone."""
+    arm64.build(["storm"])
+    return Programs((), {**libraries([_built("storm")]), **_storm_file()},
+                    {"program_seconds": SECONDS, "SDEI_STORM_EVENTS": STORM})
+
+
+def every(long):
+    """The chosen tests, and the storm."""
     paths = list(_paths(long))
-    arm64.build([*(os.path.basename(path) for path in paths), "forward", "storm"])
-    shim, storm = (os.path.join(building.directory(arm64.PRESET), "tests", "kvm", name)
-                   for name in ("forward.so", "storm"))
-    held = {f"programs/{os.path.basename(path)}": _read(path) for path in paths}
-    held.update(libraries([*paths, shim]))
-    held["lib/forward.so"] = _read(shim)
-    held["alone/storm"] = _read(storm)
+    names = tuple(os.path.basename(path) for path in paths)
+    arm64.build([*names, "forward", "storm"])
+    shim = _built("forward.so")
+    files = {f"programs/{name}": _read(path) for name, path in zip(names, paths)}
+    files.update({**libraries([*paths, shim]), "lib/forward.so": _read(shim), **_storm_file()})
     for path in glob.glob(os.path.join(ROOT, DATA, "**", "*"), recursive=True):
         if os.path.isfile(path):
-            held[path.lstrip("/")] = _read(path)
-    return held
+            files[path.lstrip("/")] = _read(path)
+    return Programs(names, files, {
+        "forward_most": MOST_LONG if long else MOST, "program_seconds": SECONDS_LONG if long else SECONDS,
+        "SDEI_STORM_EVENTS": STORM_LONG if long else STORM})
 
 
 def _sums(told):
@@ -104,33 +134,32 @@ def _sums(told):
     return counts, direct
 
 
-def judge_storm(host, told):
+def judge_storm(name, told):
     """Four vCPUs, events and interrupts at random moments: tests/kvm/storm.c has checked itself."""
     seen = told.get("program/storm", {"status": "not run", "output": "", "seconds": 0, "forwarded": {}})
     counts = seen["forwarded"] or {}
-    print(f"{'':12} {host.name}: 4 vCPUs, " + ", ".join(f"{counts.get(word, 0)} {word}" for word in (
-        "events", "nested", "resumed", "interrupts", "aborts")) + f" in {seen['seconds']:.1f} s", flush=True)
+    say(f"{'':12} {name}: 4 vCPUs, " + ", ".join(f"{counts.get(word, 0)} {word}" for word in (
+        "events", "nested", "resumed", "interrupts", "aborts")) + f" in {seen['seconds']:.1f} s")
     wrong = [] if seen["status"] == 0 else [f"ended with status {seen['status']}", seen["output"]]
     wrong += [f"no {word}" for word in ("events", "resumed", "interrupts", "aborts") if not counts.get(word)]
-    return Result(f"kvm/{host.name}-storm", FAILED if wrong else PASSED, seen["seconds"], "\n".join(wrong))
+    return Result(f"kvm/{name}-storm", FAILED if wrong else PASSED, seen["seconds"], "\n".join(wrong))
 
 
-def judge(host, told, long):
-    """@told: {program: what the host saw of it}. One result: all held, and something went through a vCPU."""
-    told = {name[len("program/"):]: seen for name, seen in told.items() if name.startswith("program/")}
+def judge_service(name, told, wanted):
+    """One result: all of @wanted held, and something of each went through a vCPU."""
+    told = {program[len("program/"):]: seen for program, seen in told.items() if program.startswith("program/")}
     told.pop("storm", None)
-    wanted = {os.path.basename(path) for path in _paths(long)}
-    wrong = [f"{name}: not run" for name in sorted(wanted - told.keys())]
-    wrong += [f"{name}: ended with status {seen['status']:#x}\n{seen['output']}"
-              for name, seen in sorted(told.items()) if seen["status"]]
-    wrong += [f"{name}: nothing of it went through a vCPU" for name, seen in sorted(told.items())
+    wrong = [f"{program}: not run" for program in sorted(set(wanted) - told.keys())]
+    wrong += [f"{program}: ended with status {seen['status']:#x}\n{seen['output']}"
+              for program, seen in sorted(told.items()) if seen["status"]]
+    wrong += [f"{program}: nothing of it went through a vCPU" for program, seen in sorted(told.items())
               if not seen["status"] and not any((seen["forwarded"] or {"calls": 0}).get(word) for
                                                 word in ("calls", "accesses"))]
     counts, direct = _sums(told)
     seconds = sum(seen["seconds"] for seen in told.values())
-    print(f"{'':12} {host.name}: {len(told)} programs, {counts['calls']} calls by a real vCPU to the core "
-          f"({counts['answered']} answered, {counts['moved']} moved the guest), "
-          f"{counts['accesses']} accesses ({counts['aborts']} refused) in {seconds:.1f} s")
+    say(f"{'':12} {name}: {len(told)} programs, {counts['calls']} calls by a real vCPU to the core "
+        f"({counts['answered']} answered, {counts['moved']} moved the guest), "
+        f"{counts['accesses']} accesses ({counts['aborts']} refused) in {seconds:.1f} s")
     for reason, count in direct.most_common():
-        print(f"{'':14} {count} asked of the core alone, {reason}", flush=True)
-    return Result(f"kvm/{host.name}-service", FAILED if wrong else PASSED, seconds, "\n".join(wrong))
+        say(f"{'':14} {count} asked of the core alone, {reason}")
+    return Result(f"kvm/{name}-service", FAILED if wrong else PASSED, seconds, "\n".join(wrong))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scripts/test kvm and arm64 need and the machine lacks, unpacked below build/kvm."""
+import functools
 import os
 import shutil
+import threading
 
 import debian
 from debian import Tool
@@ -15,6 +17,19 @@ COMPILER = ("gcc-aarch64-linux-gnu",)
 # Beside the compiler even if installed: it looks for them relative to where it stands itself.
 CROSS = ("libc6-dev-arm64-cross", "libc6-arm64-cross", "linux-libc-dev-arm64-cross")
 
+_lock = threading.RLock()
+
+
+def _once(ask):
+    """Asked for once a run, and by one thread at a time: apt's state is shared."""
+    cached = functools.lru_cache(None)(ask)
+
+    @functools.wraps(ask)
+    def locked(*arguments):
+        with _lock:
+            return cached(*arguments)
+    return locked
+
 
 def _fetch_tools(packages):
     """The machine's own suites and dpkg state: only what it lacks is fetched."""
@@ -24,6 +39,7 @@ def _fetch_tools(packages):
         debian.finish(stamp)
 
 
+@_once
 def emulator():
     found = shutil.which("qemu-system-aarch64")
     if found:
@@ -33,6 +49,7 @@ def emulator():
                  os.path.join(TOOLS, "usr/share/qemu")), debian.environment(TOOLS))
 
 
+@_once
 def user_emulator():
     found = shutil.which("qemu-aarch64-static")
     if found:
@@ -41,12 +58,14 @@ def user_emulator():
     return os.path.join(TOOLS, "usr/bin/qemu-aarch64-static")
 
 
+@_once
 def compiler():
     _fetch_tools(COMPILER + CROSS)
     return Tool((os.path.join(TOOLS, "usr/bin/aarch64-linux-gnu-gcc"),),
                 debian.environment(TOOLS))
 
 
+@_once
 def with_tools(packages):
     """The environment in which the programs of @packages are found, here or unpacked."""
     _fetch_tools(packages)
@@ -57,10 +76,12 @@ def with_tools(packages):
     return env
 
 
+@_once
 def kernel(suite):
     return debian.kernel(HOME, suite)
 
 
+@_once
 def jansson():
     """Folder with jansson.h and the static library for arm64."""
     folder = os.path.join(HOME, "jansson")
@@ -70,6 +91,7 @@ def jansson():
     return folder
 
 
+@_once
 def sysroot(suite, packages):
     """Folder in which @packages and what they need for arm64 are unpacked; fetched anew when the list changes."""
     folder = os.path.join(HOME, "sysroot")
@@ -87,6 +109,7 @@ def sysroot(suite, packages):
     return folder
 
 
+@_once
 def busybox():
     """The shell and its tools, for arm64, in one file that needs nothing."""
     folder = os.path.join(HOME, "busybox")
@@ -96,6 +119,7 @@ def busybox():
     return os.path.join(folder, "bin", "busybox")
 
 
+@_once
 def headers(suite, release):
     """Folder with what a module for the kernel @release of @suite is built with: arm64's headers, our own tools."""
     folder = os.path.join(HOME, "headers", release)
@@ -109,6 +133,7 @@ def headers(suite, release):
     return folder
 
 
+@_once
 def modules(suite, release):
     """Folder below which the modules of the kernel @release of @suite are: in its package, or in one of their own."""
     image = os.path.dirname(kernel(suite)[1])

@@ -10,10 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OUTPUT      "/output"
-#define REPORT      "/report"
-#define TAIL        1500L
-#define MAX_SECONDS 900u /* a program that hangs is ended by SIGALRM */
+#define OUTPUT "/output"
+#define REPORT "/report"
+#define TAIL   1500L
 
 static void become(const char *path, const struct programs *how)
 {
@@ -25,7 +24,7 @@ static void become(const char *path, const struct programs *how)
 		setenv("LD_PRELOAD", how->preload, 1);
 	setenv("SDEI_FORWARD_REPORT", REPORT, 1);
 	setenv("SDEI_FORWARD_MOST", how->most, 1);
-	alarm(MAX_SECONDS);
+	alarm(how->seconds); /* a program that hangs is ended by SIGALRM */
 	execl(path, path, (char *)NULL);
 	perror(path);
 	_exit(127);

@@ -9,8 +9,9 @@
 
 struct programs {
 	const char *folder;
-	const char *preload; /* a library that each is started with, or NULL */
-	const char *most;    /* how many calls it may send through a real vCPU */
+	const char *preload;  /* a library that each is started with, or NULL */
+	const char *most;     /* how many calls it may send through a real vCPU */
+	unsigned int seconds; /* until one that hangs is ended */
 };
 
 /**

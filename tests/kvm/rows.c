@@ -82,11 +82,14 @@ static void be_first_process(void)
 
 static void run_programs(void)
 {
-	const char *most = getenv("forward_most"); /* the kernel hands its unknown arguments on */
+	/* the kernel hands its unknown arguments on */
+	const char *most = getenv("forward_most"), *seconds = getenv("program_seconds");
 	const struct programs how = { .folder = PROGRAMS,
 				      .preload = "/lib/forward.so",
-				      .most = most ? most : "1000" };
-	const struct programs alone = { .folder = ALONE, .most = how.most };
+				      .most = most ? most : "1000",
+				      .seconds = seconds ? (unsigned int)strtoul(seconds, NULL, 0)
+							 : 300 };
+	const struct programs alone = { .folder = ALONE, .most = how.most, .seconds = how.seconds };
 
 	programs_run(&how, print);
 	programs_run(&alone, print);
