@@ -221,6 +221,15 @@ static void op_end(void *vm)
 	vmm->is_gone = true;
 }
 
+static void op_changed(void *vm, const struct transport_vm_status *status)
+{
+	struct vmm *vmm = vm;
+
+	pthread_mutex_lock(&vmm->lock);
+	vmm->session = status->session;
+	pthread_mutex_unlock(&vmm->lock);
+}
+
 static const struct transport_control_ops ops = {
 	.info = op_info,
 	.pause = op_pause,
@@ -233,6 +242,7 @@ static const struct transport_control_ops ops = {
 	.commit = op_commit,
 	.discard = op_discard,
 	.end = op_end,
+	.changed = op_changed,
 };
 
 int control_open(struct vmm *vmm)

@@ -57,6 +57,14 @@ static const struct {
 	{ SYSREG(3, 0, 12, 9, 3), true },
 };
 
+bool gic_is_carried(uint32_t group)
+{
+	return group == KVM_DEV_ARM_VGIC_GRP_DIST_REGS ||
+	       group == KVM_DEV_ARM_VGIC_GRP_REDIST_REGS ||
+	       group == KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS ||
+	       group == KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO;
+}
+
 int gic_create(struct vmm *vmm)
 {
 	struct kvm_create_device device = { .type = KVM_DEV_TYPE_ARM_VGIC_V3 };

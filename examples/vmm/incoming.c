@@ -23,10 +23,21 @@ static int get(struct transport_stream *stream, void *data, size_t len, struct t
 	return transport_stream_read(stream, data, len, STREAM_WAIT_MS, err);
 }
 
+/* Does this guest belong to what the mover's session brings? Nothing does before one has reserved this VM. */
+static bool is_expected(struct vmm *vmm, const struct transport_id *session)
+{
+	bool is;
+
+	pthread_mutex_lock(&vmm->lock);
+	is = !transport_id_is_zero(session) && transport_id_equal(session, &vmm->session);
+	pthread_mutex_unlock(&vmm->lock);
+	return is;
+}
+
 static int get_hello(struct vmm *vmm, struct transport_stream *stream, struct transport_error *err)
 {
 	struct stream_hello hello;
-	int ret = get(stream, &hello, sizeof(hello), err);
+	int ret = transport_stream_read(stream, &hello, sizeof(hello), STREAM_HELLO_MS, err);
 
 	if (ret)
 		return ret;
@@ -35,7 +46,11 @@ static int get_hello(struct vmm *vmm, struct transport_stream *stream, struct tr
 		return refuse(err, "version");
 	if (hello.n_vcpus != vmm->n_vcpus || hello.memory != vmm->options->memory)
 		return refuse(err, "vCPUs or memory: another number than here");
-	return 0;
+	if (hello.counter_hz != timer_hz())
+		return refuse(err, "counter: another frequency than here");
+	return is_expected(vmm, &hello.session)
+		       ? 0
+		       : refuse(err, "session: not the one that has this VM");
 }
 
 static int get_memory(struct vmm *vmm, struct transport_stream *stream,
@@ -43,8 +58,10 @@ static int get_memory(struct vmm *vmm, struct transport_stream *stream,
 {
 	void *to = kvm_guest(vmm, section->ipa, section->length);
 
-	if (!to || section->length > MAX_CHUNK)
+	if (!to || !section->length || section->length > MAX_CHUNK ||
+	    section->ipa < vmm->stream->next)
 		return refuse(err, "memory");
+	vmm->stream->next = section->ipa + section->length;
 	return get(stream, to, section->length, err);
 }
 
@@ -66,9 +83,16 @@ static int get_items(struct vmm *vmm, struct transport_stream *stream,
 static int get_devices(struct vmm *vmm, struct transport_stream *stream,
 		       const struct section *section, struct transport_error *err)
 {
-	if (section->length != sizeof(vmm->stream->devices))
+	struct devices *devices = &vmm->stream->devices;
+	int ret;
+
+	if (vmm->stream->has_devices || section->length != sizeof(*devices))
 		return refuse(err, "devices");
-	return get(stream, &vmm->stream->devices, sizeof(vmm->stream->devices), err);
+	ret = get(stream, devices, sizeof(*devices), err);
+	if (!ret && devices->uart.n_fifo > sizeof(devices->uart.fifo))
+		ret = refuse(err, "devices: more bytes in the console than there is room");
+	vmm->stream->has_devices = !ret;
+	return ret;
 }
 
 static int get_all(struct vmm *vmm, struct transport_stream *stream, struct transport_error *err)
@@ -87,7 +111,9 @@ static int get_all(struct vmm *vmm, struct transport_stream *stream, struct tran
 		if (ret)
 			return ret;
 		if (section.type == SECTION_END)
-			return vmm->stream->incoming.n ? 0 : refuse(err, "items");
+			return vmm->stream->incoming.n && vmm->stream->has_devices
+				       ? 0
+				       : refuse(err, "end: items or devices are missing");
 		if (section.type > SECTION_END)
 			return refuse(err, "section");
 		ret = take[section.type](vmm, stream, &section, err);
@@ -99,6 +125,8 @@ static void forget(struct vmm *vmm)
 {
 	madvise(vmm->ram, vmm->options->memory, MADV_DONTNEED);
 	state_free(&vmm->stream->incoming);
+	vmm->stream->has_devices = false;
+	vmm->stream->next = 0;
 }
 
 /* Return: whether a guest came whole; half a guest leaves nothing behind */
@@ -177,6 +205,8 @@ void incoming_close(struct vmm *vmm)
 	vmm->stream->has_receiver = false;
 	vmm->stream->whole = false;
 	vmm->stream->listener = transport_listener_close(vmm->stream->listener);
+	vmm->stream->has_devices = false;
+	vmm->stream->next = 0;
 	state_free(&vmm->stream->incoming);
 }
 

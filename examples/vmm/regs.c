@@ -10,19 +10,20 @@
 #define MAX_REGS      4096u
 #define COPROC(class) ((uint64_t)(class) << KVM_REG_ARM_COPROC_SHIFT)
 
-/* Firmware registers travel with the SDEI state, by sdei-migrate; timers come last. */
-static bool is_others(uint64_t id)
+/* Firmware registers travel with the SDEI state, by sdei-migrate, and are signed; the counter is the VM's. */
+bool regs_is_carried(uint64_t id)
 {
-	static const uint64_t timers[] = {
-		KVM_REG_ARM_TIMER_CTL,  KVM_REG_ARM_TIMER_CNT,  KVM_REG_ARM_TIMER_CVAL,
-		KVM_REG_ARM_PTIMER_CTL, KVM_REG_ARM_PTIMER_CNT, KVM_REG_ARM_PTIMER_CVAL,
-	};
 	const uint64_t class = id & KVM_REG_ARM_COPROC_MASK;
 
-	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
-		if (id == timers[i])
-			return true;
-	return class == COPROC(0x14) || class == COPROC(0x16);
+	return id != KVM_REG_ARM_TIMER_CNT && id != KVM_REG_ARM_PTIMER_CNT &&
+	       class != COPROC(0x14) && class != COPROC(0x16);
+}
+
+/* They come last, by timer.c. */
+static bool is_timer(uint64_t id)
+{
+	return id == KVM_REG_ARM_TIMER_CTL || id == KVM_REG_ARM_TIMER_CVAL ||
+	       id == KVM_REG_ARM_PTIMER_CTL || id == KVM_REG_ARM_PTIMER_CVAL;
 }
 
 static int list_registers(const struct vcpu *vcpu, struct kvm_reg_list **list)
@@ -51,7 +52,7 @@ static int save_vcpu(struct vmm *vmm, unsigned int index, struct state *state)
 
 	for (uint64_t i = 0; !ret && i < list->n; i++) {
 		item.id = list->reg[i];
-		if (!is_others(item.id))
+		if (regs_is_carried(item.id) && !is_timer(item.id))
 			ret = state_read(vmm, state, &item);
 	}
 	free(list);

@@ -112,6 +112,18 @@ static bool is_no_loss(const struct state *state, const struct item *item)
 	return memcmp(item->value, zero, ITEM_SIZE) == 0;
 }
 
+/* What state_save() reads somewhere, and nothing else. */
+static bool is_carried(const struct vmm *vmm, const struct item *item)
+{
+	if (item->kind >= NR_ITEMS)
+		return false;
+	if (kinds[item->kind].of_vcpu && item->where >= vmm->n_vcpus)
+		return false;
+	if (item->kind == ITEM_REG)
+		return regs_is_carried(item->id);
+	return item->kind != ITEM_GIC || gic_is_carried(item->where);
+}
+
 int state_load(struct vmm *vmm, const struct state *state, const struct item **item)
 {
 	int ret = 0;
@@ -120,8 +132,7 @@ int state_load(struct vmm *vmm, const struct state *state, const struct item **i
 		struct item copy = state->item[i];
 
 		*item = &state->item[i];
-		if (copy.kind >= NR_ITEMS ||
-		    (kinds[copy.kind].of_vcpu && copy.where >= vmm->n_vcpus))
+		if (!is_carried(vmm, &copy))
 			return -EINVAL;
 		ret = kinds[copy.kind].access(vmm, &copy, true);
 		if (ret == -ENOENT && copy.kind == ITEM_REG && is_no_loss(state, &copy))

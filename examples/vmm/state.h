@@ -41,7 +41,11 @@ void state_free(struct state *state);
 /* --- the parts of state_save(), in this order --- */
 
 int regs_save(struct vmm *vmm, struct state *state);
+/** regs_is_carried() - is this a register of the list, or one that sdei-migrate or the VM itself has? */
+bool regs_is_carried(uint64_t id);
 int gic_save(struct vmm *vmm, struct state *state);
+/** gic_is_carried() - has gic_save() attributes of this group? */
+bool gic_is_carried(uint32_t group);
 int timer_save(struct vmm *vmm, struct state *state);
 
 #endif

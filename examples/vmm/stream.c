@@ -73,6 +73,8 @@ static int put_all(const struct vmm *vmm, struct transport_stream *stream,
 		.devices_size = sizeof(struct devices),
 		.n_vcpus = vmm->n_vcpus,
 		.memory = vmm->options->memory,
+		.counter_hz = timer_hz(),
+		.session = vmm->stream->session,
 	};
 	int ret = put(stream, &hello, sizeof(hello), err);
 
@@ -121,6 +123,7 @@ int stream_send(struct vmm *vmm)
 			strerror(-ret));
 		return ret;
 	}
+	stream->session = vmm->session;
 	ret = -pthread_create(&stream->sender, NULL, send_main, vmm);
 	stream->is_sending = !ret;
 	return ret;

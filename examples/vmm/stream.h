@@ -4,8 +4,9 @@
  *
  *	hello, then sections: memory that is not zero; then items (state.h); then the devices; then the end
  *
- * Both ends are this program. The bytes are neither encrypted nor signed: the way between the hosts has to be
- * trusted, or to be a tunnel.
+ * The hello names the mover's session, so that no guest is taken that another session sent or that somebody else
+ * sends. Both ends are this program. The bytes are neither encrypted nor signed: the way between the hosts has to
+ * be trusted, or to be a tunnel.
  */
 #ifndef VMM_STREAM_H
 #define VMM_STREAM_H
@@ -14,15 +15,19 @@
 
 #include <transport/stream.h>
 
-#define STREAM_MAGIC   0x314d4d56u /* "VMM1" */
-#define STREAM_WAIT_MS 60000
-#define MAX_CHUNK      (1u << 20)
+#define STREAM_MAGIC    0x324d4d56u /* "VMM2" */
+#define STREAM_WAIT_MS  60000
+#define STREAM_HELLO_MS 15000 /* who connects has something to say */
+#define MAX_CHUNK       (1u << 20)
 
 struct stream_hello {
 	uint32_t magic;
 	uint32_t item_size, devices_size; /* both ends were built from the same state.h and vmm.h */
 	uint32_t n_vcpus;
 	uint64_t memory;
+	uint64_t counter_hz;
+	struct transport_id
+		session; /* of the mover that has paused the one and reserved the other */
 };
 
 enum section_type { SECTION_MEMORY, SECTION_ITEMS, SECTION_DEVICES, SECTION_END };
@@ -44,6 +49,7 @@ struct stream {
 	/* sending */
 	pthread_t sender;
 	bool is_sending;
+	struct transport_id session;
 	struct state outgoing;
 	/* being sent: by the receiver's thread until whole is set, under vmm.lock */
 	struct transport_listener *listener;
@@ -52,6 +58,8 @@ struct stream {
 	bool whole;
 	struct state incoming;
 	struct devices devices;
+	bool has_devices;
+	uint64_t next; /* memory comes in ascending order: where what follows may begin */
 };
 
 /* --- incoming.c --- */

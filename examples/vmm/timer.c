@@ -26,6 +26,14 @@ static uint64_t host_count(void)
 	return count;
 }
 
+uint64_t timer_hz(void)
+{
+	uint64_t hz;
+
+	__asm__("mrs %0, cntfrq_el0" : "=r"(hz));
+	return hz;
+}
+
 int timer_stop(struct vmm *vmm)
 {
 	return kvm_get(&vmm->vcpu[0], KVM_REG_ARM_TIMER_CNT, &vmm->count);

@@ -137,8 +137,9 @@ struct vmm {
 	struct stream *stream;
 	struct transport_server *server;
 	uint64_t generation;
-	bool fresh;   /* waits for a guest: it has never run */
-	bool is_gone; /* its guest runs elsewhere */
+	struct transport_id session; /* the mover that has this VM; zero: none. Under vmm.lock */
+	bool fresh;                  /* waits for a guest: it has never run */
+	bool is_gone;                /* its guest runs elsewhere */
 };
 
 /* --- kvm.c --- */
@@ -239,6 +240,8 @@ int gic_create(struct vmm *vmm);
 /** timer_stop() - remember the guest's counter; timer_go() - let it go on from there. All vCPUs are out */
 int timer_stop(struct vmm *vmm);
 int timer_go(struct vmm *vmm);
+/** timer_hz() - how fast both hosts have to count for a guest that moves */
+uint64_t timer_hz(void);
 
 /* --- loader.c, fdt.c --- */
 

@@ -115,19 +115,14 @@ static void print_total(const struct tally *tally)
 {
 	const struct evacuation *evacuation = &tally->evacuation;
 
-	if (evacuation->n == 0) {
-		fprintf(tally->tool->out, "no VM to hand over: there is no UUID.sock in %s\n",
-			evacuation->args->vms);
-		return;
-	}
-	fprintf(tally->tool->out, "%zu VM%s:", evacuation->n, evacuation->n == 1 ? "" : "s");
+	fprintf(tally->tool->out, "%zu VMs:", evacuation->n);
 	for (int fate = EVACUATE_MOVED; fate < EVACUATE_NR_FATES; fate++)
 		if (tally->n[fate])
 			fprintf(tally->tool->out, " %u %s,", tally->n[fate],
 				evacuate_fate_name((enum evacuate_fate)fate));
-	fprintf(tally->tool->out, " in %.3f s over %u connection%s%s\n",
+	fprintf(tally->tool->out, " in %.3f s over %u connections%s\n",
 		(double)(evacuation->ended_us - evacuation->began_us) / 1e6,
-		evacuation->connections, evacuation->connections == 1 ? "" : "s",
+		evacuation->connections,
 		evacuation->shared.mover.insecure_no_tls ? ", insecure" : "");
 }
 
@@ -150,7 +145,7 @@ static int run_evacuate(struct tool *tool, void *opaque)
 	memory_keep();
 	if (evacuate_open(&tally.evacuation, &failure))
 		return tool_fail(tool, &failure);
-	if (!tool->json && tally.evacuation.n)
+	if (!tool->json)
 		fprintf(tool->out, "%-36s  %-9s %5s\n", "VM", "result", "vCPUs");
 	if (evacuate_run(&tally.evacuation, &failure))
 		return tool_fail(tool, &failure);

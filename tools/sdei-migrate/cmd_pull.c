@@ -15,7 +15,8 @@ struct pull_args {
 	bool overwrite;
 };
 
-static int fail(struct web *web, const struct pull_file *file, const struct transport_error *err)
+static int fail(const struct web *web, const struct pull_file *file,
+		const struct transport_error *err)
 {
 	char advice[512];
 	struct failure failure;

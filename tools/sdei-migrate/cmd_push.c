@@ -61,7 +61,7 @@ static int records_folder(const struct push_args *args, char **folder, struct fa
 	return tool_state_dir(path, folder, failure);
 }
 
-static int fail(struct web *web, const struct transport_error *err)
+static int fail(const struct web *web, const struct transport_error *err)
 {
 	char advice[512];
 	struct failure failure;

@@ -163,10 +163,9 @@ static void choose_advice(const struct transport_http_told *told, const struct f
 		snprintf(advice, size, "%s", advice_for(failure));
 }
 
-int web_failure(struct web *web, const struct transport_error *err, char *advice, size_t size,
+int web_failure(const struct web *web, const struct transport_error *err, char *advice, size_t size,
 		struct failure *failure)
 {
-	progress_close(&web->progress);
 	client_failure(failure, err);
 	choose_advice(&web->told, failure, advice, size);
 	failure->advice = advice;

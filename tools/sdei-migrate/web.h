@@ -75,8 +75,8 @@ void web_hold(struct web *web);
 void web_close(struct web *web);
 #define OWNED_WEB CLEANUP(web_close)
 
-/** web_failure() - the library's failure with advice that fits, below the bar; @size of @advice. Return: its errno */
-int web_failure(struct web *web, const struct transport_error *err, char *advice, size_t size,
+/** web_failure() - the library's failure with advice that fits; @size of @advice. Return: its errno */
+int web_failure(const struct web *web, const struct transport_error *err, char *advice, size_t size,
 		struct failure *failure);
 
 /**

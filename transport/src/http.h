@@ -70,9 +70,6 @@ void http_reply_release(struct http_reply *reply);
 /** http_is_passing() - may another try end otherwise? @ret of http_perform(), or 0 and @status */
 bool http_is_passing(int ret, int status);
 
-/** http_give_up() - say in @err, unless it says what was expected, that it was tried @number times. Return: @ret */
-int http_give_up(int ret, unsigned int number, struct transport_error *err);
-
 /** http_pause() - wait before try @number + 1, at most @tries. Return: 0: try; -ECANCELED; -EAGAIN: enough */
 int http_pause(struct transport_http *http, const struct http_target *target, unsigned int number,
 	       struct transport_error *err);

@@ -42,13 +42,6 @@ static const struct {
 	{ CURLE_BAD_CONTENT_ENCODING, -EPROTO, "protocol" },
 };
 
-/* It came to no request. */
-static bool is_connecting(CURLcode code)
-{
-	return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-	       code == CURLE_COULDNT_CONNECT;
-}
-
 static int describe(const struct http_exchange *x, CURLcode code, struct transport_error *err)
 {
 	const char *said = x->http->oops[0] ? x->http->oops : curl_easy_strerror(code);
@@ -60,9 +53,7 @@ static int describe(const struct http_exchange *x, CURLcode code, struct transpo
 		if (outcomes[i].code == code)
 			row = i;
 	return transport_error_fill(err, outcomes[row].ret, outcomes[row].reason,
-				    x->request->target->name,
-				    is_connecting(code) ? "connection" : x->request->method, "|%s",
-				    said);
+				    x->request->target->name, x->request->method, "|%s", said);
 }
 
 /* --- bodies -------------------------------------------------------------------------------------------- */
@@ -174,14 +165,12 @@ static bool set_connection(struct transport_http *http, const struct http_reques
 	const bool rated = set->rate != 0;
 	const long dead = rated && set->rate < 2 * STALL_BYTES ? (long)set->rate / 2 : STALL_BYTES;
 
-	/* For speed alone, and libcurl 7.88 refuses it while it keeps the buffer of a try that found no host. */
-	(void)SET(BUFFERSIZE, BUFFER);
-	(void)SET(UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 	return SET(PROTOCOLS_STR, set->insecure_http ? "https,http" : "https") &&
 	       SET(FOLLOWLOCATION, 0L) && SET(NOSIGNAL, 1L) && SET(TCP_KEEPALIVE, 1L) &&
 	       SET(CONNECTTIMEOUT_MS, CONNECT_MS) && SET(LOW_SPEED_LIMIT, dead) &&
 	       SET(LOW_SPEED_TIME, stall) && SET(EXPECT_100_TIMEOUT_MS, EXPECT_MS) &&
 	       SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(PATH_AS_IS, 1L) &&
+	       SET(BUFFERSIZE, BUFFER) && SET(UPLOAD_BUFFERSIZE, UPLOAD_BUFFER) &&
 	       SET(USERAGENT, "sdei-migrate") && SET(ERRORBUFFER, http->oops) &&
 	       (!rated || SET(MAX_SEND_SPEED_LARGE, (curl_off_t)set->rate)) &&
 	       (!rated || SET(MAX_RECV_SPEED_LARGE, (curl_off_t)set->rate));

@@ -243,12 +243,11 @@ static int fetch_all(struct fetch *fetch, struct http_target *target, struct tra
 			forget(fetch, "the connection broke, and it has no tag to go on by");
 		number = fetch->at > most ? 1 : number;
 		most = fetch->at > most ? fetch->at : most;
-		again = http_pause(fetch->http, target, number, &pause);
+		again = http_pause(fetch->http, target, number++, &pause);
 		if (again == -ECANCELED && err)
 			*err = pause;
 		if (again)
-			return again == -ECANCELED ? again : http_give_up(ret, number, err);
-		number++;
+			return again == -ECANCELED ? again : ret;
 	}
 }
 

@@ -79,44 +79,27 @@ static unsigned int wait_before(const struct transport_http *http, unsigned int 
 	return (unsigned int)(asked > wait ? asked : wait);
 }
 
-/* "answer 503 SlowDown", or what libcurl says. */
-static void name_trouble(const struct transport_http *http, char *text, size_t size)
-{
-	const struct transport_http_told *told = http->told;
-
-	if (told->status >= 400)
-		snprintf(text, size, "answer %d%s%s", told->status, told->code[0] ? " " : "",
-			 told->code);
-	else
-		snprintf(text, size, "%.120s", http->oops[0] ? http->oops : "the connection broke");
-}
-
 int http_pause(struct transport_http *http, const struct http_target *target, unsigned int number,
 	       struct transport_error *err)
 {
 	struct pollfd cancel = { .fd = http->set.cancel_fd > 0 ? http->set.cancel_fd : -1,
 				 .events = POLLIN };
-	char trouble[128];
 	unsigned int wait;
 
 	if (number >= http->set.tries || http->told->retry_after > MAX_ASKED_S)
 		return -EAGAIN;
 	wait = wait_before(http, number);
-	name_trouble(http, trouble, sizeof(trouble));
-	http_note(http, "%s: %s; try %u of %u follows in %.1f s", target->name, trouble, number + 1,
-		  http->set.tries, wait / 1e3);
+	if (http->told->status >= 400)
+		http_note(http, "%s: answer %d%s%s; trying again in %u ms", target->name,
+			  http->told->status, http->told->code[0] ? " " : "", http->told->code,
+			  wait);
+	else
+		http_note(http, "%s: the connection failed; trying again in %u ms", target->name,
+			  wait);
 	http->told->tries++;
 	if (poll(&cancel, 1, (int)wait) > 0)
 		return transport_error_fill(err, -ECANCELED, "cancelled", "command", "signal", "|");
 	return 0;
-}
-
-int http_give_up(int ret, unsigned int number, struct transport_error *err)
-{
-	if (ret && err && !err->expected[0])
-		snprintf(err->expected, sizeof(err->expected),
-			 number > 1 ? "an answer to one of %u tries" : "an answer", number);
-	return ret;
 }
 
 int http_ask(struct transport_http *http, const struct http_request *request,
@@ -136,6 +119,6 @@ int http_ask(struct transport_http *http, const struct http_request *request,
 			return again;
 		}
 		if (again)
-			return http_give_up(ret, number, err);
+			return ret;
 	}
 }

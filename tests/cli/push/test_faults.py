@@ -35,21 +35,6 @@ def test_trouble_passes(directory):
         check(len(store.asked("PUT", "/often")) == 2, "as often as it may")
 
 
-def test_a_server_that_is_not_there(directory):
-    """What one sees while it is tried, and at the end; a name that nobody has fails each try the same way."""
-    small = file(directory, "small", SMALL)
-    nowhere = {"https://127.0.0.1:1/x": ("connect", "ECONNREFUSED"),
-               f"https://{'x' * 64}.invalid/x": ("resolve", "EHOSTUNREACH")}
-    for url, (what, code) in nowhere.items():
-        for line in (("push", "--any-file", small, url), ("pull", "--any-file", url, small + ".new")):
-            done = expect(5, *line, "--tries", 3, "--json")
-            told, notes = json.loads(done.stdout), done.stderr.splitlines()
-            check(len(notes) == 2 and all(what in note and url in note for note in notes) and
-                  "try 2 of 3 follows in" in notes[0] and "try 3 of 3" in notes[1], "each try is told, and why", notes)
-            check((told["reason"], told["code"], told["field"]) == ("peer", code, "connection") and
-                  "3 tries" in told["expected"] and what in told["actual"], "and at the end the same", told)
-
-
 def test_other_answers(directory):
     for scene in both(directory):
         small = file(scene.directory, "small", SMALL)

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from hosts import PROGRAM, check, cli, end, wait_stopped
-from cli import Host, environment, expect, fails, key, model, run, wait_for_line
+from cli import Host, environment, fails, key, model, run, wait_for_line
 
 MANY = 1000
 MOST_MEMORY = 96 << 20
@@ -147,20 +147,6 @@ def test_a_table_for_people(directory):
         check(done.returncode == 0 and len(lines) == 5, "a head, a row for each VM, a total", done.stdout)
         check(lines[0].split() == ["VM", "result", "vCPUs"] and lines[-1].startswith("3 VMs: 3 moved, in "),
               "as they should be", done.stdout)
-
-
-def test_an_empty_folder(directory):
-    for name in "ab":
-        key(directory, name)
-    vms = os.path.join(directory, "vms")
-    os.mkdir(vms)
-    line = ["evacuate", "--vms", vms, "--to", "tcp:127.0.0.1:1", "--key", directory + "/a.key", "--peer",
-            directory + "/b.crt", "--state", directory + "/state"]
-    done = expect(0, *line)
-    check(done.stdout == f"no VM to hand over: there is no UUID.sock in {vms}\n", "says so, and no table of nothing",
-          done.stdout)
-    total = json.loads(expect(0, *line, "--json").stdout)
-    check(total["event"] == "total" and total["vms"] == 0 and total["exit"] == 0, "as a total of none", total)
 
 
 def test_a_failure_stops_no_other(directory):
