@@ -17,6 +17,7 @@ struct gic_reg {
 
 /* Configuration before what is pending, so that level and edge are told apart. */
 static const struct gic_reg distributor[] = {
+	{ 0x0008, 0 },  /* GICD_IIDR: how the kernel's GIC of that time behaved */
 	{ 0x0000, 0 },  /* GICD_CTLR */
 	{ 0x0080, 1 },  /* GICD_IGROUPR */
 	{ 0x0100, 1 },  /* GICD_ISENABLER */
@@ -26,6 +27,8 @@ static const struct gic_reg distributor[] = {
 	{ 0x0200, 1 },  /* GICD_ISPENDR */
 	{ 0x0300, 1 },  /* GICD_ISACTIVER */
 };
+
+#define FIRST_OF_ALL 2u /* of these before the redistributors */
 
 static const struct gic_reg redistributor[] = {
 	{ 0x00000, 0 }, /* GICR_CTLR */
@@ -162,17 +165,17 @@ static int save_distributor(struct vmm *vmm, struct state *state, size_t first, 
 }
 
 /*
- * GICD_CTLR first: what becomes pending while the distributor is off is queued nowhere, and an interrupt between
+ * GICD_CTLR early: what becomes pending while the distributor is off is queued nowhere, and an interrupt between
  * CPUs would be lost (vgic_target_oracle(), arch/arm64/kvm/vgic/vgic.c).
  */
 int gic_save(struct vmm *vmm, struct state *state)
 {
-	int ret = save_distributor(vmm, state, 0, 1);
+	int ret = save_distributor(vmm, state, 0, FIRST_OF_ALL);
 
 	for (unsigned int i = 0; i < vmm->n_vcpus && !ret; i++)
 		ret = save_of_vcpu(vmm, state, i);
 	if (!ret)
-		ret = save_distributor(vmm, state, 1, COUNT(distributor));
+		ret = save_distributor(vmm, state, FIRST_OF_ALL, COUNT(distributor));
 	for (uint32_t first = BOARD_FIRST_SPI; first < BOARD_NR_IRQS && !ret; first += 32)
 		ret = save_level(vmm, state, affinity(vmm, 0), first);
 	return ret;
