@@ -144,6 +144,11 @@ static int add_memory(struct vmm *vmm)
 						      .memory_size = size };
 	int ret;
 
+	if (vmm->shared && BOARD_RAM + size > vmm->shared) {
+		vmm_say("a realm has room for %llu MiB of memory",
+			(unsigned long long)(vmm->shared - BOARD_RAM) >> 20);
+		return -E2BIG;
+	}
 	vmm->ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (vmm->ram == MAP_FAILED)

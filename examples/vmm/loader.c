@@ -69,12 +69,16 @@ static uint64_t place_kernel(struct vmm *vmm, uint64_t *end)
 	const struct image_header *header;
 	int64_t size = load_file(vmm, vmm->options->kernel, IMAGE_BASE);
 
-	if (size < (int64_t)sizeof(*header))
+	if (size < 0)
 		return 0;
-	header = kvm_guest(vmm, IMAGE_BASE, sizeof(*header));
-	if (header->magic != IMAGE_MAGIC || header->text_offset) {
+	header = kvm_guest(vmm, IMAGE_BASE, sizeof(*header)); /* zero beyond a short file */
+	if (!header || header->magic != IMAGE_MAGIC || header->text_offset) {
 		vmm_say("%s: no arm64 kernel that begins at a multiple of 2 MiB",
 			vmm->options->kernel);
+		return 0;
+	}
+	if (!kvm_guest(vmm, IMAGE_BASE, header->image_size)) {
+		vmm_say("%s: its image_size is beyond the guest's memory", vmm->options->kernel);
 		return 0;
 	}
 	*end = IMAGE_BASE +

@@ -6,7 +6,7 @@
  *
  *	0x000	ID, "SDEI"
  *	0x004	RUN: 1 raises events
- *	0x008	INTERVAL: microseconds between two, on average
+ *	0x008	INTERVAL: microseconds between two, on average; more than 100000 count as that
  *	0x00c	CPUS: set of vCPUs for which private events are raised
  *	0x010	REFUSED: how often the event was not there to be triggered
  *	0x014	SPURIOUS: acknowledgements of what was not raised
@@ -35,7 +35,8 @@ enum { LINE_EVENT, LINE_FLAGS, LINE_RAISED, LINE_FORGOTTEN, LINE_OUTSTANDING, LI
 #define IDENTITY     0x49454453u /* "SDEI" */
 #define LINE_ENABLED 1u
 #define LINE_SHARED  2u
-#define REST_US      10000u /* while nothing is to be raised */
+#define REST_US      10000u  /* while nothing is to be raised */
+#define MOST_US      100000u /* so that the device's thread sees the VM's end */
 
 /* xorshift64: which events come when moves along with the guest. */
 static uint32_t draw(struct source *source, uint32_t below)
@@ -173,6 +174,11 @@ void source_store(struct vmm *vmm, uint32_t offset, uint32_t value)
 	}
 }
 
+static uint32_t interval_of(const struct source *source)
+{
+	return source->interval_us < MOST_US ? source->interval_us : MOST_US;
+}
+
 static void rest(uint32_t us)
 {
 	const struct timespec time = { us / 1000000, us % 1000000 * 1000 };
@@ -190,9 +196,9 @@ void *source_main(void *opaque)
 		rest(us);
 		pthread_mutex_lock(&vmm->lock);
 		us = REST_US;
-		if (vmm->running && vmm->source.running) {
+		if (vmm->running && !vmm->ending && vmm->source.running) {
 			raise_one(vmm);
-			us = draw(&vmm->source, 2 * vmm->source.interval_us + 1);
+			us = draw(&vmm->source, 2 * interval_of(&vmm->source) + 1);
 		}
 		ending = vmm->ending;
 		pthread_mutex_unlock(&vmm->lock);
