@@ -47,6 +47,11 @@ static int op_info(void *vm, struct transport_vm_info *info, struct transport_er
 
 static int op_pause(void *vm, struct transport_error *err)
 {
+	const struct vmm *vmm = vm;
+
+	if (vmm->fresh && vmm->options->incoming)
+		return transport_error_fill(err, -EPERM, "refused", "VM", "guest",
+					    "one that can be paused|the VM waits for one");
 	return failed(err, gate_pause(vm), "pause");
 }
 
@@ -182,9 +187,11 @@ static int settle(struct vcpu *vcpu)
 
 	if (ret)
 		return ret;
+	pthread_mutex_lock(&vcpu->vmm->lock);
 	vcpu->powered = mp.mp_state != KVM_MP_STATE_STOPPED;
 	vcpu->asleep = mp.mp_state == KVM_MP_STATE_SUSPENDED;
 	vcpu->open = sdeistate_router_exit(vcpu->vmm->router, (int)vcpu->index, &state) == 0;
+	pthread_mutex_unlock(&vcpu->vmm->lock);
 	atomic_store(&vcpu->due, true);
 	return 0;
 }

@@ -30,35 +30,47 @@ static int begin(struct vcpu *vcpu, uint64_t entry, uint64_t context)
 	return ret ? ret : kvm_set(vcpu, KVMCORE_REG_X(0), context);
 }
 
+/* Told once, not at each awakening: two that wait would wake each other for ever. */
 static void wait_here(struct vcpu *vcpu)
 {
+	if (!vcpu->parked)
+		pthread_cond_broadcast(&vcpu->vmm->changed);
 	vcpu->parked = true;
-	pthread_cond_broadcast(&vcpu->vmm->changed);
 	pthread_cond_wait(&vcpu->vmm->changed, &vcpu->vmm->lock);
-	vcpu->parked = false;
 }
 
-bool gate_pass(struct vcpu *vcpu)
+static bool may_enter(const struct vcpu *vcpu)
+{
+	return vcpu->vmm->running && vcpu->powered && !vcpu->held;
+}
+
+int gate_pass(struct vcpu *vcpu)
 {
 	struct vmm *vmm = vcpu->vmm;
-	bool ending;
-	int ret;
+	int ret = 0;
 
 	pthread_mutex_lock(&vmm->lock);
-	while (!vmm->ending && (!vmm->running || !vcpu->powered || vcpu->starting)) {
+	while (!ret && !vmm->ending && (vcpu->starting || !may_enter(vcpu))) {
 		if (!vcpu->starting) {
 			wait_here(vcpu);
 			continue;
 		}
 		ret = begin(vcpu, vcpu->entry, vcpu->context);
-		if (ret)
-			vmm_say("vcpu %u does not start: error %d", vcpu->index, -ret);
 		vcpu->starting = false;
 		vcpu->powered = true;
 	}
-	ending = vmm->ending;
+	vcpu->parked = false;
+	ret = ret ? ret : !vmm->ending;
 	pthread_mutex_unlock(&vmm->lock);
-	return !ending;
+	return ret;
+}
+
+void gate_leave(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->vmm->lock);
+	vcpu->has_left = true;
+	pthread_cond_broadcast(&vcpu->vmm->changed);
+	pthread_mutex_unlock(&vcpu->vmm->lock);
 }
 
 void gate_start(struct vcpu *vcpu, uint64_t entry, uint64_t context)
@@ -87,6 +99,18 @@ static bool all_parked(const struct vmm *vmm)
 	return parked;
 }
 
+/* Until something changes, but not for long: whoever waits kicks again. With the lock held */
+static void wait_a_little(struct vmm *vmm)
+{
+	struct timespec soon;
+
+	clock_gettime(CLOCK_REALTIME, &soon);
+	soon.tv_nsec += KICK_AGAIN_NS;
+	soon.tv_sec += soon.tv_nsec / 1000000000;
+	soon.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&vmm->changed, &vmm->lock, &soon);
+}
+
 int gate_pause(struct vmm *vmm)
 {
 	bool ran;
@@ -96,21 +120,41 @@ int gate_pause(struct vmm *vmm)
 	ran = vmm->running;
 	vmm->running = false;
 	while (!all_parked(vmm) && !vmm->ending) {
-		struct timespec soon;
-
 		for (unsigned int i = 0; i < vmm->n_vcpus; i++)
 			if (!vmm->vcpu[i].parked)
 				gate_kick(&vmm->vcpu[i]);
-		clock_gettime(CLOCK_REALTIME, &soon);
-		soon.tv_nsec += KICK_AGAIN_NS;
-		soon.tv_sec += soon.tv_nsec / 1000000000;
-		soon.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&vmm->changed, &vmm->lock, &soon);
+		wait_a_little(vmm);
 	}
 	ret = vmm->ending ? -ESHUTDOWN : ran ? timer_stop(vmm) : 0;
+	if (ret) {
+		vmm->running = ran;
+		pthread_cond_broadcast(&vmm->changed);
+	}
 	pthread_mutex_unlock(&vmm->lock);
-	kvmcore_pause(vmm->core);
+	if (!ret)
+		kvmcore_pause(vmm->core);
 	return ret;
+}
+
+void gate_hold(struct vcpu *vcpu)
+{
+	struct vmm *vmm = vcpu->vmm;
+
+	pthread_mutex_lock(&vmm->lock);
+	vcpu->held = true;
+	while (vcpu->has_thread && !vcpu->parked && !vcpu->has_left) {
+		gate_kick(vcpu);
+		wait_a_little(vmm);
+	}
+	pthread_mutex_unlock(&vmm->lock);
+}
+
+void gate_release(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->vmm->lock);
+	vcpu->held = false;
+	pthread_cond_broadcast(&vcpu->vmm->changed);
+	pthread_mutex_unlock(&vcpu->vmm->lock);
 }
 
 int gate_resume(struct vmm *vmm)
@@ -130,6 +174,14 @@ int gate_resume(struct vmm *vmm)
 	return ret;
 }
 
+/* With the lock held */
+static void call_out(struct vmm *vmm)
+{
+	for (unsigned int i = 0; i < vmm->n_vcpus; i++)
+		gate_kick(&vmm->vcpu[i]);
+	pthread_cond_broadcast(&vmm->changed);
+}
+
 static void end_threads(struct vmm *vmm, int result)
 {
 	pthread_mutex_lock(&vmm->lock);
@@ -137,9 +189,7 @@ static void end_threads(struct vmm *vmm, int result)
 		vmm->ending = true;
 		vmm->result = result;
 	}
-	for (unsigned int i = 0; i < vmm->n_vcpus; i++)
-		gate_kick(&vmm->vcpu[i]);
-	pthread_cond_broadcast(&vmm->changed);
+	call_out(vmm);
 	pthread_mutex_unlock(&vmm->lock);
 }
 
@@ -176,15 +226,29 @@ int gate_open(struct vmm *vmm)
 	return ret;
 }
 
+static bool all_left(const struct vmm *vmm)
+{
+	bool left = true;
+
+	for (unsigned int i = 0; i < vmm->n_vcpus; i++)
+		left &= vmm->vcpu[i].has_left || !vmm->vcpu[i].has_thread;
+	return left;
+}
+
+/* A thread may kick any other as long as it lives; so none is joined before all have come to their end. */
 void gate_close(struct vmm *vmm)
 {
 	end_threads(vmm, vmm->result);
+	if (vmm->has_source_thread)
+		pthread_join(vmm->source_thread, NULL);
+	vmm->has_source_thread = false;
+	pthread_mutex_lock(&vmm->lock);
+	while (!all_left(vmm))
+		pthread_cond_wait(&vmm->changed, &vmm->lock);
+	pthread_mutex_unlock(&vmm->lock);
 	for (unsigned int i = 0; i < vmm->n_vcpus; i++) {
 		if (vmm->vcpu[i].has_thread)
 			pthread_join(vmm->vcpu[i].thread, NULL);
 		vmm->vcpu[i].has_thread = false;
 	}
-	if (vmm->has_source_thread)
-		pthread_join(vmm->source_thread, NULL);
-	vmm->has_source_thread = false;
 }

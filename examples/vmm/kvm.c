@@ -55,11 +55,17 @@ void *kvm_guest(const struct vmm *vmm, uint64_t ipa, uint64_t size)
 
 static int port_ioctl(void *vm, int vcpu, unsigned long cmd, void *arg)
 {
-	const struct vmm *vmm = vm;
+	struct vmm *vmm = vm;
+	int ret;
 
 	if (vcpu >= (int)vmm->n_vcpus)
 		return -EBADF;
-	return result_of(ioctl(vcpu < 0 ? vmm->fd : vmm->vcpu[vcpu].fd, cmd, arg));
+	if (vcpu < 0)
+		return result_of(ioctl(vmm->fd, cmd, arg));
+	gate_hold(&vmm->vcpu[vcpu]);
+	ret = result_of(ioctl(vmm->vcpu[vcpu].fd, cmd, arg));
+	gate_release(&vmm->vcpu[vcpu]);
+	return ret;
 }
 
 static int port_run(void *vm, int vcpu, int immediate_exit)

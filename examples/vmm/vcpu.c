@@ -119,15 +119,17 @@ static int turn(struct vcpu *vcpu)
 void *vcpu_main(void *opaque)
 {
 	struct vcpu *vcpu = opaque;
-	int ret = 0;
+	int ret = gate_pass(vcpu);
 
-	while (gate_pass(vcpu) && ret >= 0) {
+	while (ret > 0) {
 		ret = turn(vcpu);
 		__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		ret = ret < 0 ? ret : gate_pass(vcpu);
 	}
 	if (ret < 0) {
 		vmm_say("vcpu %u: %s", vcpu->index, strerror(-ret));
 		gate_end(vcpu->vmm, 1);
 	}
+	gate_leave(vcpu);
 	return NULL;
 }

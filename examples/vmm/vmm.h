@@ -71,7 +71,9 @@ struct vcpu {
 	bool standby;   /* suspended with all its registers */
 	bool asleep;    /* suspended and powered down: an interrupt wakes it, an event does not */
 	/* under vmm.lock: */
-	bool parked; /* out of KVM_RUN, and will not enter */
+	bool parked;   /* out of KVM_RUN, and will not enter */
+	bool held;     /* is to stay out of KVM_RUN for somebody's ioctl */
+	bool has_left; /* its thread does nothing more */
 	bool powered;
 	bool starting; /* by PSCI CPU_ON: entry and context hold */
 	uint64_t entry, context;
@@ -196,8 +198,10 @@ int vcpu_end_standby(struct vcpu *vcpu);
 
 /* --- gate.c --- */
 
-/** gate_pass() - in a vCPU's thread: wait until it may enter the guest. Return: false at the end. Takes the lock */
-bool gate_pass(struct vcpu *vcpu);
+/** gate_pass() - in a vCPU's thread: wait until it may enter the guest. Return: 1; 0 at the end; -errno. Takes the lock */
+int gate_pass(struct vcpu *vcpu);
+/** gate_leave() - the last a vCPU's thread does. Takes the lock */
+void gate_leave(struct vcpu *vcpu);
 /** gate_kick() - make a vCPU leave the guest */
 void gate_kick(struct vcpu *vcpu);
 /** gate_start() - power a vCPU on at @entry. Takes the lock */
@@ -210,6 +214,13 @@ int gate_pause(struct vmm *vmm);
 int gate_resume(struct vmm *vmm);
 /** gate_end() - the VM ends, the process with @result. Takes the lock; from any thread */
 void gate_end(struct vmm *vmm, int result);
+/**
+ * gate_hold() - keep one vCPU out of the guest; gate_release() lets it go on. Takes the lock
+ *
+ * Another thread's ioctl on a vCPU waits until its KVM_RUN returns, and a guest need never let it return.
+ */
+void gate_hold(struct vcpu *vcpu);
+void gate_release(struct vcpu *vcpu);
 /** gate_open() - begin the threads, paused. gate_close() - wait for their end */
 int gate_open(struct vmm *vmm);
 void gate_close(struct vmm *vmm);
