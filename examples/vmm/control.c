@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <sdei-migrate/vmm.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#define LINGER_STEPS \
-	2 /* seconds in which the mover may ask for the end again (docs/control.md, 4.7) */
+#define LINGER 2 /* seconds in which the mover may ask for the end again (docs/control.md, 4.7) */
 
 static void free_state(struct sdeistate **state)
 {
@@ -31,7 +31,8 @@ static int op_info(void *vm, struct transport_vm_info *info, struct transport_er
 	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_VM,
 					.attr = KVMCORE_VM_INFO,
 					.addr = (uintptr_t)&core };
-	int ret = vmm->port.ioctl(vmm->port.vm, -1, KVM_GET_DEVICE_ATTR, &attr);
+	int ret = vmm->port.ioctl ? vmm->port.ioctl(vmm->port.vm, -1, KVM_GET_DEVICE_ATTR, &attr)
+				  : -ENODEV;
 
 	if (ret)
 		return failed(err, ret, "info");
@@ -45,14 +46,19 @@ static int op_info(void *vm, struct transport_vm_info *info, struct transport_er
 	return 0;
 }
 
+/* A guest that has asked for its reset gets it first, so that nobody moves one that waits for it. */
 static int op_pause(void *vm, struct transport_error *err)
 {
-	const struct vmm *vmm = vm;
+	struct vmm *vmm = vm;
+	int ret;
 
 	if (vmm->fresh && vmm->options->incoming)
 		return transport_error_fill(err, -EPERM, "refused", "VM", "guest",
 					    "one that can be paused|the VM waits for one");
-	return failed(err, gate_pause(vm), "pause");
+	ret = gate_pause(vmm);
+	if (!ret && vmm->resetting)
+		ret = vmm_reset(vmm);
+	return failed(err, ret, "pause");
 }
 
 static int op_resume(void *vm, struct transport_error *err)
@@ -226,6 +232,7 @@ static void op_end(void *vm)
 
 	stream_stop(vmm);
 	vmm->is_gone = true;
+	vmm->gone_at = time(NULL);
 }
 
 static void op_changed(void *vm, const struct transport_vm_status *status)
@@ -273,26 +280,56 @@ void control_close(struct vmm *vmm)
 	vmm->server = transport_server_free(vmm->server);
 }
 
-static int serve(struct vmm *vmm)
+static bool is_over(struct vmm *vmm)
 {
-	struct transport_error err = { .reason = "" };
-	unsigned int steps = 0;
-	int ret = 0;
+	bool ending;
 
-	while (!ret && steps < LINGER_STEPS) {
-		ret = transport_server_step(vmm->server, 1000, &err);
-		steps += vmm->is_gone;
-	}
-	return ret < 0 ? ret : 0;
+	pthread_mutex_lock(&vmm->lock);
+	ending = vmm->ending;
+	pthread_mutex_unlock(&vmm->lock);
+	return ending || vmm->stopped || (vmm->is_gone && time(NULL) > vmm->gone_at + LINGER);
+}
+
+/* All of its threads end with the old VM; so this is for the thread that is none of them. */
+static int reset_if_asked(struct vmm *vmm)
+{
+	bool asked, running;
+	int ret;
+
+	pthread_mutex_lock(&vmm->lock);
+	asked = vmm->resetting && !vmm->ending;
+	running = vmm->running;
+	pthread_mutex_unlock(&vmm->lock);
+	if (!asked)
+		return 0;
+	ret = vmm_reset(vmm);
+	return ret || !running ? ret : gate_resume(vmm);
+}
+
+/* Until something is to be looked at; once a second the server looks after its clients' deadlines. */
+static void wait_for_work(const struct vmm *vmm)
+{
+	const int server = vmm->server ? transport_server_fd(vmm->server) : -1;
+	struct pollfd wait[] = { { .fd = vmm->wake, .events = POLLIN },
+				 { .fd = server, .events = POLLIN } };
+	uint64_t drained;
+
+	poll(wait, 2, vmm->server ? 1000 : -1);
+	while (read(vmm->wake, &drained, sizeof(drained)) > 0)
+		continue;
 }
 
 int control_run(struct vmm *vmm)
 {
-	int ret = vmm->server ? serve(vmm) : 0;
+	struct transport_error err = { .reason = "" };
+	int ret = 0;
 
-	pthread_mutex_lock(&vmm->lock);
-	while (!vmm->server && !vmm->ending)
-		pthread_cond_wait(&vmm->changed, &vmm->lock);
-	pthread_mutex_unlock(&vmm->lock);
-	return ret;
+	while (ret == 0 && !is_over(vmm)) {
+		wait_for_work(vmm);
+		if (vmm->server)
+			ret = transport_server_step(vmm->server, 0, &err);
+		if (ret == 0)
+			ret = reset_if_asked(vmm);
+	}
+	return ret < 0 ? ret : 0;
 }

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+#define RESET        3 /* exit status */
+#define PSCI_1_1     0x10001u
 #define ALL          (GUEST_PLAIN | GUEST_REALM | GUEST_GUARDED)
 
 /* Calls that the kernel hands to us, and that libkvmcore answers; ascending. */
@@ -176,11 +177,19 @@ static int apply_power(struct vcpu *vcpu, const struct kvmcore_reply *reply)
 
 static void apply_exit(struct vcpu *vcpu, const struct kvmcore_reply *reply)
 {
+	const struct vmm_options *options = vcpu->vmm->options;
+	const bool resets = reply->event_type == KVM_SYSTEM_EVENT_RESET;
+
 	if (reply->exit != KVMCORE_EXIT_SYSTEM_EVENT)
 		return;
-	vmm_say("the guest %s",
-		reply->event_type == KVM_SYSTEM_EVENT_RESET ? "resets" : "switches off");
-	gate_end(vcpu->vmm, reply->event_type == KVM_SYSTEM_EVENT_RESET ? 3 : 0);
+	vmm_say("the guest %s", resets ? "resets" : "switches off");
+	if (resets && options->kernel && !options->no_reboot) {
+		gate_reset(vcpu->vmm);
+		return;
+	}
+	if (resets && !options->kernel)
+		vmm_say("what it begins with is on the host where it began");
+	gate_end(vcpu->vmm, resets ? RESET : 0);
 }
 
 /* --- calls and events ------------------------------------------------------------------------------- */
@@ -261,11 +270,13 @@ static char *read_text(const char *path)
 }
 
 /* The model answers PSCI_VERSION as the kernel below does. */
-static const char *kernel_profile(void)
+static const char *kernel_profile(const struct vmm *vmm)
 {
-	struct utsname name;
+	uint64_t version;
 
-	return uname(&name) == 0 && name.release[0] >= '7' ? "7.2" : "6.12";
+	return kvm_get(&vmm->vcpu[0], KVMCORE_REG_FW(0), &version) == 0 && version > PSCI_1_1
+		       ? "7.2"
+		       : "6.12";
 }
 
 /* @pem: what signs the realm's tokens; the caller frees it */
@@ -285,7 +296,7 @@ static int create_core(struct vmm *vmm, const uint8_t *uuid)
 {
 	struct kvmcore_config config = { .profile = KVMCORE_PROFILE_SPEC,
 					 .generation = vmm->generation,
-					 .kernel = kernel_profile(),
+					 .kernel = kernel_profile(vmm),
 					 .guard = vmm->options->kind == GUEST_GUARDED
 							  ? KVMCORE_GUARD_U
 							  : KVMCORE_GUARD_OFF };
@@ -386,6 +397,7 @@ void firmware_free(struct vmm *vmm)
 {
 	vmm->router = sdeistate_router_free(vmm->router);
 	vmm->core = kvmcore_vm_destroy(vmm->core);
+	vmm->port = vmm->service = (struct kvm_port){ .vm = NULL };
 }
 
 int firmware_adopt(struct vmm *vmm)

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KICK_AGAIN_NS 20000000 /* a kick is a signal, and one may come just before KVM_RUN */
 
@@ -41,7 +42,7 @@ static void wait_here(struct vcpu *vcpu)
 
 static bool may_enter(const struct vcpu *vcpu)
 {
-	return vcpu->vmm->running && vcpu->powered && !vcpu->held;
+	return vcpu->vmm->running && !vcpu->vmm->resetting && vcpu->powered && !vcpu->held;
 }
 
 int gate_pass(struct vcpu *vcpu)
@@ -193,11 +194,27 @@ static void end_threads(struct vmm *vmm, int result)
 	pthread_mutex_unlock(&vmm->lock);
 }
 
+void gate_wake(const struct vmm *vmm)
+{
+	const uint64_t one = 1;
+
+	if (write(vmm->wake, &one, sizeof(one)) < 0)
+		return; /* it is awake already */
+}
+
 void gate_end(struct vmm *vmm, int result)
 {
 	end_threads(vmm, result);
-	if (vmm->server)
-		transport_server_stop(vmm->server);
+	gate_wake(vmm);
+}
+
+void gate_reset(struct vmm *vmm)
+{
+	pthread_mutex_lock(&vmm->lock);
+	vmm->resetting = true;
+	call_out(vmm);
+	pthread_mutex_unlock(&vmm->lock);
+	gate_wake(vmm);
 }
 
 static void leave_guest(int number)
@@ -212,7 +229,7 @@ int gate_open(struct vmm *vmm)
 
 	sigaction(SIGUSR1, &action, NULL);
 	pthread_mutex_lock(&vmm->lock);
-	vmm->ending = false;
+	vmm->ending = vmm->resetting = false;
 	for (unsigned int i = 0; i < vmm->n_vcpus && !ret; i++) {
 		struct vcpu *vcpu = &vmm->vcpu[i];
 
@@ -251,4 +268,5 @@ void gate_close(struct vmm *vmm)
 			pthread_join(vmm->vcpu[i].thread, NULL);
 		vmm->vcpu[i].has_thread = false;
 	}
+	vmm->running = false;
 }

@@ -250,8 +250,11 @@ void kvm_close(struct vmm *vmm)
 	}
 	vmm->n_vcpus = 0;
 	close_fd(vmm->gic);
-	close_fd(vmm->fd);
 	close_fd(vmm->kvm);
+	pthread_mutex_lock(&vmm->lock); /* the keyboard's thread still has the devices */
+	close_fd(vmm->fd);
+	vmm->gic = vmm->fd = vmm->kvm = -1;
+	pthread_mutex_unlock(&vmm->lock);
 	if (vmm->ram && vmm->ram != MAP_FAILED)
 		munmap(vmm->ram, vmm->options->memory);
 	vmm->ram = NULL;

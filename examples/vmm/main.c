@@ -3,11 +3,13 @@
  * vmm - a small VMM for arm64 KVM with SDEI, and its migration
  *
  *	vmm --kernel IMAGE [--initrd FILE] [--append WORDS] [--memory MIB] [--cpus N] [--smc]
- *	    [--uuid UUID] [--control SOCKET] [--outgoing URI] [--tree FILE]
+ *	    [--uuid UUID] [--control SOCKET] [--outgoing URI] [--tree FILE] [--no-reboot]
  *	    [--guard | --realm [--platform-key PEM]]
  *	vmm --incoming URI --control SOCKET [--memory MIB] [--cpus N] [--uuid UUID] [--outgoing URI]
  *
- * Exit status: 0 the guest switched itself off, or was handed over; 3 it asked for a reset; 1 an error; 2 usage.
+ * A guest that asks for its reset begins anew; with --no-reboot, or where it only came to, it ends.
+ *
+ * Exit status: 0 the guest switched itself off, or was handed over; 3 it ended by a reset; 1 an error; 2 usage.
  */
 #include "vmm.h"
 
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define MIB             (1ull << 20)
@@ -95,6 +98,7 @@ static const struct option names[] = {
 	{ "guard", no_argument, NULL, 'G' },
 	{ "platform-key", required_argument, NULL, 'p' },
 	{ "tree", required_argument, NULL, 't' },
+	{ "no-reboot", no_argument, NULL, 'N' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -140,6 +144,9 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 	case 't':
 		options->tree = value;
 		return 0;
+	case 'N':
+		options->no_reboot = true;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -178,10 +185,11 @@ int vmm_open(struct vmm *vmm)
 
 	vmm->shared = options->kind == GUEST_REALM ? BOARD_SHARED : 0;
 	ret = kvm_open(vmm);
-
 	vmm->fresh = true;
 	vmm->n_images = 0;
+	pthread_mutex_lock(&vmm->lock); /* somebody may be typing */
 	pl011_reset(vmm);
+	pthread_mutex_unlock(&vmm->lock);
 	vmm->source = (struct source){ .running = 0 };
 	if (!ret)
 		ret = firmware_new(vmm, options->has_uuid ? options->uuid : NULL,
@@ -197,6 +205,20 @@ void vmm_close(struct vmm *vmm)
 	gate_close(vmm);
 	firmware_free(vmm);
 	kvm_close(vmm);
+}
+
+int vmm_reset(struct vmm *vmm)
+{
+	int ret;
+
+	vmm_close(vmm);
+	vmm->count = 0;
+	ret = vmm_open(vmm);
+	if (!ret)
+		ret = loader_load(vmm);
+	if (ret)
+		gate_end(vmm, 1);
+	return ret;
 }
 
 static void *read_keyboard(void *opaque)
@@ -232,10 +254,8 @@ static struct vmm *the_vmm; /* for the signal's sake */
 static void on_signal(int number)
 {
 	(void)number;
-	if (the_vmm->server)
-		transport_server_stop(the_vmm->server);
-	else
-		_exit(0);
+	the_vmm->stopped = 1;
+	gate_wake(the_vmm);
 }
 
 static int run(struct vmm *vmm)
@@ -260,9 +280,15 @@ int main(int argc, char **argv)
 				  .changed = PTHREAD_COND_INITIALIZER };
 	struct vmm_options options;
 
+	vmm.kvm = vmm.fd = vmm.gic = -1;
 	if (parse(argc, argv, &options))
 		return USAGE;
 	vmm.options = &options;
+	vmm.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vmm.wake < 0) {
+		vmm_say("eventfd: %s", strerror(errno));
+		return 1;
+	}
 	the_vmm = &vmm;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, on_signal);

@@ -25,10 +25,12 @@
 #include <kvmcore/kvmcore.h>
 #include <pthread.h>
 #include <sdeistate/router.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <transport/control.h>
 
 struct vmm;
@@ -51,7 +53,8 @@ struct vmm_options {
 	const char *outgoing; /* URI of the VMM that is to be given this guest */
 	uint64_t memory;      /* bytes */
 	unsigned int n_vcpus;
-	bool smc; /* the guest calls by SMC instead of HVC */
+	bool smc;       /* the guest calls by SMC instead of HVC */
+	bool no_reboot; /* a guest that resets itself ends */
 	bool has_uuid;
 	uint8_t uuid[16];
 };
@@ -129,8 +132,10 @@ struct vmm {
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool running, ending;
+	bool running, ending, resetting;
 	int result; /* exit status, once ending */
+	int wake;   /* eventfd: control_run() has to look at the two above */
+	volatile sig_atomic_t stopped;
 	struct pl011 uart;
 	struct source source;
 	pthread_t source_thread;
@@ -142,6 +147,7 @@ struct vmm {
 	struct transport_id session; /* the mover that has this VM; zero: none. Under vmm.lock */
 	bool fresh;                  /* waits for a guest: it has never run */
 	bool is_gone;                /* its guest runs elsewhere */
+	time_t gone_at;
 };
 
 /* --- kvm.c --- */
@@ -208,12 +214,6 @@ void gate_kick(struct vcpu *vcpu);
 void gate_start(struct vcpu *vcpu, uint64_t entry, uint64_t context);
 /** gate_stop() - a vCPU powers itself off. Takes the lock */
 void gate_stop(struct vcpu *vcpu);
-/** gate_pause() - all vCPUs are out of the guest when it returns, their MMIO drained. Takes the lock */
-int gate_pause(struct vmm *vmm);
-/** gate_resume() - let them run. Takes the lock */
-int gate_resume(struct vmm *vmm);
-/** gate_end() - the VM ends, the process with @result. Takes the lock; from any thread */
-void gate_end(struct vmm *vmm, int result);
 /**
  * gate_hold() - keep one vCPU out of the guest; gate_release() lets it go on. Takes the lock
  *
@@ -221,6 +221,16 @@ void gate_end(struct vmm *vmm, int result);
  */
 void gate_hold(struct vcpu *vcpu);
 void gate_release(struct vcpu *vcpu);
+/** gate_pause() - all vCPUs are out of the guest when it returns, their MMIO drained. Takes the lock */
+int gate_pause(struct vmm *vmm);
+/** gate_resume() - let them run. Takes the lock */
+int gate_resume(struct vmm *vmm);
+/** gate_end() - the VM ends, the process with @result. Takes the lock; from any thread */
+void gate_end(struct vmm *vmm, int result);
+/** gate_reset() - the guest has asked for its reset: all stay out of it until vmm_reset(). Takes the lock */
+void gate_reset(struct vmm *vmm);
+/** gate_wake() - make control_run() look; safe in a signal handler */
+void gate_wake(const struct vmm *vmm);
 /** gate_open() - begin the threads, paused. gate_close() - wait for their end */
 int gate_open(struct vmm *vmm);
 void gate_close(struct vmm *vmm);
@@ -251,6 +261,7 @@ int gic_create(struct vmm *vmm);
 /** timer_stop() - remember the guest's counter; timer_go() - let it go on from there. All vCPUs are out */
 int timer_stop(struct vmm *vmm);
 int timer_go(struct vmm *vmm);
+
 /** timer_hz() - how fast both hosts have to count for a guest that moves */
 uint64_t timer_hz(void);
 
@@ -288,6 +299,9 @@ void control_close(struct vmm *vmm);
 /** vmm_open() - a VM as the options want it, with its threads, paused. vmm_close() - the reverse */
 int vmm_open(struct vmm *vmm);
 void vmm_close(struct vmm *vmm);
+
+/** vmm_reset() - a new VM in place of the old one, which begins with the kernel, paused. Return: 0; -errno: it ends */
+int vmm_reset(struct vmm *vmm);
 
 /** vmm_say() - a line on standard error */
 __attribute__((format(printf, 1, 2))) void vmm_say(const char *format, ...);

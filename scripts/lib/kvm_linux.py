@@ -51,6 +51,8 @@ class Told:
         for source, line in self.lines:
             if source == "host" and isinstance(line, dict) and "migration" in line:
                 seen.append(None)
+            elif source == "host" and isinstance(line, dict) and "again" in line:
+                seen.clear()
             elif source == "guest" and isinstance(line, dict):
                 report = line.get("end", line)
                 if "spurious" in report:
@@ -100,6 +102,16 @@ def judge_guest(told):
         yield "the guest did not come to its end"
     else:
         yield from judge_report(report)
+
+
+def judge_again(told):
+    """A guest that resets itself begins anew, in the same VM as far as a mover can tell."""
+    before, again = (told.first("host", key) or {} for key in ("before", "again"))
+    boots = len(told.all("guest", "up"))
+    if boots != 2:
+        yield f"the guest began {boots} times, expected once more after its reset"
+    if not again or again != before or again["state"] != "running":
+        yield f"the VM before its guest's reset: {before}, and after: {again}"
 
 
 def judge_progress(told, migrations):
@@ -193,7 +205,7 @@ def run_migrations(guest, long, seed):
                                  SECONDS + n * SECONDS_EACH)
     told = Told(log)
     tell(told, took)
-    faults = ([wrong] if wrong else []) + list(judge(told, n))
+    faults = ([wrong] if wrong else []) + [*judge(told, n), *judge_again(told)]
     return Result(name, FAILED if faults else PASSED, took,
                   "\n".join([*faults, f"see {log}"] if faults else []))
 

@@ -71,6 +71,7 @@ say '{"ready":true}'
 
 while read -r line </dev/console; do
 	[ "$line" = stop ] && break
+	[ "$line" = again ] && $B reboot -f
 done
 seconds=0
 while [ "$($B sed 's/.*"total":\([0-9]*\).*/\1/' /proc/sdei_watch)" -lt 1000 ] && [ $seconds -lt 180 ]; do

@@ -7,7 +7,7 @@
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
-vmm $(cat /options) --kernel /guest/Image --initrd /guest/initrd --tree /tmp/tree \
+vmm $(cat /options) --no-reboot --kernel /guest/Image --initrd /guest/initrd --tree /tmp/tree \
 	--append "console=ttyAMA0 quiet panic=-1" </dev/null 2>/tmp/said
 ended=$?
 echo

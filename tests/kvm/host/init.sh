@@ -62,10 +62,10 @@ vmm_start() {
 	done
 }
 
-# wait_for WORDS FILE SECONDS
+# wait_for WORDS FILE SECONDS [LINES]: until that many lines of the file have the words
 wait_for() {
 	tries=0
-	until grep -q "$1" "$2"; do
+	until [ "$(grep -c "$1" "$2" 2>/dev/null)" -ge "${4:-1}" ] 2>/dev/null; do
 		[ $tries -lt $(($3 * 5)) ] || return 1
 		usleep 200000
 		tries=$((tries + 1))

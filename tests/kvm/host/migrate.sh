@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The scenario: a Linux guest moves from VMM to VMM on one host, MIGRATIONS times, at random moments.
+# The scenario: a Linux guest resets itself and begins anew; then it moves from VMM to VMM on one host, MIGRATIONS
+# times, at random moments.
 RANDOM=$SEED
 
 # hand_over FROM TO HOST PEER: VMM number FROM gives its guest to TO
@@ -18,6 +19,10 @@ vmm_start 0 --kernel /guest/Image --initrd /guest/initrd --append "$WORDS" --out
 	>/tmp/console.0 2>&1
 tail -f /tmp/console.0 &
 wait_for '"ready":true' /tmp/console.0 300 || say '{"boot":"failed"}'
+say "{\"before\":$(sdei-migrate vm status --json --control /run/vmm.0)}"
+echo again >/run/in.0
+wait_for '"ready":true' /tmp/console.0 300 2 || say '{"boot":"failed again"}'
+say "{\"again\":$(sdei-migrate vm status --json --control /run/vmm.0)}"
 from=0
 here=a
 there=b
