@@ -51,17 +51,18 @@ static void test_a_blackout_that_would_be_too_long_is_none(void)
 	world.source.max_blackout_ms = 50;
 	world.destination.slow_us = 51000;
 	world.source.ignore_blackout = true;
-	world.patient = true;
 	play(&world);
 	CHECK(world.destination.may_run, "unless that does not matter");
 }
 
+/* Without a base there is no estimate that a busy machine could make too long. */
 static void test_a_blackout_that_gets_too_long_ends(void)
 {
 	struct world world = new_world();
 
+	world.source.no_base = true;
 	world.source.max_blackout_ms = 60;
-	world.destination.stages_ms = SHORT_MS / 2;
+	world.destination.stages_ms = 150;
 	play(&world);
 	CHECK(world.source.ret == -ETIME && !strcmp(world.source.error.reason, "over-limit") &&
 		      !strcmp(world.source.error.field, "time"),
@@ -71,8 +72,7 @@ static void test_a_blackout_that_gets_too_long_ends(void)
 	world = new_world();
 	world.source.max_blackout_ms = 60;
 	world.source.ignore_blackout = true;
-	world.destination.stages_ms = SHORT_MS / 2;
-	world.patient = true;
+	world.destination.stages_ms = 150;
 	play(&world);
 	CHECK(world.destination.may_run, "unless that does not matter");
 }
@@ -81,7 +81,7 @@ static void test_a_dry_run_gives_nothing_away(void)
 {
 	struct world world = new_world();
 
-	world.offer.dry_run = world.patient = true;
+	world.offer.dry_run = true;
 	play(&world);
 	CHECK(world.source.ret == 0 && world.source.pauses == 1 && world.source.ran_on,
 	      "the VM stops to be captured, and runs on before the answer");
@@ -130,26 +130,31 @@ static void test_who_only_tries_takes_nothing(void)
 	      "a source that has nothing to try is sent away at once");
 }
 
-/* The destination works on something for longer than it may be silent. */
-static struct world work(bool beats)
+static bool has_arrived(const struct world *world)
 {
-	struct world world = new_world();
-
-	world.destination.stages_ms = 8 * SHORT_MS;
-	world.destination.says_so = beats;
-	world.patient = true;
-	play(&world);
-	return world;
+	return world->source.ret == 0 && world->destination.may_run;
 }
 
+static bool was_given_up_for_silence(const struct world *world)
+{
+	return world->source.ret == -ETIMEDOUT && !strcmp(world->source.error.field, "silence") &&
+	       is_kept(world);
+}
+
+/* The destination works on something for longer than it may be silent. */
 static void test_silence_and_patience(void)
 {
-	struct world world = work(true);
+	struct world from = new_world(), world;
 
-	CHECK(world.destination.may_run, "who says that it is at it is waited for");
-	world = work(false);
-	CHECK(world.source.ret == -ETIMEDOUT && !strcmp(world.source.error.field, "silence") &&
-		      is_kept(&world),
+	from.deadline_ms = 4 * SHORT_MS;
+	from.work_ms = 20 * SHORT_MS;
+	from.destination.stages_ms = 8 * SHORT_MS;
+	from.destination.says_so = true;
+	world = play_until(&from, has_arrived);
+	CHECK(has_arrived(&world), "who says that it is at it is waited for");
+	from.destination.says_so = false;
+	world = play_until(&from, was_given_up_for_silence);
+	CHECK(was_given_up_for_silence(&world),
 	      "who says nothing is not, though there would be time");
 }
 
