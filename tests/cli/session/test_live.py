@@ -45,6 +45,41 @@ def test_what_changes_between_the_base_and_the_stop_arrives(directory):
         check(all(int(after[f"x{i}"], 16) == 0x1234500 + i for i in range(15)), "to the last register", after)
 
 
+CRYPTO, TOPOLOGY = 2, 5  # groups; DEA wrapping on is attribute 1, AES wrapping off 2
+S390_CHANGES = {
+    "one switch": ([(CRYPTO, 1)], {"dea_key_wrapping": True, "aes_key_wrapping": True}),
+    "one off, one on": ([(CRYPTO, 2), (CRYPTO, 1)], {"dea_key_wrapping": True, "aes_key_wrapping": False}),
+    "the report was taken": ([(TOPOLOGY, 0)], {"topology_changed": False}),
+    "all of it, and back again": ([(CRYPTO, 2), (TOPOLOGY, 0), (TOPOLOGY, 1), (CRYPTO, 0)],
+                                  {"aes_key_wrapping": True, "topology_changed": True}),
+}
+
+
+def test_what_an_s390_vm_changes_arrives(directory):
+    """Its attributes between the base and the stop, in a delta. The clock goes on meanwhile: that is always one change."""
+    for name, (changes, wanted) in S390_CHANGES.items():
+        here = os.path.join(directory, name)
+        os.mkdir(here)
+        with Pair(here, model="s390.json") as pair:
+            pair.start_recv()
+            pair.start_send(fault="send.pause:stall")
+            check(wait_stopped(pair.sender), f"{name}: send stands right before the pause")
+            for group, attr in changes:
+                told = pair.hosts["a"].vm("attr", "set", group, attr, "null")
+                check(told["errno"] == "0", f"{name}: attribute {group}/{attr}", told)
+            before = pair.hosts["a"].vm("status")["s390"]
+            pair.sender.send_signal(signal.SIGCONT)
+            out, _ = pair.sender.communicate(timeout=cli.TIMEOUT)
+            told = json.loads(out)
+            check(told.get("state") == "committed" and told["delta"], f"{name}: a delta tells it", told)
+            after = pair.hosts["b"].vm("status")["s390"]
+            check({key: after[key] for key in wanted} == wanted, f"{name}: it arrives", after)
+            check(int(after["clock"]["tod"], 16) >= int(before["clock"]["tod"], 16), f"{name}: no time goes back",
+                  [before["clock"], after["clock"]])
+            del before["clock"], after["clock"]
+            check(after == before, f"{name}: the rest is as it was", [before, after])
+
+
 def test_any_level_of_compression_arrives(directory):
     for level in ("auto", "stored", "-7", "19"):
         here = os.path.join(directory, level)
