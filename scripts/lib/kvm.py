@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/test kvm: the same rows asked of libkvmcore and of real arm64 kernels under emulation."""
 import collections
+import functools
 import json
 import os
 import subprocess
@@ -275,31 +276,14 @@ class Rig:
         return run_host(self.host(*STEADY_RUN), self.steady_rows, self.storm, f"-seed{seed}", seed)
 
     def parts(self, long):
-        yield from (_part(suite, self.ask, suite, cpu) for suite, cpu in RUNS)
+        for suite, cpu in RUNS:
+            yield Part(f"kvm/{suite}", 1, functools.partial(self.ask, suite, cpu))
         if long:
-            yield _part("again", self.ask_again)
-            yield from (_part(f"seed{seed}", self.ask_steady, seed) for seed in STEADY_SEEDS)
-
-
-def _part(name, ask, *arguments):
-    """One host, which keeps one core busy."""
-    def run():
-        try:
-            return ask(*arguments)
-        except debian.Missing as missing:
-            return [Result(f"kvm/{name}", SKIPPED, 0, str(missing))]
-        except building.BuildFailed as failure:
-            return [Result(f"kvm/{name}-build", FAILED, 0, str(failure))]
-    return Part(1, run)
-
-
-def _linux(qemu, long, seed):
-    try:
-        return kvm_linux.run(qemu, long, seed)
-    except debian.Missing as missing:
-        return [Result("kvm/linux", SKIPPED, 0, str(missing))]
-    except building.BuildFailed as failure:
-        return [Result("kvm/linux-build", FAILED, 0, str(failure))]
+            yield Part("kvm/again", 1, self.ask_again)
+            for seed in STEADY_SEEDS:
+                yield Part(f"kvm/seed{seed}", 1, functools.partial(self.ask_steady, seed))
+        yield from kvm_clients.parts(self.qemu, CPU, long)
+        yield from kvm_linux.parts(self.qemu, long, self.seed)
 
 
 def run(long):
@@ -311,5 +295,4 @@ def run(long):
     except building.BuildFailed as failure:
         return [Result("kvm/build", FAILED, 0, str(failure))]
     say(f"{'':12} random rows from SDEI_KVM_SEED={rig.seed}")
-    results = side_by_side.run(list(rig.parts(long)), int(building.JOBS))
-    return results + kvm_clients.run(rig.qemu, CPU, long) + _linux(rig.qemu, long, rig.seed)
+    return side_by_side.run(list(rig.parts(long)), int(building.JOBS))

@@ -13,12 +13,12 @@ import subprocess
 
 import arm64
 import building
-import debian
 import kvm_emulator
 import kvm_packages
 import kvm_tiny
 import kvm_forward
 from result import FAILED, PASSED, SKIPPED, Result
+from side_by_side import Part, say
 from tree import ROOT
 
 HOST_SUITE, REALM_SUITE = "bookworm-backports", "sid"
@@ -62,7 +62,7 @@ class Run:
         files = dict(_host_files(options, image, initrd), **(more or {}))
         archive = _archive(f"{release}-{name}", files)
         lines, self.seconds, self.wrong = kvm_emulator.boot(
-            qemu, kernel, archive, self.stem + ".log", cpu, SECONDS, size=SIZE)
+            qemu, kernel, archive, self.stem + ".log", cpu, SECONDS, kvm_emulator.given_seed(), size=SIZE)
         os.unlink(archive)
         self.told = [_parsed(line) for line in lines]
 
@@ -86,10 +86,7 @@ def _parsed(line):
 
 def _modules(release):
     """Of the package beside the guest's kernel."""
-    folder = os.path.join(kvm_packages.HOME, "modules", release)
-    if not debian.is_done(folder + ".done"):
-        debian.Suite(kvm_packages.HOME, REALM_SUITE).fetch("linux-modules-" + release, folder)
-        debian.finish(folder + ".done")
+    folder = kvm_packages.modules(REALM_SUITE, release)
     found = {}
     for name in MODULES:
         path, = glob.glob(os.path.join(folder, "**", name + ".ko.xz"), recursive=True)
@@ -201,8 +198,8 @@ def run_realm(qemu, cpu):
     run = Run("realm", qemu, cpu, options, _read(image), _read(os.path.join(folder, "initrd")),
               {"platform.key": _read(keys[0])})
     wrong, verdicts = _judge_realm(run, folder, keys)
-    print(f"{'':12} {run.name}: Linux {release} as a realm with {CPUS} CPUs, {len(run.all('token'))} tokens, "
-          f"{verdicts} verdicts of realm-measure in {run.seconds:.1f} s", flush=True)
+    say(f"{'':12} {run.name}: Linux {release} as a realm with {CPUS} CPUs, {len(run.all('token'))} tokens, "
+        f"{verdicts} verdicts of realm-measure in {run.seconds:.1f} s")
     return Result(run.name, FAILED if wrong else PASSED, run.seconds, "\n".join(wrong))
 
 
@@ -250,27 +247,19 @@ def run_guard(qemu, cpu, suite):
     options = f"--guard --memory 64 --cpus {GUARD_CPUS}"
     run = Run("guard", qemu, cpu, options, image, _read(initrd), suite=suite)
     wrong = _judge_guard(run)
-    print(f"{'':12} {run.name}: a guest guarded {len(DEVICES)} devices page by page, {TRIED * len(OUTSIDE)} accesses "
-          f"beside them, each an abort at its instruction, in {run.seconds:.1f} s", flush=True)
+    say(f"{'':12} {run.name}: a guest guarded {len(DEVICES)} devices page by page, {TRIED * len(OUTSIDE)} accesses "
+        f"beside them, each an abort at its instruction, in {run.seconds:.1f} s")
     return Result(run.name, FAILED if wrong else PASSED, run.seconds, "\n".join(wrong))
 
 
 # --- all of them ------------------------------------------------------------------------------------------
 
 
-def _one(name, guest, *arguments):
-    try:
-        return guest(*arguments)
-    except debian.Missing as missing:
-        return Result(f"kvm/{name}", SKIPPED, 0, str(missing))
-    except building.BuildFailed as failure:
-        return Result(f"kvm/{name}-build", FAILED, 0, str(failure))
-
-
-def run(qemu, cpu, long):
+def parts(qemu, cpu, long):
     """The second guest's kernel takes minutes to build, so it is there with --long or SDEI_KVM_PKVM=1 only."""
-    results = [_one("realm", run_realm, qemu, cpu)]
+    yield Part("kvm/realm", 1, lambda: [run_realm(qemu, cpu)])
     if long or os.environ.get("SDEI_KVM_PKVM") == "1":
-        return results + [_one("guard", run_guard, qemu, cpu, suite) for suite in GUARD_SUITES]
-    return results + [Result("kvm/guard", SKIPPED, 0, "its kernel is built for some minutes; with --long or "
-                             "SDEI_KVM_PKVM=1")]
+        yield from (Part("kvm/guard", 1, lambda suite=suite: [run_guard(qemu, cpu, suite)]) for suite in GUARD_SUITES)
+    else:
+        yield Part("kvm/guard", 0, lambda: [Result("kvm/guard", SKIPPED, 0, "its kernel is built for some minutes; "
+                                                   "with --long or SDEI_KVM_PKVM=1")])

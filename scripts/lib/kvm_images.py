@@ -16,6 +16,7 @@ HOST = (("examples/vmm", "vmm"), ("tools/sdei-migrate", "sdei-migrate"))
 HERE = os.path.join(ROOT, "tests", "kvm")
 MODULE = os.path.join(ROOT, "examples", "guest-module")
 OUT = os.path.join(kvm_packages.HOME, "guest")
+KEY_DAYS = "7300"
 
 
 def _read(path):
@@ -124,11 +125,15 @@ def network_files(suite, release):
 
 
 def keys():
-    """A key for each of two hosts, and its certificate."""
+    """A key for each of two hosts, and its certificate. They are kept, so that a run can be repeated to the byte, and
+    hold at the time that kvm_emulator.STEADY sets."""
     program = os.path.join(building.directory("dev"), "tools", "sdei-migrate", "sdei-migrate")
     folder = os.path.join(OUT, "keys")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    for who in "ab":
-        _run([program, "keygen", "--out", os.path.join(folder, who)], None)
-    return {f"keys/{name}": _read(os.path.join(folder, name)) for name in os.listdir(folder)}
+    if not os.path.exists(folder):
+        made = folder + ".new"
+        shutil.rmtree(made, ignore_errors=True)
+        os.makedirs(made)
+        for who in "ab":
+            _run([program, "keygen", "--days", KEY_DAYS, "--out", os.path.join(made, who)], None)
+        os.rename(made, folder)
+    return {f"keys/{name}": _read(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scripts/test kvm and arm64 need and the machine lacks, unpacked below build/kvm."""
-import functools
 import os
 import shutil
 import threading
 
 import debian
 from debian import Tool
+from side_by_side import once
 from tree import ROOT
 
 HOME = os.path.join(ROOT, "build", "kvm")
@@ -17,18 +17,7 @@ COMPILER = ("gcc-aarch64-linux-gnu",)
 # Beside the compiler even if installed: it looks for them relative to where it stands itself.
 CROSS = ("libc6-dev-arm64-cross", "libc6-arm64-cross", "linux-libc-dev-arm64-cross")
 
-_lock = threading.RLock()
-
-
-def _once(ask):
-    """Asked for once a run, and by one thread at a time: apt's state is shared."""
-    cached = functools.lru_cache(None)(ask)
-
-    @functools.wraps(ask)
-    def locked(*arguments):
-        with _lock:
-            return cached(*arguments)
-    return locked
+_once = once(threading.RLock())     # apt's state is shared
 
 
 def _fetch_tools(packages):

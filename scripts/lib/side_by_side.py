@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of a run beside each other, told one after the other: what a part says waits until those before it have ended."""
+"""Parts of a run beside each other; what each says is told when it and those before it have ended."""
 import collections
 import concurrent.futures
+import functools
 import threading
 from dataclasses import dataclass
 from typing import Callable
+
+import building
+import debian
+from result import FAILED, SKIPPED, Result
 
 _own = threading.local()
 
 
 @dataclass
 class Part:
+    name: str
     cores: int      # that it keeps busy
-    run: Callable   # returns its results
+    run: Callable   # returns its results; may raise debian.Missing and building.BuildFailed
 
 
 def say(line):
@@ -24,9 +30,28 @@ def say(line):
         said.append(line)
 
 
+def once(lock):
+    """A function that is called once a run for the same arguments, and by one thread at a time."""
+    def wrap(function):
+        cached = functools.lru_cache(None)(function)
+
+        @functools.wraps(function)
+        def locked(*arguments):
+            with lock:
+                return cached(*arguments)
+        return locked
+    return wrap
+
+
 def _collect(part):
     _own.said = []
-    return part.run(), _own.said
+    try:
+        found = part.run()
+    except debian.Missing as missing:
+        found = [Result(part.name, SKIPPED, 0, str(missing))]
+    except building.BuildFailed as failure:
+        found = [Result(part.name + "-build", FAILED, 0, str(failure))]
+    return found, _own.said
 
 
 def run(parts, cores):

@@ -74,7 +74,7 @@ while read -r line </dev/console; do
 	[ "$line" = again ] && $B reboot -f
 done
 seconds=0
-while [ "$($B sed 's/.*"total":\([0-9]*\).*/\1/' /proc/sdei_watch)" -lt 1000 ] && [ $seconds -lt 180 ]; do
+while [ "$($B sed 's/.*"total":\([0-9]*\).*/\1/' /proc/sdei_watch)" -lt "${least_events:-1000}" ] && [ $seconds -lt 180 ]; do
 	$B sleep 1
 	seconds=$((seconds + 1))
 done

@@ -2,6 +2,7 @@
 # The scenario: a Linux guest resets itself and begins anew; then it moves from VMM to VMM on one host, MIGRATIONS
 # times, at random moments.
 RANDOM=$SEED
+WORDS="$WORDS least_events=$LEAST_EVENTS"
 
 # hand_over FROM TO HOST PEER: VMM number FROM gives its guest to TO
 hand_over() {

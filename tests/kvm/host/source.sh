@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The scenario of the first of two hosts: its guest moves to the other, and what the other then offers is refused.
 network 1
+WORDS="$WORDS least_events=$LEAST_EVENTS"
 vmm_start 0 --no-reboot --kernel /guest/Image --initrd /guest/initrd --append "$WORDS" --outgoing tcp:10.0.0.2:7001 \
 	>/tmp/console.0 2>&1
 tail -f /tmp/console.0 &
