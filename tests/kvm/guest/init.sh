@@ -62,6 +62,11 @@ say "$($B dmesg | $B sed -n 's/.*sdei_watch: {/{/p')"
 for cpu in 1 2 4 8; do
 	$B taskset $cpu /hold 50000 >/tmp.$cpu &
 done
+tries=0 # each has to be on its CPU before one is switched off
+while [ "$($B pidof hold | $B wc -w)" -lt 4 ] && [ $tries -lt 100 ]; do
+	$B usleep 100000
+	tries=$((tries + 1))
+done
 echo run >/proc/sdei_watch
 hotplug &
 changes=$!
