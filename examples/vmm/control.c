@@ -119,21 +119,9 @@ static int op_check(void *vm, const struct transport_state *records,
 {
 	struct vmm *vmm = vm;
 	__attribute__((cleanup(free_state))) struct sdeistate *state = NULL;
-	struct transport_error ignored;
 	int ret = vmm_decode(records, &state, err);
 
-	if (ret || state->kind != SDEISTATE_BASE)
-		return ret ? ret : vmm_check(&vmm->port, state, issues, err);
-	/*
-	 * A base may be torn; what stands in its way as if it were whole is worth knowing before the VM stops. What
-	 * its vCPUs had just left for will not be so then.
-	 */
-	state->kind = SDEISTATE_FINAL;
-	state->torn = false;
-	state->n_exits = 0;
-	if (vmm_check(&vmm->port, state, issues, &ignored))
-		issues->n_issues = 0;
-	return 0;
+	return ret ? ret : vmm_check(&vmm->port, state, issues, err);
 }
 
 static int op_reserve(void *vm, const struct transport_id *session, struct transport_error *err)

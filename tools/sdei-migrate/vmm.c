@@ -83,13 +83,20 @@ int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
 {
 	__attribute__((
 		cleanup(sdeistate_obstacles_free))) struct sdeistate_obstacles obstacles = { 0 };
+	const bool is_base = state->kind == SDEISTATE_BASE;
+	struct sdeistate as_final = *state;
 	struct sdeistate_error error;
 	int ret;
 
-	ret = sdeistate_check(state, port, &obstacles, &error);
-	if (ret && ret != -EOPNOTSUPP)
-		return vmm_error(err, &error);
+	if (is_base) {
+		as_final.kind = SDEISTATE_FINAL;
+		as_final.torn = false;
+		as_final.n_exits = 0;
+	}
 	issues->n_issues = 0;
+	ret = sdeistate_check(&as_final, port, &obstacles, &error);
+	if (ret && ret != -EOPNOTSUPP)
+		return is_base ? 0 : vmm_error(err, &error);
 	for (unsigned int i = 0; i < obstacles.n && i < TRANSPORT_CONTROL_MAX_ISSUES; i++)
 		vmm_error(&issues->issue[issues->n_issues++], &obstacles.list[i]);
 	return 0;

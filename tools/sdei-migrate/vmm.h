@@ -45,7 +45,12 @@ int vmm_capture(const struct kvm_port *port, const struct sdeistate_capture_opti
 int vmm_decode(const struct transport_state *records, struct sdeistate **state,
 	       struct transport_error *err);
 
-/** vmm_check() - can the fresh VM behind @port take this state? All obstacles in @issues */
+/**
+ * vmm_check() - can the fresh VM behind @port take this state? All obstacles in @issues
+ *
+ * A base is judged as if it were the state to come, without the exits of that moment; what may be torn and cannot be
+ * judged so is no obstacle. Return: 0; the errors of check.
+ */
 int vmm_check(const struct kvm_port *port, const struct sdeistate *state,
 	      struct transport_issues *issues, struct transport_error *err);
 
