@@ -13,6 +13,55 @@ from cli import ask, check, environment, fails, key
 EMBED = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else "embed"
 
 
+def begin(*args):
+    return subprocess.Popen([EMBED, *args], stdout=subprocess.PIPE, text=True, env=environment())
+
+
+def caught(directory, control, prefix):
+    """Where its guest is found by some snapshots: None outside of a handler, else the event's number."""
+    seen = set()
+    for number in range(60):
+        path = os.path.join(directory, f"there.{number}.snap")
+        ask("snapshot", "--control", control, "--key", prefix + ".key", "--any-destination", "-o", path)
+        state = ask("show", path)["state"]
+        seen.add(state["vcpus"][0]["running"]["normal"])
+        if seen == {None, "0x400000"}:
+            break
+        time.sleep(0.005)
+    return seen
+
+
+def test_its_guest_moves_to_another(directory):
+    here, there, listen = (os.path.join(directory, name) for name in ("here", "there", "mover"))
+    keys = {side: key(directory, side) for side in "ab"}
+    vmms = [begin(here), begin("--incoming", there)]
+    receiver = None
+    try:
+        check(all(cli.wait_for_line(vmm) for vmm in vmms), "both get ready")
+        uuid = ask("vm", "status", "--control", here)["info"]["uuid"]
+        fails(4, "refused", "vm", "pause", "--control", there)
+        receiver = subprocess.Popen(
+            [cli.PROGRAM, "recv", "--listen", "unix:" + listen, "--control", there, "--once", "--json", "--key",
+             keys["b"] + ".key", "--peer", keys["a"] + ".crt", "--state", os.path.join(directory, "state.b")],
+            stdout=subprocess.PIPE, text=True, env=environment())
+        check(cli.wait_for_line(receiver), "recv listens")
+        told = ask("send", "--to", "unix:" + listen, "--control", here, "--key", keys["a"] + ".key", "--peer",
+                   keys["b"] + ".crt", "--state", os.path.join(directory, "state.a"))
+        check(told["vm_state"] == {"source": "ended", "destination": "running"}, "the guest moves",
+              json.dumps(told))
+        check(receiver.wait(timeout=20) == 0, "and recv ends well")
+        told = ask("vm", "status", "--control", there)
+        check((told["info"]["uuid"], told["info"]["generation"]) == (uuid, "0x1"), "it is the same VM, moved once",
+              json.dumps(told))
+        seen = caught(directory, there, keys["b"])
+        check(seen == {None, "0x400000"}, "its events go on there", str(seen))
+        check(ask("vm", "status", "--control", here)["state"] == "ended", "and nothing goes on here")
+    finally:
+        for process in [*vmms, *([receiver] if receiver else [])]:
+            process.terminate()
+            process.wait(timeout=20)
+
+
 def test_it_can_be_moved_from(directory):
     control = os.path.join(directory, "vmm.sock")
     vmm = subprocess.Popen([EMBED, control], stdout=subprocess.PIPE, text=True, env=environment())
