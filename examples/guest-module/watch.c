@@ -5,11 +5,10 @@
  * Private and shared, normal and critical events are raised by the event source of examples/vmm at random
  * moments, and event 0 by PE to PE signals. A handler looks whether it interrupted the loop of loops.S, and
  * with which registers; the loop looks whether it got them back. /proc/sdei_watch tells all as one line of JSON,
- * and takes "run", "stop" and "bench".
+ * and takes "run", "stop", "bench", "guard", "pose" and "go".
  *
  * The kernel's SDEI functions are for built-in drivers; a probe finds them.
  */
-#include <linux/arm-smccc.h>
 #include <linux/arm_sdei.h>
 #include <linux/atomic.h>
 #include <linux/cpu.h>
@@ -49,6 +48,9 @@
 
 #define SDEI_EVENT_SIGNAL 0xC400002F
 #define NR_LINES          4
+#define ENABLED           1
+#define SHARED            2
+#define CRITICAL          4        /* which is no matter of the device */
 #define SIGNAL            NR_LINES /* event 0, which no device raises */
 #define WAIT_MS           20000
 #define EVENT_SHARE       3 /* between two events is time for as many */
@@ -62,12 +64,12 @@ module_param(turns, uint, 0444);
 MODULE_PARM_DESC(turns, "turns of the loop before its registers are compared");
 
 static const struct {
-	u32 event, flags; /* 1 enabled, 2 shared */
+	u32 event, flags;
 } lines[NR_LINES] = {
-	{ 0x400000, 1 }, /* private, normal */
-	{ 0x400001, 1 }, /* private, critical */
-	{ 0x400002, 3 }, /* shared, normal */
-	{ 0x400003, 3 }, /* shared, critical */
+	{ 0x400000, ENABLED },
+	{ 0x400001, ENABLED | CRITICAL },
+	{ 0x400002, ENABLED | SHARED },
+	{ 0x400003, ENABLED | SHARED | CRITICAL },
 };
 
 static struct {
@@ -88,14 +90,6 @@ static struct task_struct **holders, *signaller;
 static struct proc_dir_entry *entry;
 static int hotplug_state;
 static bool running;
-
-static unsigned long smccc(u32 function, u64 a, u64 b)
-{
-	struct arm_smccc_res res;
-
-	arm_smccc_1_1_invoke(function, a, b, &res);
-	return res.a0;
-}
 
 /* --- deliveries ---------------------------------------------------------------------------------- */
 
@@ -128,10 +122,12 @@ static int handle(u32 event, struct pt_regs *regs, void *arg)
 {
 	const unsigned long line = (unsigned long)arg;
 	const u32 cpu = raw_smp_processor_id();
+	const int handlers = raw_cpu_inc_return(depth);
 
-	if (raw_cpu_inc_return(depth) > 1)
+	if (handlers > 1)
 		atomic64_inc(&count.nested);
 	look_at(regs);
+	pose_linger(line < NR_LINES && lines[line].flags & CRITICAL, handlers);
 	atomic64_inc(&count.handled[line]);
 	if (line == SIGNAL)
 		atomic_set(raw_cpu_ptr(&signal_waits), 0);
@@ -158,19 +154,26 @@ static int hold(void *unused)
 	return 0;
 }
 
+static void send_one(unsigned int cpu)
+{
+	const long ret = smccc(SDEI_EVENT_SIGNAL, 0, per_cpu(affinity, cpu));
+
+	if (ret == 0) {
+		atomic64_inc(&count.signalled);
+		return;
+	}
+	pr_warn("sdei_watch: error %ld of a signal to CPU %u\n", ret, cpu);
+	atomic64_inc(&count.signal_refused);
+	atomic_set(per_cpu_ptr(&signal_waits, cpu), 0);
+}
+
 static void signal_one(unsigned int cpu)
 {
-	atomic_t *waits = per_cpu_ptr(&signal_waits, cpu);
-
 	cpus_read_lock();
-	if (cpu_online(cpu) && atomic_cmpxchg(waits, 0, 1) == 0) {
-		if (smccc(SDEI_EVENT_SIGNAL, 0, per_cpu(affinity, cpu)) == 0) {
-			atomic64_inc(&count.signalled);
-		} else {
-			atomic64_inc(&count.signal_refused);
-			atomic_set(waits, 0);
-		}
-	}
+	if (pose_signal(cpu) && cpu_online(cpu) &&
+	    atomic_cmpxchg(per_cpu_ptr(&signal_waits, cpu), 0, 1) == 0)
+		send_one(cpu);
+	pose_signalled();
 	cpus_read_unlock();
 }
 
@@ -192,7 +195,7 @@ static bool is_quiet(unsigned int cpu)
 	int i;
 
 	for (i = 0; i < NR_LINES; i++)
-		if (!(lines[i].flags & 2))
+		if (!(lines[i].flags & SHARED))
 			quiet &= !(readl(source + SOURCE_LINE(i) + LINE_WAITING) >> cpu & 1);
 	return quiet;
 }
@@ -269,6 +272,7 @@ static int show(struct seq_file *file, void *unused)
 	seq_printf(file, "\"0x0\":{\"raised\":%lld,\"handled\":%lld,\"forgotten\":%lld},",
 		   atomic64_read(&count.signalled), atomic64_read(&count.handled[SIGNAL]),
 		   atomic64_read(&count.signal_lost));
+	seq_printf(file, "\"posed\":%u,\"poses\":%u,", pose_count(), pose_size());
 	seq_printf(file, "\"spurious\":%u,\"refused\":%u,\"signals_refused\":%lld,",
 		   readl(source + SOURCE_SPURIOUS), readl(source + SOURCE_REFUSED),
 		   atomic64_read(&count.signal_refused));
@@ -321,9 +325,30 @@ static void bench(void)
 		user, event);
 }
 
+/* What the host emulates. Before the first event: a handler must not run while half of it is guarded. */
+static int guard_devices(void)
+{
+	static const char *const device[] = { "arm,pl011", "sdei-migrate,event-source" };
+	u64 page[ARRAY_SIZE(device)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(device); i++) {
+		struct device_node *node = of_find_compatible_node(NULL, NULL, device[i]);
+		struct resource place;
+		const int ret = node ? of_address_to_resource(node, 0, &place) : -ENODEV;
+
+		of_node_put(node);
+		if (ret)
+			return ret;
+		page[i] = place.start;
+	}
+	return guard_enroll(page, ARRAY_SIZE(page));
+}
+
 static ssize_t command(struct file *file, const char __user *text, size_t size, loff_t *at)
 {
 	char word[8] = "";
+	int ret = 0;
 
 	if (copy_from_user(word, text, min(size, sizeof(word) - 1)))
 		return -EFAULT;
@@ -334,10 +359,16 @@ static ssize_t command(struct file *file, const char __user *text, size_t size, 
 		stop();
 	} else if (!strncmp(word, "bench", 5)) {
 		bench();
+	} else if (!strncmp(word, "guard", 5)) {
+		ret = guard_devices();
+	} else if (!strncmp(word, "pose", 4)) {
+		ret = pose_begin();
+	} else if (!strncmp(word, "go", 2)) {
+		pose_end();
 	} else {
-		return -EINVAL;
+		ret = -EINVAL;
 	}
-	return size;
+	return ret ? ret : size;
 }
 
 static int open(struct inode *inode, struct file *file)
@@ -396,7 +427,7 @@ static int watch_all(void)
 	for (i = 0; i < NR_LINES && !ret; i++) {
 		ret = watch(i, lines[i].event);
 		writel(lines[i].event, source + SOURCE_LINE(i) + LINE_EVENT);
-		writel(lines[i].flags, source + SOURCE_LINE(i) + LINE_FLAGS);
+		writel(lines[i].flags & ~CRITICAL, source + SOURCE_LINE(i) + LINE_FLAGS);
 	}
 	writel(interval_us, source + SOURCE_INTERVAL);
 	return ret;

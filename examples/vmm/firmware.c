@@ -27,7 +27,7 @@ static const struct {
 	{ { 0xc4000000u, 0xc400001fu }, ALL },           /* PSCI, 64 bit */
 	{ { 0xc4000020u, 0xc400003fu }, ALL & ~GUEST_REALM }, /* SDEI, DEN0054 */
 	{ { 0xc4000190u, 0xc400019fu }, GUEST_REALM },        /* RSI, DEN0137 */
-	{ { 0xc6000002u, 0xc6000008u }, GUEST_GUARDED },      /* docs/abi-guard.md, variant U */
+	{ { 0xc6000002u, 0xc600000bu }, GUEST_GUARDED },      /* docs/abi-guard.md */
 };
 
 /* Events this board can raise; the guest asks for their type and priority (DEN0054 §5.1.10). */
@@ -297,9 +297,7 @@ static int create_core(struct vmm *vmm, const uint8_t *uuid)
 	struct kvmcore_config config = { .profile = KVMCORE_PROFILE_SPEC,
 					 .generation = vmm->generation,
 					 .kernel = kernel_profile(vmm),
-					 .guard = vmm->options->kind == GUEST_GUARDED
-							  ? KVMCORE_GUARD_U
-							  : KVMCORE_GUARD_OFF };
+					 .guard = vmm->options->guard };
 	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
 	struct kvmcore_error error;
 	char *pem = NULL;

@@ -58,6 +58,16 @@ static void remember(struct vmm *vmm, const struct kvmcore_guard_range *range, u
 	pthread_mutex_unlock(&vmm->lock);
 }
 
+static bool is_enrolled(const struct vmm *vmm)
+{
+	struct kvmcore_guard_state state;
+	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_GUARD,
+					.attr = KVMCORE_GUARD_INFO,
+					.addr = (uintptr_t)&state };
+
+	return kvmcore_ioctl(vmm->core, -1, KVM_GET_DEVICE_ATTR, &attr) || state.flags & 1;
+}
+
 /* Both ends have to be guarded; an access is shorter than a granule. */
 static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
 {
@@ -65,6 +75,8 @@ static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
 	bool found;
 	uint64_t n;
 
+	if (!is_enrolled(vmm))
+		return true;
 	range = get(vmm, some, &n);
 	found = range && is_in(range, n, ipa) && is_in(range, n, ipa + len - 1);
 	if (range)
@@ -79,9 +91,9 @@ void guard_tell(const struct vmm *vmm)
 	if (vmm->options->kind != GUEST_GUARDED)
 		return;
 	for (unsigned int i = 0; i < vmm->n_guarded; i++)
-		vmm_say("guarded %#llx %#llx", (unsigned long long)vmm->guarded[i].base,
+		vmm_say("{\"guarded\":[%llu,%llu]}", (unsigned long long)vmm->guarded[i].base,
 			(unsigned long long)vmm->guarded[i].size);
-	vmm_say("guard allowed %lu refused %lu", vmm->allowed, vmm->refused);
+	vmm_say("{\"guard\":{\"allowed\":%lu,\"refused\":%lu}}", vmm->allowed, vmm->refused);
 }
 
 bool guard_allows(struct vmm *vmm, uint64_t ipa, unsigned int len)

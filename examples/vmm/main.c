@@ -4,8 +4,12 @@
  *
  *	vmm --kernel IMAGE [--initrd FILE] [--append WORDS] [--memory MIB] [--cpus N] [--smc]
  *	    [--uuid UUID] [--control SOCKET] [--outgoing URI] [--tree FILE] [--no-reboot]
- *	    [--guard | --realm [--platform-key PEM]]
+ *	    [--guard S|A1|A2|U | --realm [--platform-key PEM]]
  *	vmm --incoming URI --control SOCKET [--memory MIB] [--cpus N] [--uuid UUID] [--outgoing URI]
+ *	    [--guard S|A1|A2|U]
+ *
+ * --guard offers the guest an MMIO guard (docs/abi-guard.md has the variants); a guarded guest comes to a VMM
+ * with the same.
  *
  * A guest that asks for its reset begins anew; with --no-reboot, or where it only came to, it ends.
  *
@@ -83,6 +87,24 @@ static int parse_uuid(const char *text, struct vmm_options *options)
 	return ret;
 }
 
+static int parse_guard(const char *text, struct vmm_options *options)
+{
+	static const char *const name[] = {
+		[KVMCORE_GUARD_S] = "S",
+		[KVMCORE_GUARD_A1] = "A1",
+		[KVMCORE_GUARD_A2] = "A2",
+		[KVMCORE_GUARD_U] = "U",
+	};
+
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+		if (strcmp(text, name[i]) == 0) {
+			options->kind = GUEST_GUARDED;
+			options->guard = (enum kvmcore_guard_abi)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static const struct option names[] = {
 	{ "kernel", required_argument, NULL, 'k' },
 	{ "initrd", required_argument, NULL, 'i' },
@@ -95,7 +117,7 @@ static const struct option names[] = {
 	{ "outgoing", required_argument, NULL, 'O' },
 	{ "smc", no_argument, NULL, 's' },
 	{ "realm", no_argument, NULL, 'R' },
-	{ "guard", no_argument, NULL, 'G' },
+	{ "guard", required_argument, NULL, 'G' },
 	{ "platform-key", required_argument, NULL, 'p' },
 	{ "tree", required_argument, NULL, 't' },
 	{ "no-reboot", no_argument, NULL, 'N' },
@@ -136,8 +158,7 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 		options->kind = GUEST_REALM;
 		return 0;
 	case 'G':
-		options->kind = GUEST_GUARDED;
-		return 0;
+		return parse_guard(value, options);
 	case 'p':
 		options->platform_key = value;
 		return 0;
@@ -157,6 +178,7 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 	int letter, ret = 0;
 
 	*options = (struct vmm_options){ .kind = GUEST_PLAIN,
+					 .guard = KVMCORE_GUARD_OFF,
 					 .cmdline = "console=ttyAMA0",
 					 .memory = DEFAULT_MEMORY,
 					 .n_vcpus = 4 };
@@ -165,8 +187,8 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 	if (!ret && (optind != argc || !options->kernel == !options->incoming ||
 		     (options->incoming && !options->control)))
 		ret = -EINVAL;
-	/* SDEI travels; a realm's state and a guard's memory are not what this VMM's own stream carries. */
-	if (!ret && options->kind != GUEST_PLAIN && (options->incoming || options->outgoing))
+	/* A realm's pages are its monitor's to move, which a VMM's own stream cannot. */
+	if (!ret && options->kind == GUEST_REALM && (options->incoming || options->outgoing))
 		ret = -EINVAL;
 	if (!ret && options->kernel && !options->has_uuid && transport_id_random(&id) == 0) {
 		memcpy(options->uuid, id.bytes, sizeof(options->uuid));

@@ -40,13 +40,14 @@ enum guest_kind {
 	GUEST_PLAIN = 1, /* SDEI and PSCI */
 	GUEST_REALM =
 		2, /* a realm: RSI and PSCI, from a monitor that is libkvmcore, without isolation */
-	GUEST_GUARDED = 4, /* a protected guest of pKVM: SDEI, PSCI, MMIO guard, shared memory */
+	GUEST_GUARDED = 4, /* a guest that guards its MMIO: SDEI, PSCI, MMIO guard, shared memory */
 };
 
 struct vmm_options {
 	enum guest_kind kind;
-	const char *platform_key; /* PEM file: what signs a realm's tokens; NULL: a fresh key */
-	const char *tree;         /* a file to write the guest's device tree to */
+	enum kvmcore_guard_abi guard; /* of a guarded guest */
+	const char *platform_key;     /* PEM file: what signs a realm's tokens; NULL: a fresh key */
+	const char *tree;             /* a file to write the guest's device tree to */
 	const char *kernel, *initrd, *cmdline;
 	const char *control;  /* path of the control socket */
 	const char *incoming; /* URI to be given a guest by, instead of a kernel */

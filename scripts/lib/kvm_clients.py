@@ -226,17 +226,17 @@ def _guest_program(name):
 def _judge_guard(run):
     if run.wrong or run.one("ended") != 0 or run.one("guest") != "done":
         return [f"{run.wrong or 'the guest did not come to its end'}; see {run.stem}.log"]
-    guarded = {(int(line.split()[2], 16), int(line.split()[3], 16)) for line in run.all("vmm")
-               if line.startswith("vmm: guarded ")}
+    said = [_parsed(line.removeprefix("vmm: ")) for line in run.all("vmm")]
+    guarded = {tuple(line["guarded"]) for line in said if "guarded" in line}
     wrong = [] if guarded == DEVICES else [f"guarded are {sorted(guarded)}, not {sorted(DEVICES)}"]
     tried = {line["ipa"]: line for line in run.told if "tried" in line}
     for ipa in OUTSIDE:
         line = tried.get(ipa, {})
         if (line.get("tried"), line.get("through"), line.get("intact")) != (TRIED, 0, TRIED):
             wrong.append(f"accesses to {ipa:#x}: {line}")
-    _, allowed, _, refused = next(line.split()[2:] for line in run.all("vmm") if "guard allowed" in line)
-    if int(refused) != TRIED * len(OUTSIDE) or int(allowed) == 0:
-        wrong.append(f"{allowed} accesses allowed, {refused} refused")
+    fared = next(line["guard"] for line in said if "guard" in line)
+    if fared["refused"] != TRIED * len(OUTSIDE) or fared["allowed"] == 0:
+        wrong.append(f"the guard's account: {fared}")
     return wrong
 
 
@@ -244,7 +244,7 @@ def run_guard(qemu, cpu, suite):
     """Linux with the pKVM guest driver: what it maps it guards, and nothing else comes through."""
     image = _read(kvm_tiny.image())
     initrd = _archive("guard-guest", {"init": _guest_program("guarded")})
-    options = f"--guard --memory 64 --cpus {GUARD_CPUS}"
+    options = f"--guard U --memory 64 --cpus {GUARD_CPUS}"
     run = Run("guard", qemu, cpu, options, image, _read(initrd), suite=suite)
     wrong = _judge_guard(run)
     say(f"{'':12} {run.name}: a guest guarded {len(DEVICES)} devices page by page, {TRIED * len(OUTSIDE)} accesses "

@@ -8,6 +8,9 @@ $B mount -t proc proc /proc
 $B mount -t sysfs sys /sys
 $B mount -t devtmpfs dev /dev
 $B stty -echo </dev/console
+# The first CPU does the work of this script and of the console, so that others may stand still (see pose).
+$B taskset -p 1 1 >/dev/null
+echo 1 >/sys/devices/virtual/workqueue/cpumask
 
 say() {
 	echo "@G:$*"
@@ -51,12 +54,34 @@ count() {
 	done
 }
 
-say "{\"up\":$($B cut -d' ' -f1 /proc/uptime),\"cpus\":$($B nproc)}"
+counted() {
+	$B sed "s/.*\"$1\":\([0-9]*\).*/\1/" /proc/sdei_watch
+}
+
+# All CPUs but the first stay where a hand-over seldom finds them, until "go".
+pose() {
+	echo pose >/proc/sdei_watch &
+	posing=$!
+	seconds=0
+	while [ "$(counted posed)" -lt "$(counted poses)" ] && [ $seconds -lt 100 ]; do
+		$B sleep 1
+		seconds=$((seconds + 1))
+	done
+	say "{\"posed\":$(counted posed)}"
+}
+
+go() {
+	echo go >/proc/sdei_watch
+	wait $posing
+}
+
+say "{\"up\":$($B cut -d' ' -f1 /proc/uptime),\"cpus\":$($B grep -c ^processor /proc/cpuinfo)}"
 say "{\"sdei\":\"$($B dmesg | $B sed -n 's/.*sdei: *//p' | $B head -1)\"}"
 complaints
 stop_fair_server
 say "$(/hold abort 0x0b000010)"
 $B insmod /sdei_watch.ko interval_us=1000 || say '{"insmod":"failed"}'
+echo guard >/proc/sdei_watch || say '{"guard":"failed"}'
 echo bench >/proc/sdei_watch
 say "$($B dmesg | $B sed -n 's/.*sdei_watch: {/{/p')"
 for cpu in 1 2 4 8; do
@@ -75,11 +100,15 @@ reports=$!
 say '{"ready":true}'
 
 while read -r line </dev/console; do
-	[ "$line" = stop ] && break
-	[ "$line" = again ] && $B reboot -f
+	case $line in
+	again) $B reboot -f ;;
+	pose) pose ;;
+	go) go ;;
+	stop) break ;;
+	esac
 done
 seconds=0
-while [ "$($B sed 's/.*"total":\([0-9]*\).*/\1/' /proc/sdei_watch)" -lt "${least_events:-1000}" ] && [ $seconds -lt 180 ]; do
+while [ "$(counted total)" -lt "${least_events:-1000}" ] && [ $seconds -lt 180 ]; do
 	$B sleep 1
 	seconds=$((seconds + 1))
 done
@@ -92,6 +121,7 @@ wait
 for cpu in 1 2 4 8; do
 	say "$($B cat /tmp.$cpu)"
 done
+say "$(/hold abort 0x0b000010)"
 $B rmmod sdei_watch
 complaints
 say '{"off":true}'

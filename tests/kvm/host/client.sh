@@ -11,7 +11,7 @@ vmm $(cat /options) --no-reboot --kernel /guest/Image --initrd /guest/initrd --t
 	--append "console=ttyAMA0 quiet panic=-1" </dev/null 2>/tmp/said
 ended=$?
 echo
-sed 's/.*/@J:{"vmm":"&"}/' /tmp/said
+sed 's/"/\\"/g; s/.*/@J:{"vmm":"&"}/' /tmp/said
 echo "@J:{\"ended\":$ended}"
 echo "@J:{\"tree\":\"$(gzip -c /tmp/tree | od -An -v -tx1 | tr -d ' \n')\"}"
 echo '@J:"end"'

@@ -8,7 +8,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
-GUEST="--memory 128 --cpus 4"
+GUEST="--memory 128 --cpus 4 --guard S"
 # Emulation is slow, and slower where others work: what a guest calls a stall begins later.
 WORDS="console=ttyAMA0 quiet panic=-1 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300"
 
