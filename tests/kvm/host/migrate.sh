@@ -46,7 +46,7 @@ while [ $from -lt "$MIGRATIONS" ]; do
 	here=$there
 	there=$swap
 	from=$to
-	sleep 2
+	wait_for '"total"' /tmp/console.$to 120 3 # it counts on; the first report may be one that began elsewhere
 done
 echo stop >/run/in.$from
 eval "wait \$vmm_$from"
