@@ -53,11 +53,11 @@ SDEISTATE_API int sdeistate_key_generate(enum sdeistate_key_type type, struct sd
  *	"pkcs11:token=T;object=O;type=private?pin-source=/path", for a P-256 or P-384 key on a token. The
  *	module is the one of the environment variable PKCS11_MODULE_PATH, or p11-kit's.
  *
- * Return: 0; -errno of open() with reason io (-ELOOP for a link), or no-key where nothing is there;
+ * Return: 0; -errno of open() with reason io (-ELOOP for a link, -EINVAL for what is no regular file), or no-key where nothing is there;
  * -EPERM key-permissions: group or others may read or write it, or it belongs to somebody who is
  * neither this user nor root; -EFBIG over-limit; -EBADMSG damaged: no private key in it;
  * -ENOTSUP incompatible: a key of another kind, or an encrypted one, or no PKCS#11 engine; -ENOKEY no-key: none
- * on the token with that name and PIN; -ENOMEM.
+ * on the token with that name and PIN; -ENOMEM; -EIO internal.
  */
 SDEISTATE_API int sdeistate_key_load(const char *path, struct sdeistate_key **key,
 				     struct sdeistate_error *err);
@@ -86,8 +86,8 @@ SDEISTATE_API const struct sdeistate_pub *sdeistate_key_pub(const struct sdeista
  * sdeistate_pub_load() - read a public key from a PEM file: a public key or an X.509 certificate
  *
  * Of a certificate only the key is believed; its names, dates and issuer are not looked at.
- * Return: 0; -errno io, or no-key where nothing is there; -EFBIG over-limit; -EBADMSG damaged;
- * -ENOTSUP incompatible: a key of another kind; -ENOMEM.
+ * Return: 0; -errno io (-EINVAL for what is no regular file), or no-key where nothing is there; -EFBIG over-limit;
+ * -EBADMSG damaged; -ENOTSUP incompatible: a key of another kind; -ENOMEM; -EIO internal.
  */
 SDEISTATE_API int sdeistate_pub_load(const char *path, struct sdeistate_pub **pub,
 				     struct sdeistate_error *err);

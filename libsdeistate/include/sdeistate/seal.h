@@ -153,7 +153,7 @@ struct sdeistate_seal_request {
  * sdeistate_seal() - make a sealed file in memory
  *
  * Return: 0, and @file is the caller's to free; -EINVAL usage: the request contradicts itself, or
- * nobody is named as destination; -ENOKEY no-key: no signer; -E2BIG over-limit; -ENOTSUP
+ * nobody is named as destination; -EPROTONOSUPPORT newer: a revision above SDEISTATE_REVISION_MAX; -ENOKEY no-key: no signer; -E2BIG over-limit; -ENOTSUP
  * incompatible: the revision asked for cannot say it, or a recipient's key cannot be encrypted to;
  * -EBADMSG damaged: the stream is not a list of records; -ENOMEM; -EIO internal or io.
  */
@@ -224,9 +224,9 @@ struct sdeistate_opened {
  * -ENOMSG not-ours; -EBADMSG damaged (prefix, lengths, truncated, trailing bytes); -EPROTONOSUPPORT
  * newer; -E2BIG over-limit; -ENOKEY unsigned, or unknown-signer (also: fewer trusted signatures
  * than the threshold); -EKEYREVOKED key-revoked; -EKEYEXPIRED key-expired; -EKEYREJECTED bad-signature; -EBADMSG inconsistent: a signed manifest that
- * breaks a rule; -ETIME expired; -EACCES wrong-audience; -EBADMSG bad-digest; -ENOKEY no-key, or
+ * breaks a rule; -EOPNOTSUPP unknown-record: a mandatory frame of an unknown type; -ETIME expired; -EACCES wrong-audience; -EBADMSG bad-digest; -ENOKEY no-key, or
  * -EBADMSG decrypt; -EBADMSG damaged: the payload is not exactly the zstd frame that was signed;
- * -ENOMEM.
+ * -ENOMEM; -EIO internal.
  */
 SDEISTATE_API int sdeistate_open(const void *bytes, size_t len,
 				 const struct sdeistate_open_options *options,
@@ -252,7 +252,8 @@ typedef int (*sdeistate_sink)(void *arg, const void *bytes, size_t len);
  *
  * Every piece was verified before it reaches @sink, but only the result 0 says that all arrived.
  * Return: 0; -ENODATA (reason ok) when there is no more, and the end of the file was right; the
- * errors of sdeistate_open() for a payload; what @sink returned.
+ * errors of sdeistate_open() for a payload; -errno io; what @sink returned; -EINVAL usage: opened for its manifest alone, or after a
+ * frame that failed.
  */
 SDEISTATE_API int sdeistate_next_frame(struct sdeistate_opened *opened, sdeistate_sink sink,
 				       void *arg, unsigned int *index, struct sdeistate_error *err);
@@ -271,10 +272,10 @@ struct sdeistate_peek {
 
 /**
  * sdeistate_peek() - read the prefix of a file of any revision
- * @bytes: at least SDEISTATE_PREFIX_SIZE
+ * @bytes: its first SDEISTATE_PREFIX_SIZE; fewer are told as what they are, and more are not looked at
  *
  * Nothing of it is authenticated. A newer revision is not an error here.
- * Return: 0; -ENOMSG not-ours; -EBADMSG damaged.
+ * Return: 0; -ENOMSG not-ours; -EBADMSG damaged; -EIO internal.
  */
 SDEISTATE_API int sdeistate_peek(const void *bytes, size_t len, struct sdeistate_peek *peek,
 				 struct sdeistate_error *err);

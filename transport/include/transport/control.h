@@ -199,7 +199,7 @@ struct transport_server_options {
 
 struct transport_server;
 
-/** transport_server_new() - a server without doors. Return: 0; -errno of epoll or eventfd; -ENOMEM */
+/** transport_server_new() - a server without doors. Return: 0; -E2BIG "over-limit" for more than 64 users; -errno "io" of epoll or eventfd; -ENOMEM */
 TRANSPORT_API int transport_server_new(const struct transport_server_options *options,
 				       struct transport_server **server,
 				       struct transport_error *err);
@@ -267,8 +267,13 @@ struct transport_control;
  *	-ECONNRESET "peer"	the VMM closed the connection; whether it obeyed before is not known
  *	-EPIPE "peer"		it was gone before it had the whole request: it did not obey
  *	-EBADMSG "protocol"	the reply breaks the protocol
+ *	-errno "peer"		the connection cannot be waited at
  *	-ENOMEM "no-memory"
- * After one of these four the connection is of no use: close it. A connection belongs to one thread.
+ * After one of these the connection is of no use: close it. It is as it was after
+ *	-E2BIG "over-limit"	the request, a state above TRANSPORT_CONTROL_MAX_STATE among it, or what it should be
+ *				appended to, cannot be so large
+ *	-errno "over-limit"	a memory file for it cannot be had; nothing was sent
+ * A connection belongs to one thread.
  */
 
 /**
@@ -276,8 +281,8 @@ struct transport_control;
  * @path: its socket
  * @timeout_ms: for each call, this one included
  *
- * Return: 0; -errno "peer" of connect; -EPROTONOSUPPORT "newer" if no version is common; -EACCES
- * "refused" if the VMM does not allow this user; the errors above.
+ * Return: 0; -ENAMETOOLONG "usage"; -errno "peer" of connect; -EPROTONOSUPPORT "newer" if no version is common; -EACCES
+ * "refused" if the VMM does not allow this user; -EAGAIN "temporary" if it has no place for one more; the errors above.
  */
 TRANSPORT_API int transport_control_open(const char *path, int timeout_ms,
 					 struct transport_control **control,

@@ -106,13 +106,14 @@ struct transport_push {
  * a server that does not know that condition can be raced between the two. Every part of a multipart upload is
  * compared with the MD5 that the server answers, where that is one. An upload that was interrupted stays at the
  * server, noted in @push->records, and the next call goes on with it if file, URL and part size are the same.
- * Return: 0; -EINVAL "usage" for a URL that is none of ours; -EEXIST "io" if the object exists; -ENOENT "io" for
+ * Return: 0; -EINVAL "usage" for a URL that is none of ours, "no-key" for a client certificate or authorities that libcurl cannot
+ * use; -EEXIST "io" if the object exists; -ENOENT "io" for
  * 404; -EACCES "refused" for 401 and 403, -EPROTO "refused" for another 4xx; -EFBIG "over-limit" for 413 or a file
  * of more than TRANSPORT_HTTP_MAX_PARTS parts; -ENOSPC "io" for 507; -EAGAIN "temporary" for 429 and 5xx after
  * all tries; -ETIMEDOUT "timeout"; -EACCES "peer-untrusted" for its certificate; -EBADMSG "bad-digest" if it
  * stored something else; -EBUSY "busy" if another process pushes there; -ESTALE "torn" if the file changed
- * meanwhile; -EPROTO "protocol"; -ENOKEY "no-key" for s3 without keys; -ECANCELED "cancelled"; another -errno
- * "peer" (network) or "io" (file); -ENOMEM.
+ * meanwhile; -EPROTO "protocol"; -ENOKEY "no-key" for s3 without keys; -ECANCELED "cancelled"; -ECONNREFUSED, -EHOSTUNREACH,
+ * -ECONNRESET "peer" (network); another -errno "io" (file); -ENOMEM.
  */
 TRANSPORT_API int transport_http_push(struct transport_http *http, const char *url,
 				      const struct transport_push *push,
@@ -148,7 +149,8 @@ struct transport_pull {
  * A connection that breaks is taken up where it broke (RFC 9110 §14.2, with If-Range or If-Match) if the object
  * has a strong entity tag; an object that has changed meanwhile is fetched from its start again. An S3 object
  * whose tag is an MD5 is compared with it.
- * Return: 0, and the file has exactly the object's bytes; -E2BIG "over-limit" for more than max_size; else as
+ * Return: 0, and the file has exactly the object's bytes; -E2BIG "over-limit" for more than max_size; -ELOOP "protocol" for more
+ * than five redirects; what begin() returned; else as
  * transport_http_push(). On failure the file has @told->size bytes of the object that begin() was told last.
  */
 TRANSPORT_API int transport_http_pull(struct transport_http *http, const char *url,

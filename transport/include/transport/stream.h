@@ -42,8 +42,8 @@ struct transport_tls;
  *
  * Both ends must show a certificate whose public key is pinned: by a certificate that is valid now, or by itself alone;
  * no authority is believed and no name is compared. TLS 1.3 only, no tickets, no early data.
- * Return: 0; -EACCES "key-permissions"; -ENOENT or another -errno "io"; -EINVAL "no-key" for a file that
- * is no key or certificate, or a certificate of another key; -ENOKEY "no-key" for a folder without any;
+ * Return: 0; -EACCES "key-permissions"; -errno "no-key" for a key or certificate of ours that cannot be read, "io" for a peer's;
+ * -EINVAL "no-key" for a file that is no key or certificate, or a certificate of another key; -ENOKEY "no-key" for a folder without any;
  * -E2BIG "over-limit" for more than TRANSPORT_MAX_PEERS; -ENOMEM.
  */
 TRANSPORT_API int transport_tls_new(const char *key, const char *certificate, const char *peers,
@@ -79,15 +79,17 @@ struct transport_stream_options {
  * transport_stream_connect() - open the client's end of @uri
  *
  * Return: 0; -EINVAL "usage" for no URI of ours or one that cannot be connected to, no TLS where it is
- * needed, or another carrier than unix: with local; -EACCES "refused" for a peer of another user with local; -errno "peer" of the network; -ETIMEDOUT "timeout"; -EPROTO "peer" for a failed handshake;
- * -EACCES "peer-untrusted" if the peer's certificate is not pinned or ours was refused; -ENOMEM.
+ * needed, or another carrier than unix: with local; -ENAMETOOLONG "usage" for a path; -EACCES "refused" for a peer of
+ * another user with local; -EHOSTUNREACH "peer" for a name that nobody knows, another -errno "peer" of the network or
+ * of starting the command; -ETIMEDOUT "timeout"; -ECANCELED "cancelled"; -EPROTO "peer" for a failed handshake;
+ * -EACCES "peer-untrusted" if the peer's certificate is not pinned or ours was refused; -ENOMEM "no-memory".
  */
 TRANSPORT_API int transport_stream_connect(const char *uri,
 					   const struct transport_stream_options *options,
 					   struct transport_stream **stream,
 					   struct transport_error *err);
 
-/** transport_stream_open_read() - the reading end of file:, a plain path or "-"; -errno "io" */
+/** transport_stream_open_read() - the reading end of file:, a plain path or "-". Return: 0; -errno "io"; -ENOMEM */
 TRANSPORT_API int transport_stream_open_read(const char *uri, struct transport_stream **stream,
 					     struct transport_error *err);
 /**
@@ -104,7 +106,10 @@ struct transport_listener;
 /**
  * transport_listener_open() - listen at unix:, tcp:, fd: or exec:
  *
- * fd: and exec: bring one stream. Return: as transport_stream_connect(), and -EADDRINUSE "busy".
+ * fd: and exec: bring one stream. A socket file that nobody listens at is replaced.
+ * Return: 0; -EINVAL or -ENAMETOOLONG "usage" as transport_stream_connect(); -EAFNOSUPPORT "usage" for a socket that is neither
+ * TCP nor AF_UNIX; -EADDRINUSE "busy"; -EADDRNOTAVAIL "peer" for a name that is no address of this host; another -errno
+ * "peer" of the network; of unix: -EEXIST "io" for a path that is no socket, another -errno "io"; -ENOMEM "no-memory".
  */
 TRANSPORT_API int transport_listener_open(const char *uri,
 					  const struct transport_stream_options *options,
@@ -125,7 +130,11 @@ TRANSPORT_API int transport_listener_fd(const struct transport_listener *listene
 TRANSPORT_API int transport_listener_accept(struct transport_listener *listener,
 					    struct transport_stream **stream,
 					    struct transport_error *err);
-/** transport_stream_greet() - the TLS handshake of an accepted stream, if any; errors as connect */
+/**
+ * transport_stream_greet() - the TLS handshake of an accepted stream, if any
+ *
+ * Return: 0; -ETIMEDOUT "timeout"; -ECANCELED "cancelled"; -EPROTO, -ECONNRESET or another -errno "peer"; -EACCES "peer-untrusted".
+ */
 TRANSPORT_API int transport_stream_greet(struct transport_stream *stream, int timeout_ms,
 					 struct transport_error *err);
 /** transport_listener_use() - other keys for who is accepted from now on; must outlive those streams */
@@ -142,7 +151,8 @@ TRANSPORT_API struct transport_listener *transport_listener_close(
  * @timeout_ms: for all of them
  *
  * Return: 0; -ENODATA "peer" at an end before the first byte; -ECONNRESET "peer" at an end inside;
- * -ETIMEDOUT "timeout"; another -errno "peer" (network) or "io" (file).
+ * -ETIMEDOUT "timeout"; -ECANCELED "cancelled"; -EACCES "peer-untrusted" and -EPROTO "peer" of TLS, where the peer refuses us
+ * after its handshake; another -errno "peer" (network). Of a file every error is "io".
  */
 TRANSPORT_API int transport_stream_read(struct transport_stream *stream, void *data, size_t len,
 					int timeout_ms, struct transport_error *err);
@@ -156,7 +166,8 @@ TRANSPORT_API int transport_stream_write(struct transport_stream *stream, const 
 /**
  * transport_stream_finish() - nothing more will be written
  *
- * A file is flushed to the disk and takes its name; TLS says goodbye. Return: 0; -errno "io" or "peer".
+ * A file is flushed to the disk and takes its name; TLS says goodbye, and whether that arrives is not waited for.
+ * Return: 0; -errno "io" of a file.
  */
 TRANSPORT_API int transport_stream_finish(struct transport_stream *stream,
 					  struct transport_error *err);
@@ -195,7 +206,7 @@ TRANSPORT_API bool transport_stream_is_tls(const struct transport_stream *stream
 /**
  * transport_stream_exporter() - a value that only the two ends of this TLS connection know (RFC 8446 §7.5)
  *
- * Return: 0; -ENOTSUP without TLS, and @value is zero then.
+ * Return: 0; -ENOTSUP without TLS, and @value is zero then; -EIO if the TLS library has none.
  */
 TRANSPORT_API int transport_stream_exporter(const struct transport_stream *stream,
 					    uint8_t value[TRANSPORT_EXPORTER_SIZE]);
