@@ -82,13 +82,25 @@ def hand_over(demo, model, n_vcpus, registers, number):
         demo.children.clear()
 
 
-def measure(build, state, registers, samples, directory):
+def two_keys(build, directory):
+    """A folder with the keys of two hosts."""
     demo = Demo(os.path.join(build, "tools/sdei-migrate/sdei-migrate"), "spec", directory)
     for name in ("a", "b"):
         demo.run("keygen", "--out", demo.path(name))
+    return demo
+
+
+def two_hosts(build, state, directory):
+    """The same, and the description of a VM in that state."""
+    demo = two_keys(build, directory)
     model = demo.path("model.json")
     with open(model, "w", encoding="ascii") as out:
         subprocess.run([os.path.join(build, "bench/bench_model"), state], stdout=out, check=True)
+    return demo, model
+
+
+def measure(build, state, registers, samples, directory):
+    demo, model = two_hosts(build, state, directory)
     lines = []
     for number in range(samples):
         told = hand_over(demo, model, int(state.split("/")[0]), registers, number)

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-from demo import Demo, Failed
+from bench import two_keys
+from demo import Failed
 
 VMS = 1000
 FIRST = "11111111-2222-4333-8444-000000000000"
@@ -79,9 +80,7 @@ def main():
     parallel = int(sys.argv[3]) if len(sys.argv) > 3 else 32
     directory = tempfile.mkdtemp(prefix="sdei-bench-")
     try:
-        demo = Demo(os.path.join(build, "tools/sdei-migrate/sdei-migrate"), "spec", directory)
-        for name in ("a", "b"):
-            demo.run("keygen", "--out", demo.path(name))
+        demo = two_keys(build, directory)
         lines = [limit(build, directory, parallel)]
         for number in range(samples):
             lines += [evacuate(demo, number, parallel), limit(build, directory, parallel)]

@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-from bench import host
-from demo import Demo, Failed
+from bench import host, two_hosts
+from demo import Failed
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/cli/session"))
 from relay import Relay  # noqa: E402
@@ -43,12 +43,7 @@ def hand_over(demo, model, number, delay):
 
 
 def measure(build, state, samples, directory):
-    demo = Demo(os.path.join(build, "tools/sdei-migrate/sdei-migrate"), "spec", directory)
-    for name in ("a", "b"):
-        demo.run("keygen", "--out", demo.path(name))
-    model = demo.path("model.json")
-    with open(model, "w", encoding="ascii") as out:
-        subprocess.run([os.path.join(build, "bench/bench_model"), state], stdout=out, check=True)
+    demo, model = two_hosts(build, state, directory)
     near, far = ([hand_over(demo, model, number, delay) for number in range(samples)] for delay in (0, ONE_WAY))
     return statistics.median(near), statistics.median(far)
 
