@@ -334,8 +334,8 @@ enum sdeistate_convert_flags {
  * @loss: called for everything the target profile cannot carry; may be NULL
  *
  * Return: 0 with *@converted owned by the caller; -EOPNOTSUPP lossy if something is lost and
- * SDEISTATE_CONVERT_LOSSY is not set (all losses have been told); -EINVAL inconsistent, base-only;
- * -ENOMEM.
+ * SDEISTATE_CONVERT_LOSSY is not set (all losses have been told), or incompatible: an s390 VM has no profile; -EINVAL
+ * inconsistent, base-only, or usage: no such profile; -ENOMEM.
  */
 SDEISTATE_API int sdeistate_convert(const struct sdeistate *state, enum kvmcore_profile profile,
 				    unsigned int flags, sdeistate_notice loss, void *user,
