@@ -82,23 +82,18 @@ static int run_export(struct tool *tool, void *opaque)
 
 #define AT(member) offsetof(struct history_args, member)
 
-#define STATE_ROW                                                                                 \
-	{                                                                                         \
-		.name = "--state", .argument = "DIR", .help = "where this host keeps its ledger", \
-		.offset = AT(state), .type = OPTION_TEXT, .names = OPTION_NAMES_DIRECTORY         \
-	}
-
 static const struct option_row history_rows[] = {
 	{ .name = "--vm",
 	  .argument = "UUID",
 	  .help = "only this VM",
 	  .offset = AT(vm),
 	  .type = OPTION_TEXT },
-	STATE_ROW,
+	LEDGER_STATE_ROW(struct history_args, state),
 	OPTION_END,
 };
 
-static const struct option_row export_rows[] = { STATE_ROW, OPTION_END };
+static const struct option_row export_rows[] = { LEDGER_STATE_ROW(struct history_args, state),
+						 OPTION_END };
 
 const struct verb verb_history = {
 	.name = "history",

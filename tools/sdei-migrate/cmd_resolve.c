@@ -13,7 +13,6 @@ static int run_resolve(struct tool *tool, void *opaque)
 	struct ledger_session session;
 	struct settle_report report;
 	struct failure failure;
-	json_t *json;
 
 	if (args->run_on && (!args->reason || !args->reason[0]))
 		return tool_usage(tool, "--reason", "why you decide it, for the record");
@@ -21,12 +20,7 @@ static int run_resolve(struct tool *tool, void *opaque)
 		return tool_fail(tool, &failure);
 	if (!settle_is_over(&session))
 		return resolve_in_doubt(tool, &session, &report);
-	json = settle_json(&session, &report);
-	if (json) {
-		json_object_set_new(json, "reason", json_string("ok"));
-		json_object_set_new(json, "exit", json_integer(0));
-	}
-	return tool_result(tool, json);
+	return tool_result(tool, settle_json(&session, &report));
 }
 
 /* After COMMIT there is nothing to cancel: say so. */
@@ -48,7 +42,6 @@ static int run_cancel(struct tool *tool, void *opaque)
 	struct ledger_session session;
 	struct settle_report report;
 	struct failure failure;
-	json_t *json;
 	int ret;
 
 	report.peer_answered = false;
@@ -64,12 +57,7 @@ static int run_cancel(struct tool *tool, void *opaque)
 		return too_late(tool, &report);
 	if (!settle_is_over(&session))
 		return resolve_in_doubt(tool, &session, &report);
-	json = settle_json(&session, &report);
-	if (json) {
-		json_object_set_new(json, "reason", json_string("ok"));
-		json_object_set_new(json, "exit", json_integer(0));
-	}
-	return tool_result(tool, json);
+	return tool_result(tool, settle_json(&session, &report));
 }
 
 #define AT(member) offsetof(struct resolve_args, member)

@@ -89,12 +89,7 @@ static int run_status(struct tool *tool, void *opaque)
 
 static const struct option_row rows[] = {
 	{ .name = "ID", .help = "only this session", .offset = AT(id), .type = OPTION_TEXT },
-	{ .name = "--state",
-	  .argument = "DIR",
-	  .help = "where this host keeps its ledger",
-	  .offset = AT(state),
-	  .type = OPTION_TEXT,
-	  .names = OPTION_NAMES_DIRECTORY },
+	LEDGER_STATE_ROW(struct status_args, state),
 	{ .name = "--list-fault-points",
 	  .help = "for tests: what SDEI_FAULT can name in this build",
 	  .offset = AT(list_fault_points),

@@ -148,4 +148,12 @@ void ledger_live_end(struct ledger_live *live);
 /** ledger_is_live() - does a command of this host still work on this session? */
 bool ledger_is_live(const struct ledger *ledger, const struct transport_id *id);
 
+/* --state of every command that reads or writes it. */
+#define LEDGER_STATE_ROW(type_of_args, member)                                                    \
+	{                                                                                         \
+		.name = "--state", .argument = "DIR", .help = "where this host keeps its ledger", \
+		.offset = offsetof(type_of_args, member), .type = OPTION_TEXT,                    \
+		.names = OPTION_NAMES_DIRECTORY                                                   \
+	}
+
 #endif

@@ -138,34 +138,30 @@ const char *vm_state_or(const char *control, int timeout_ms, const char *otherwi
 		.offset = offsetof(type_of_args, mover.peer), .type = OPTION_TEXT, \
 		.names = OPTION_NAMES_FILE                                         \
 	}
-#define MOVER_COMMON_ROWS(type_of_args)                                                           \
-	{ .name = "--cert",                                                                       \
-	  .argument = "FILE",                                                                     \
-	  .help = "certificate of --key; without it PREFIX.crt of PREFIX.key",                    \
-	  .offset = offsetof(type_of_args, mover.certificate),                                    \
-	  .type = OPTION_TEXT,                                                                    \
-	  .names = OPTION_NAMES_FILE },                                                           \
-		{ .name = "--psk",                                                                \
-		  .argument = "FILE",                                                             \
-		  .help = "TLS with a key that both hosts have, instead of certificates",         \
-		  .offset = offsetof(type_of_args, mover.psk),                                    \
-		  .type = OPTION_TEXT,                                                            \
-		  .names = OPTION_NAMES_FILE },                                                   \
-		{ .name = "--insecure-no-tls",                                                    \
-		  .help = "plain TCP: everybody on the way can read the state",                   \
-		  .offset = offsetof(type_of_args, mover.insecure_no_tls),                        \
-		  .type = OPTION_FLAG },                                                          \
-		{ .name = "--timeout",                                                            \
-		  .argument = "MS",                                                               \
-		  .help = "how long to wait for the other side in each phase",                    \
-		  .offset = offsetof(type_of_args, mover.timeout),                                \
-		  .type = OPTION_NUMBER,                                                          \
-		  .min = 10,                                                                      \
-		  .max = 3600000 },                                                               \
-	{                                                                                         \
-		.name = "--state", .argument = "DIR", .help = "where this host keeps its ledger", \
-		.offset = offsetof(type_of_args, state), .type = OPTION_TEXT,                     \
-		.names = OPTION_NAMES_DIRECTORY                                                   \
-	}
+#define MOVER_COMMON_ROWS(type_of_args)                                                   \
+	{ .name = "--cert",                                                               \
+	  .argument = "FILE",                                                             \
+	  .help = "certificate of --key; without it PREFIX.crt of PREFIX.key",            \
+	  .offset = offsetof(type_of_args, mover.certificate),                            \
+	  .type = OPTION_TEXT,                                                            \
+	  .names = OPTION_NAMES_FILE },                                                   \
+		{ .name = "--psk",                                                        \
+		  .argument = "FILE",                                                     \
+		  .help = "TLS with a key that both hosts have, instead of certificates", \
+		  .offset = offsetof(type_of_args, mover.psk),                            \
+		  .type = OPTION_TEXT,                                                    \
+		  .names = OPTION_NAMES_FILE },                                           \
+		{ .name = "--insecure-no-tls",                                            \
+		  .help = "plain TCP: everybody on the way can read the state",           \
+		  .offset = offsetof(type_of_args, mover.insecure_no_tls),                \
+		  .type = OPTION_FLAG },                                                  \
+		{ .name = "--timeout",                                                    \
+		  .argument = "MS",                                                       \
+		  .help = "how long to wait for the other side in each phase",            \
+		  .offset = offsetof(type_of_args, mover.timeout),                        \
+		  .type = OPTION_NUMBER,                                                  \
+		  .min = 10,                                                              \
+		  .max = 3600000 },                                                       \
+		LEDGER_STATE_ROW(type_of_args, state)
 
 #endif

@@ -124,6 +124,13 @@ void release_base(struct sdeistate_base **base);
 		.offset = offsetof(type_of_args, member), .type = OPTION_LIST, \
 		.names = OPTION_NAMES_FILE                                     \
 	}
+#define SEALED_THRESHOLD_ROW(type_of_args, member)                                         \
+	{                                                                                  \
+		.name = "--threshold", .argument = "N",                                    \
+		.help = "so many different trusted keys must have signed it",              \
+		.offset = offsetof(type_of_args, member), .type = OPTION_NUMBER, .min = 1, \
+		.max = SDEISTATE_MAX_SIGNATURES                                            \
+	}
 #define SEALED_BASE_ROW(type_of_args, member, text)                            \
 	{                                                                      \
 		.name = "--base", .argument = "FILE", .help = (text),          \

@@ -320,8 +320,12 @@ json_t *settle_json(const struct ledger_session *session, const struct settle_re
 			 session->overridden, "vm_state", "source",
 			 source ? report->vm_here : there, "destination",
 			 source ? there : report->vm_here);
-	if (json && source && report->peer_answered)
+	if (!json)
+		return NULL;
+	if (source && report->peer_answered)
 		json_object_set_new(json, "peer",
 				    json_string(transport_outcome_name(report->outcome)));
+	json_object_set_new(json, "reason", json_string("ok"));
+	json_object_set_new(json, "exit", json_integer(EXIT_CODE_OK));
 	return json;
 }

@@ -49,7 +49,7 @@ int settle_destination(const struct settle_request *request, struct ledger_sessi
 /** settle_is_over() - COMMITTED or ABORTED? */
 bool settle_is_over(const struct ledger_session *session);
 
-/** settle_json() - the session and what was found, for a result; NULL: no memory */
+/** settle_json() - a session that is over and what was found, as a result with reason and exit; NULL: no memory */
 json_t *settle_json(const struct ledger_session *session, const struct settle_report *report);
 
 #endif

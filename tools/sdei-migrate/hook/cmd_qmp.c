@@ -3,6 +3,7 @@
 #include "../resolve.h"
 #include "../send.h"
 #include "../service.h"
+#include "args.h"
 #include "qmp_destination.h"
 #include "qmp_follow.h"
 #include "qmp_source.h"
@@ -147,11 +148,8 @@ static int run_resolve(struct tool *tool, const struct qmp_args *args)
 	if (qmp_follow(args->qmp, &session, report.vm_here, &qemu, &failure))
 		return tool_fail(tool, &failure);
 	json = settle_json(&session, &report);
-	if (json) {
+	if (json)
 		json_object_set_new(json, "qemu", json_string(qemu));
-		json_object_set_new(json, "reason", json_string("ok"));
-		json_object_set_new(json, "exit", json_integer(0));
-	}
 	return tool_result(tool, json);
 }
 
@@ -177,12 +175,7 @@ static const struct option_row rows[] = {
 	  .type = OPTION_TEXT,
 	  .names = OPTION_NAMES_FILE,
 	  .required = true },
-	{ .name = "--role",
-	  .argument = "SIDE",
-	  .help = "which end of the migration this is",
-	  .offset = AT(role),
-	  .type = OPTION_CHOICE,
-	  .choices = "source|destination" },
+	HOOK_ROLE_ROW(struct qmp_args, false),
 	{ .name = "--control",
 	  .argument = "PATH",
 	  .help = "control socket of the VMM",
