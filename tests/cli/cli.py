@@ -4,6 +4,7 @@
 A test file is a list of functions named test_*; each gets an empty directory and checks promises with
 check(). main() runs them and is the exit code.
 """
+import concurrent.futures
 import contextlib
 import inspect
 import json
@@ -34,6 +35,13 @@ def check(held, promise, detail=""):
         print(f"{os.path.basename(caller.filename)}:{caller.lineno}: broken promise: {promise}"
               f"\n\t{detail}", file=sys.stderr)
     return held
+
+
+def has_sanitizer():
+    """A runtime of its own needs more memory, and more system calls."""
+    with open(PROGRAM, "rb") as program:
+        content = program.read()
+    return b"__asan_init" in content or b"__tsan_init" in content
 
 
 def environment(**extra):
@@ -133,6 +141,19 @@ def key(directory, name, kind="ed25519"):
     prefix = os.path.join(directory, name)
     expect(0, "keygen", "--out", prefix, "--type", kind)
     return prefix
+
+
+def side_by_side(cases, run, workers=4):
+    """Run every case, a few at a time, and say how each went. @cases: pairs of a name and @run's arguments. Ends the test."""
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for name, done in [(name, pool.submit(run, *args)) for name, args in cases]:
+            told = "no verdict"
+            try:
+                told = done.result()
+            except Exception as error:  # one case must not hide the others
+                check(False, f"{name}: {type(error).__name__}", str(error))
+            print(f"{name}: {told}", flush=True)
+    sys.exit(_checks["broken"] > 0)
 
 
 def main(module):

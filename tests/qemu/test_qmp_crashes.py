@@ -4,9 +4,7 @@
 
 What an operator does then ends it: docs/qemu.md, "What fails, and what becomes of it". test_qmp_crashes.py PROGRAM SUITE
 """
-import concurrent.futures
 import signal
-import sys
 import tempfile
 import time
 
@@ -116,15 +114,7 @@ def run_case(case, step):
 def main():
     cases = [(case_hook, step) for step in fault_points() if step not in REALM_STEPS]
     cases += [(case_qemu, step) for step in QEMU_STEPS]
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for (case, step), done in [(it, pool.submit(run_case, *it)) for it in cases]:
-            told = "no verdict"
-            try:
-                told = done.result()
-            except Exception as error:  # one case must not hide the others
-                check(False, f"{step}: {type(error).__name__}", str(error))
-            print(f"{case.__name__} at {step}: {told}", flush=True)
-    sys.exit(cli._checks["broken"] > 0)
+    cli.side_by_side(((f"{case.__name__} at {step}", (case, step)) for case, step in cases), run_case, WORKERS)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 import servers  # pylint: disable=unused-import; it knows where cli.py is
 import store as stores
 import cli
-from cli import ask, check, fails
+from cli import ask, check, fails, host, key
 
 KEYS = {"K": ("s", None)}
 ENV = {"AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s"}
@@ -26,6 +26,14 @@ def file(directory, name, data):
 def read(path):
     with open(path, "rb") as data:
         return data.read()
+
+
+def sealed(directory):
+    """A sealed snapshot, and the public key of who sealed it."""
+    prefix, path = key(directory, "k"), os.path.join(directory, "s")
+    with host(directory) as vm:
+        ask("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path, "--any-destination")
+    return path, prefix + ".pub"
 
 
 class Scene:

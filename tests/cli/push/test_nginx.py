@@ -9,29 +9,10 @@ import urllib.request
 
 import servers
 import cli
-from cli import ask, check, expect, fails, host, key
+from cli import ask, check, expect, fails, key
+from scene import file, read, sealed
 
 RANDOM = os.urandom(3 << 20)
-
-
-def file(directory, name, data):
-    path = os.path.join(directory, name)
-    with open(path, "wb") as out:
-        out.write(data)
-    return path
-
-
-def read(path):
-    with open(path, "rb") as data:
-        return data.read()
-
-
-def sealed(directory):
-    """A sealed snapshot, and the public key of who sealed it."""
-    prefix, path = key(directory, "k"), os.path.join(directory, "s")
-    with host(directory) as vm:
-        ask("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path, "--any-destination")
-    return path, prefix + ".pub"
 
 
 def nginx(directory, authority, name="server", **how):

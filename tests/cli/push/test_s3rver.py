@@ -5,31 +5,23 @@ import os
 import sys
 
 import servers
-from cli import ask, check, fails, host, key, main
+from cli import ask, check, fails, main
+from scene import file, read, sealed
 
 CACHE = os.path.abspath(sys.argv[2])
 LARGE = os.urandom(11 << 20)
 KEYS = {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
 
 
-def read(path):
-    with open(path, "rb") as data:
-        return data.read()
-
-
 def test_there_and_back(directory):
     authority = servers.Authority(directory)
-    prefix, snapshot = key(directory, "k"), os.path.join(directory, "s")
-    with host(directory) as vm:
-        ask("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", snapshot, "--any-destination")
-    large, here = os.path.join(directory, "large"), os.path.join(directory, "got")
-    with open(large, "wb") as out:
-        out.write(LARGE)
+    snapshot, public = sealed(directory)
+    large, here = file(directory, "large", LARGE), os.path.join(directory, "got")
     with servers.s3rver(directory, CACHE, "vms", authority.make("s3")) as url:
         how = {"env": {**KEYS, "AWS_ENDPOINT_URL_S3": url}}
         more = ("--ca", authority.path)
         ask("push", snapshot, "s3://vms/one/snapshot 1", *more, **how)
-        ask("pull", "s3://vms/one/snapshot 1", here, *more, "--trust", prefix + ".pub", **how)
+        ask("pull", "s3://vms/one/snapshot 1", here, *more, "--trust", public, **how)
         check(read(here) == read(snapshot), "a snapshot, there and back, verified")
         fails(1, "io", "push", snapshot, "s3://vms/one/snapshot 1", *more, **how)
         told = ask("push", large, "s3://vms/large", *more, "--part-size", "5M", "--any-file", **how)

@@ -9,21 +9,9 @@ import servers
 import sigv4
 import store as stores
 from cli import ask, check, expect, fails, main
+from scene import DATA, file, read
 
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "sec/ret+with=signs", "to/ken+=="
-DATA = os.urandom(12 << 20)
-
-
-def file(directory, name, data):
-    path = os.path.join(directory, name)
-    with open(path, "wb") as out:
-        out.write(data)
-    return path
-
-
-def read(path):
-    with open(path, "rb") as data:
-        return data.read()
 
 
 class Client:

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One side stands still before a step, the world changes, it goes on: what every such test shares."""
-import concurrent.futures
 import json
 import os
 import signal
-import sys
 import tempfile
 
 from hosts import Pair, check, cli, never_two, run, settle, wait_stopped
+from cli import side_by_side
 
-WORKERS = 4
 PATIENCE_MS = 8000  # nobody is to give up because of the test itself
 LONG = bool(os.environ.get("SDEI_TEST_LONG"))
 REALM_STEPS = ("send.challenge", "send.wait-token", "recv.token")
@@ -51,12 +49,4 @@ def play(cases):
     def one(case):
         with tempfile.TemporaryDirectory(prefix="moment-") as directory:
             return case(directory)
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for name, done in [(name, pool.submit(one, case)) for name, case in cases]:
-            told = "no verdict"
-            try:
-                told = done.result()
-            except Exception as error:  # one case must not hide the others
-                check(False, f"{name}: {type(error).__name__}", str(error))
-            print(f"{name}: {told}")
-    sys.exit(cli._checks["broken"] > 0)
+    side_by_side(((name, (case,)) for name, case in cases), one)

@@ -22,11 +22,6 @@ def peak_memory(pid):
         return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
 
 
-def has_sanitizer():
-    with open(PROGRAM, "rb") as program:
-        return b"__asan_init" in program.read()
-
-
 class Hosts:
     """Host A with many small VMs, host B with as many fresh ones of the same names."""
 
@@ -116,7 +111,7 @@ def test_a_thousand_vms(directory):
         code, vms, total = hosts.run("--parallel", "64")
         check(code == 0 and total["moved"] == MANY, "all are moved", total)
         check(0 < total["connections"] <= 64, "over as many connections as were asked for", total)
-        check(peak_memory(hosts.receiver.pid) < MOST_MEMORY or has_sanitizer(),
+        check(peak_memory(hosts.receiver.pid) < MOST_MEMORY or cli.has_sanitizer(),
               "64 sessions at a time need no more memory than a few large states",
               peak_memory(hosts.receiver.pid))
         check(len({vm["vm"] for vm in vms}) == MANY and all(vm["result"] == "moved" for vm in vms),

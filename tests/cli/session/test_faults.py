@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A fault at every step of either mover, and either VMM killed: never two run, and never none for ever."""
-import concurrent.futures
 import json
 import os
 import secrets
@@ -11,11 +10,11 @@ import sys
 import tempfile
 import time
 
-from hosts import Pair, check, cli, never_two, run, settle, wait_stopped
+from hosts import Pair, check, never_two, run, settle, wait_stopped
+from cli import side_by_side
 from realm_pair import BuiltPair
 
 ACTION = sys.argv[2]
-WORKERS = 4
 LONG = bool(os.environ.get("SDEI_TEST_LONG"))
 # Where the death of a VMM means something else than before.
 VMM_STEPS = ("send.rehearse", "send.stop", "recv.rehearse", "recv.stop", "send.capture",
@@ -129,17 +128,8 @@ def main():
                env={"SDEI_FAULT": "nowhere:kill"})
     check(told.returncode == 2, "a fault point that does not exist is a usage error")
     steps = VMM_STEPS if ACTION == "vmm" else listed
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        cases = [(step, link) for link in (LINKS if LONG else LINKS[:1]) for step in steps]
-        for (step, link), done in [(one, pool.submit(case, *one)) for one in cases]:
-            told = "no verdict"
-            try:
-                told = done.result()
-            except Exception as error:  # one case must not hide the others
-                check(False, f"{step} {link.__name__}: {type(error).__name__}", str(error))
-            print(f"{ACTION} at {step} {link.__name__}: {told}")
-    sys.exit(cli._checks["broken"] > 0)
-
+    side_by_side(((f"{ACTION} at {step} {link.__name__}", (step, link))
+                  for link in (LINKS if LONG else LINKS[:1]) for step in steps), case)
 
 
 main()

@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A peer, or somebody on a plain line, that lies in each message: it is named, and no VM runs twice or nowhere."""
-import concurrent.futures
 import json
 import struct
-import sys
 import tempfile
 import time
 
 import liar
 from hosts import Pair, check, cli, never_two, settle
+from cli import side_by_side
 from liar import Talk, with_field
 from relay import Relay
 
-WORKERS = 4
 TIMEOUT_MS = 500
 PLAIN = ["--insecure-no-tls"]
 LIES = []
@@ -405,17 +403,5 @@ def case(which, reasons):
         return f"{sorted(map(str, said))}, send ended with {code}"
 
 
-def main():
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for one, done in [(one, pool.submit(case, *one)) for one in LIES]:
-            told = "no verdict"
-            try:
-                told = done.result()
-            except Exception as error:  # one case must not hide the others
-                check(False, f"{one[0].__name__}: {type(error).__name__}", str(error))
-            print(f"{one[0].__name__}: {told}")
-    sys.exit(cli._checks["broken"] > 0)
-
-
 if __name__ == "__main__":
-    main()
+    side_by_side(((one[0].__name__, one) for one in LIES), case)

@@ -1,17 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A network that fails at every message of a hand-over: exactly one VM runs, or resolve says so."""
-import concurrent.futures
 import json
 import os
-import sys
 import tempfile
 import time
 
-from hosts import Pair, check, cli, never_two, settle
+from hosts import Pair, check, never_two, settle
+from cli import side_by_side
 from relay import ACTIONS, Place, Relay
 
-WORKERS = 4
 TIMEOUT_MS = 400
 LONG = bool(os.environ.get("SDEI_TEST_LONG"))
 HARMLESS = ("slow", "hiccup")
@@ -94,17 +92,6 @@ def cases():
                 yield False, place, action
 
 
-def main():
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        for one, done in [(one, pool.submit(case, *one)) for one in cases()]:
-            told = "no verdict"
-            try:
-                told = done.result()
-            except Exception as error:  # one case must not hide the others
-                check(False, f"{one[2]} at {one[1]}: {type(error).__name__}", str(error))
-            print(f"{'plain' if one[0] else 'TLS'}: {one[2]} at {one[1]}: {told}")
-    sys.exit(cli._checks["broken"] > 0)
-
-
 if __name__ == "__main__":
-    main()
+    side_by_side(((f"{'plain' if plain else 'TLS'}: {action} at {place}", (plain, place, action))
+                  for plain, place, action in cases()), case)
