@@ -12,6 +12,14 @@
 
 #define LINGER 2 /* seconds in which the mover may ask for the end again (docs/control.md, 4.7) */
 
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 static void free_state(struct sdeistate **state)
 {
 	sdeistate_free(*state);
@@ -220,7 +228,7 @@ static void op_end(void *vm)
 
 	stream_stop(vmm);
 	vmm->is_gone = true;
-	vmm->gone_at = time(NULL);
+	vmm->gone_at = seconds();
 }
 
 static void op_changed(void *vm, const struct transport_vm_status *status)
@@ -275,7 +283,7 @@ static bool is_over(struct vmm *vmm)
 	pthread_mutex_lock(&vmm->lock);
 	ending = vmm->ending;
 	pthread_mutex_unlock(&vmm->lock);
-	return ending || vmm->stopped || (vmm->is_gone && time(NULL) > vmm->gone_at + LINGER);
+	return ending || vmm->stopped || (vmm->is_gone && seconds() > vmm->gone_at + LINGER);
 }
 
 /* All of its threads end with the old VM; so this is for the thread that is none of them. */

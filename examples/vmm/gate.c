@@ -105,11 +105,11 @@ static void wait_a_little(struct vmm *vmm)
 {
 	struct timespec soon;
 
-	clock_gettime(CLOCK_REALTIME, &soon);
+	clock_gettime(CLOCK_MONOTONIC, &soon);
 	soon.tv_nsec += KICK_AGAIN_NS;
 	soon.tv_sec += soon.tv_nsec / 1000000000;
 	soon.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&vmm->changed, &vmm->lock, &soon);
+	pthread_cond_clockwait(&vmm->changed, &vmm->lock, CLOCK_MONOTONIC, &soon);
 }
 
 int gate_pause(struct vmm *vmm)

@@ -216,11 +216,11 @@ static bool wait_whole(struct vmm *vmm)
 	bool whole;
 	int ret = 0;
 
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += STREAM_WAIT_MS / 1000;
 	pthread_mutex_lock(&vmm->lock);
 	while (!vmm->stream->whole && !ret)
-		ret = pthread_cond_timedwait(&vmm->changed, &vmm->lock, &end);
+		ret = pthread_cond_clockwait(&vmm->changed, &vmm->lock, CLOCK_MONOTONIC, &end);
 	whole = vmm->stream->whole;
 	pthread_mutex_unlock(&vmm->lock);
 	return whole;

@@ -96,7 +96,7 @@ static int parse_guard(const char *text, struct vmm_options *options)
 		[KVMCORE_GUARD_U] = "U",
 	};
 
-	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]) && options->kind == GUEST_PLAIN; i++)
 		if (strcmp(text, name[i]) == 0) {
 			options->kind = GUEST_GUARDED;
 			options->guard = (enum kvmcore_guard_abi)i;
@@ -155,6 +155,8 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 		options->smc = true;
 		return 0;
 	case 'R':
+		if (options->kind != GUEST_PLAIN)
+			return -EINVAL;
 		options->kind = GUEST_REALM;
 		return 0;
 	case 'G':
@@ -172,6 +174,32 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 	return -EINVAL;
 }
 
+/* What goes with what. A realm's pages are its monitor's to move, which a VMM's own stream cannot. */
+static int check_together(const struct vmm_options *options)
+{
+	const bool moves = options->incoming || options->outgoing;
+	const bool begins =
+		options->initrd || options->cmdline || options->tree || options->no_reboot;
+	const struct {
+		bool wrong;
+		const char *rule;
+	} rules[] = {
+		{ !options->kernel == !options->incoming, "either --kernel or --incoming" },
+		{ moves && !options->control, "--incoming and --outgoing need --control" },
+		{ moves && options->kind == GUEST_REALM, "a realm does not move this way" },
+		{ begins && !options->kernel, "what a guest begins with needs --kernel" },
+		{ options->platform_key && options->kind != GUEST_REALM,
+		  "--platform-key needs --realm" },
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].wrong) {
+			vmm_say("%s", rules[i].rule);
+			return -EINVAL;
+		}
+	return 0;
+}
+
 static int parse(int argc, char **argv, struct vmm_options *options)
 {
 	struct transport_id id;
@@ -179,17 +207,21 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 
 	*options = (struct vmm_options){ .kind = GUEST_PLAIN,
 					 .guard = KVMCORE_GUARD_OFF,
-					 .cmdline = "console=ttyAMA0",
 					 .memory = DEFAULT_MEMORY,
 					 .n_vcpus = 4 };
-	while (!ret && (letter = getopt_long(argc, argv, "", names, NULL)) != -1)
+	while (!ret && (letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		ret = parse_one(letter, optarg, options);
-	if (!ret && (optind != argc || !options->kernel == !options->incoming ||
-		     (options->incoming && !options->control)))
+		if (ret && letter != '?')
+			vmm_say("%.80s: not accepted", argv[optind - 1]);
+	}
+	if (!ret && optind != argc) {
+		vmm_say("%.80s: not an option", argv[optind]);
 		ret = -EINVAL;
-	/* A realm's pages are its monitor's to move, which a VMM's own stream cannot. */
-	if (!ret && options->kind == GUEST_REALM && (options->incoming || options->outgoing))
-		ret = -EINVAL;
+	}
+	if (!ret)
+		ret = check_together(options);
+	if (!options->cmdline)
+		options->cmdline = "console=ttyAMA0";
 	if (!ret && options->kernel && !options->has_uuid && transport_id_random(&id) == 0) {
 		memcpy(options->uuid, id.bytes, sizeof(options->uuid));
 		options->has_uuid = true;
