@@ -99,6 +99,9 @@ def judge_guest(told, least):
     aborts = told.all("guest", "abort_at")
     if len(aborts) < 2 or any(aborts):
         yield f"refused accesses are reported {aborts} bytes from their instructions, before the moves and after"
+    slept = told.all("guest", "slept")
+    if len(slept) < 2 or not all(0 < before < after for before, after in zip(*slept[-2:])):
+        yield f"how often CPUs were in standby and power-down, before the moves and after: {slept}"
     held = told.all("guest", "user_bad")
     if len(held) != 4 or any(held):
         yield f"registers at EL0: {held}, expected four programs without a fault"

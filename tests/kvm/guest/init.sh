@@ -54,6 +54,11 @@ count() {
 	done
 }
 
+# How often a CPU has been in this depth of sleep, which it enters by PSCI CPU_SUSPEND.
+slept() {
+	$B cat /sys/devices/system/cpu/cpu[0-9]/cpuidle/state$1/usage | $B awk '{ n += $1 } END { print n }'
+}
+
 counted() {
 	$B sed "s/.*\"$1\":\([0-9]*\).*/\1/" /proc/sdei_watch
 }
@@ -78,6 +83,8 @@ go() {
 say "{\"up\":$($B cut -d' ' -f1 /proc/uptime),\"cpus\":$($B grep -c ^processor /proc/cpuinfo)}"
 say "{\"sdei\":\"$($B dmesg | $B sed -n 's/.*sdei: *//p' | $B head -1)\"}"
 complaints
+$B sleep 1
+say "{\"slept\":[$(slept 1),$(slept 2)]}"
 stop_fair_server
 say "$(/hold abort 0x0b000010)"
 $B insmod /sdei_watch.ko interval_us=1000 || say '{"insmod":"failed"}'
@@ -122,6 +129,8 @@ for cpu in 1 2 4 8; do
 	say "$($B cat /tmp.$cpu)"
 done
 say "$(/hold abort 0x0b000010)"
+$B sleep 2
+say "{\"slept\":[$(slept 1),$(slept 2)]}"
 $B rmmod sdei_watch
 complaints
 say '{"off":true}'
