@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cli  # noqa: E402
 from cli import PROGRAM, Host, check, environment, key, run, wait_for_line  # noqa: E402
 
-TIMEOUT_MS = 600
+TIMEOUT_MS = 2000  # of a session: no more than a busy machine needs, for some tests wait until it is over
 TLS = "tcp:127.0.0.1:0"
 
 

@@ -15,6 +15,7 @@ from cli import side_by_side
 from realm_pair import BuiltPair
 
 ACTION = sys.argv[2]
+DEADLINE_MS = 1000
 LONG = bool(os.environ.get("SDEI_TEST_LONG"))
 # Where the death of a VMM means something else than before.
 VMM_STEPS = ("send.rehearse", "send.stop", "recv.rehearse", "recv.stop", "send.capture",
@@ -113,6 +114,7 @@ LINKS = (by_tls, by_shared_key, in_the_clear, by_unix_socket)
 def case(step, link):
     with tempfile.TemporaryDirectory(prefix="fault-") as directory, \
             (BuiltPair if step in REALM_STEPS else Pair)(directory) as pair:
+        pair.timeout = DEADLINE_MS  # many a case waits until it is over
         link(pair)
         (play_vmm if ACTION == "vmm" else play)(pair, step)
         session = pair.session()
