@@ -197,9 +197,20 @@ static int read_features(struct vmm *vmm)
 	return ret;
 }
 
+/* An access without memory and without a syndrome is ours to refuse; without this it would end KVM_RUN with an error. */
+static int ask_for_odd_accesses(const struct vmm *vmm)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_NISV_TO_USER };
+
+	return result_of(ioctl(vmm->fd, KVM_ENABLE_CAP, &cap));
+}
+
 static int fill(struct vmm *vmm)
 {
 	int ret = add_memory(vmm);
+
+	if (!ret)
+		ret = ask_for_odd_accesses(vmm);
 
 	for (unsigned int i = 0; i < vmm->options->n_vcpus && !ret; i++)
 		ret = add_vcpu(vmm, i);

@@ -54,6 +54,13 @@ static int answer_mmio(struct vcpu *vcpu)
 	return ret;
 }
 
+/* What its syndrome does not describe no device is accessed by (Documentation/virt/kvm/api.rst, KVM_EXIT_ARM_NISV). */
+static int answer_odd_access(struct vcpu *vcpu)
+{
+	vcpu->undrained = true;
+	return abort_access(vcpu);
+}
+
 /* Standby may end at any time (DEN0022 §5.4.1); so nobody has to remember it across a pause. */
 int vcpu_end_standby(struct vcpu *vcpu)
 {
@@ -90,6 +97,8 @@ static int answer(struct vcpu *vcpu)
 	if (page->exit_reason == KVM_EXIT_SYSTEM_EVENT &&
 	    page->system_event.type == KVM_SYSTEM_EVENT_WAKEUP)
 		return wake(vcpu);
+	if (page->exit_reason == KVM_EXIT_ARM_NISV)
+		return answer_odd_access(vcpu);
 	vmm_say("vcpu %u left the guest for reason %u", vcpu->index, page->exit_reason);
 	return -EINVAL;
 }

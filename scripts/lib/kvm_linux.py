@@ -97,7 +97,7 @@ def judge_guest(told, least):
     if told.first("guest", "cpus") != 4:
         yield f"CPUs: {told.first('guest', 'cpus')}, expected 4"
     aborts = told.all("guest", "abort_at")
-    if len(aborts) < 2 or any(aborts):
+    if len(aborts) < 4 or any(aborts):
         yield f"refused accesses are reported {aborts} bytes from their instructions, before the moves and after"
     slept = told.all("guest", "slept")
     if len(slept) < 2 or not all(0 < before < after for before, after in zip(*slept[-2:])):

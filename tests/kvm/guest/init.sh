@@ -87,6 +87,7 @@ $B sleep 1
 say "{\"slept\":[$(slept 1),$(slept 2)]}"
 stop_fair_server
 say "$(/hold abort 0x0b000010)"
+say "$(/hold odd-abort 0x0b000010)"
 $B insmod /sdei_watch.ko interval_us=1000 || say '{"insmod":"failed"}'
 echo guard >/proc/sdei_watch || say '{"guard":"failed"}'
 echo bench >/proc/sdei_watch
@@ -129,6 +130,7 @@ for cpu in 1 2 4 8; do
 	say "$($B cat /tmp.$cpu)"
 done
 say "$(/hold abort 0x0b000010)"
+say "$(/hold odd-abort 0x0b000010)"
 $B sleep 2
 say "{\"slept\":[$(slept 1),$(slept 2)]}"
 $B rmmod sdei_watch
