@@ -288,8 +288,10 @@ static void *read_keyboard(void *opaque)
 static int begin(struct vmm *vmm)
 {
 	pthread_t keyboard;
-	int ret = stream_open(vmm);
+	int ret = console_open(vmm);
 
+	if (!ret)
+		ret = stream_open(vmm);
 	if (!ret)
 		ret = control_open(vmm);
 	if (!ret)
@@ -320,10 +322,10 @@ static int run(struct vmm *vmm)
 		ret = control_run(vmm);
 	if (ret)
 		vmm_say("%s", strerror(-ret));
-	fflush(stdout);
-	guard_tell(vmm);
 	control_close(vmm);
 	vmm_close(vmm);
+	console_close(vmm);
+	guard_tell(vmm);
 	stream_close(vmm);
 	return ret ? 1 : vmm->result;
 }

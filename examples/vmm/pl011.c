@@ -3,7 +3,6 @@
 #include "vmm.h"
 
 #include <linux/kvm.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -120,9 +119,7 @@ void pl011_store(struct vmm *vmm, uint32_t offset, uint32_t value)
 
 	switch (offset) {
 	case DR:
-		putchar((int)(value & 0xff));
-		if ((value & 0xff) == '\n')
-			fflush(stdout);
+		console_put(vmm, value & 0xff);
 		break;
 	case IBRD:
 		uart->ibrd = value;

@@ -8,7 +8,7 @@
  *	vcpu.c		the run loop: exits, calls, events
  *	realm.c, guard.c	the same for a realm, and for a guest that guards its MMIO
  *	gate.c		who may run: pausing, power, the end
- *	bus.c		MMIO devices: pl011.c, source.c
+ *	bus.c		MMIO devices: pl011.c with console.c, source.c
  *	gic.c, timer.c, regs.c	what the kernel holds of the guest, saved and loaded
  *	stream.c	memory and all that, from one VMM to the other
  *	control.c	the control socket, by which sdei-migrate reaches the VM
@@ -137,6 +137,7 @@ struct vmm {
 	int result; /* exit status, once ending */
 	int wake;   /* eventfd: control_run() has to look at the two above */
 	volatile sig_atomic_t stopped;
+	struct console *console;
 	struct pl011 uart;
 	struct source source;
 	pthread_t source_thread;
@@ -250,6 +251,12 @@ void pl011_reset(struct vmm *vmm);
 void pl011_level(struct vmm *vmm);
 /** pl011_type() - somebody typed. Takes the lock */
 void pl011_type(struct vmm *vmm, uint8_t byte);
+
+/** console_open() - begin to write the guest's console. console_close() - when no vCPU is left: end it */
+int console_open(struct vmm *vmm);
+void console_close(struct vmm *vmm);
+/** console_put() - write one byte, at once or later; never waits for a reader. With or without the lock */
+void console_put(struct vmm *vmm, uint8_t byte);
 
 uint32_t source_load(struct vmm *vmm, uint32_t offset);
 void source_store(struct vmm *vmm, uint32_t offset, uint32_t value);
