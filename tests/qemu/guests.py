@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -34,6 +35,39 @@ done
 """
 
 
+class Lines:
+    """Lines of a socket, of which one can tell whether there is another without waiting for it."""
+
+    def __init__(self, stream):
+        self.stream, self.read = stream, b""
+
+    def ready(self):
+        while b"\n" not in self.read and select.select([self.stream], [], [], 0)[0]:
+            if not self._more():
+                return False
+        return b"\n" in self.read
+
+    def readline(self):
+        while b"\n" not in self.read and self._more():
+            pass
+        line, end, self.read = self.read.partition(b"\n")
+        return (line + end).decode()
+
+    def _more(self):
+        got = self.stream.recv(65536)
+        self.read += got
+        return got
+
+    def write(self, text):
+        self.stream.sendall(text.encode())
+
+    def flush(self):
+        """Nothing is kept back."""
+
+    def __iter__(self):
+        return iter(self.readline, "")
+
+
 class Monitor:
     """A QMP client: a command at a time; events are kept, each with QEMU's own time in seconds."""
 
@@ -49,7 +83,7 @@ class Monitor:
                     raise
                 time.sleep(0.02)
         self.socket.settimeout(SECONDS)
-        self.lines = self.socket.makefile("rw")
+        self.lines = Lines(self.socket)
         self.lines.readline()
         self.events = []
         self.ask("qmp_capabilities")
@@ -64,14 +98,17 @@ class Monitor:
             answer = json.loads(self.lines.readline())
             if "event" not in answer:
                 return answer
-            at = answer["timestamp"]
-            self.events.append((answer["event"], answer.get("data", {}),
-                                at["seconds"] + at["microseconds"] / 1e6))
+            self._keep(answer)
+
+    def _keep(self, event):
+        at = event["timestamp"]
+        self.events.append((event["event"], event.get("data", {}), at["seconds"] + at["microseconds"] / 1e6))
 
     def said(self, event, status):
-        """A question: has this event come?"""
+        """A question: has this event come? QEMU is not asked, for it answers nothing while it waits for a peer."""
         def asked():
-            self.ask("query-status")
+            while self.lines.ready():
+                self._keep(json.loads(self.lines.readline()))
             return any(name == event and data.get("status") == status for name, data, _ in self.events)
         return asked
 

@@ -16,6 +16,7 @@ from cli import environment, host, key, run
 PATIENT = 8000  # ms; whoever waits for a deadline instead of the signal takes longer than PROMPT
 PROMPT = 4      # s
 TOO_LATE = ("send.wait-done", "send.done", "send.outcome")
+LAST = "send.commit"    # woken there, the sender may be done with it before its other thread has taken the signal
 REALM_STEPS = ("send.challenge", "send.wait-token")  # only a realm comes past them
 
 
@@ -24,7 +25,6 @@ REALM_STEPS = ("send.challenge", "send.wait-token")  # only a realm comes past t
 def steps(side):
     listed = json.loads(run("status", "--list-fault-points", "--json").stdout)["fault_points"]
     return [step for step in listed if step.startswith(side + ".")]
-
 
 def outcome(process):
     """Its exit code, what it said, and how long it took to."""
@@ -53,7 +53,7 @@ def test_send_before_each_step(directory):
             pair.sender.send_signal(signal.SIGCONT)
             code, told, took = outcome(pair.sender)
             check(took < PROMPT, f"{step}: it ends at once", f"{took} s")
-            if step in TOO_LATE:
+            if step in TOO_LATE or (step == LAST and code == 0):
                 check(code == 0 and told["reason"] == "ok" and pair.running() == "b",
                       f"{step}: after COMMIT the hand-over goes on to its end", f"{code} {told}")
             else:
