@@ -36,6 +36,9 @@ static const struct row {
 	  "slow ones more time.",
 	  "Look whether the other host and the line are alive; --timeout gives slow ones more "
 	  "time." },
+	{ SDEISTATE_PEER, "control socket",
+	  "Look whether the VMM runs and listens there, and what --control names; then send again.",
+	  "Look whether the VMM runs and listens there, and what --control names." },
 	{ SDEISTATE_PEER, NULL,
 	  "Look whether recv runs there, can be reached from here, and what it says; then send "
 	  "again.",

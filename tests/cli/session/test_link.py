@@ -76,6 +76,9 @@ def test_a_failure_in_words(directory):
             done = cli.run("send", "--control", pair.control("a"), "--to", to, *pair.options("a"), *args)
             for line in ("  the source VM is now: running", "  the destination VM is now: none", "  what to do: " + wanted):
                 check(line in done.stderr, f"it says {line.strip()}", done.stderr)
+        done = cli.run("send", "--control", directory + "/nobody", "--to", pair.uri, *pair.options("a"))
+        check("what to do: Look whether the VMM runs and listens there" in done.stderr, "a VMM that is not there is no fault "
+              "of the other host", done.stderr)
 
 
 def test_files_of_keys(directory):
