@@ -133,9 +133,12 @@ def test_registers(directory):
         check(told == {"ret": 0, "errno": "0", "value": "0x8000"}, "KVM_GET_ONE_REG reads it back",
               json.dumps(told))
         check(vm.vm("regs", "--vcpu", 0)["pc"] == "0x8000", "and so does vm regs")
-        told = vm.vm("reg get", "--vcpu", 0, "0x6030000000ffffff")
-        check(told["ret"] == -1 and told["errno"] == "ENOENT", "an unknown id is an errno",
-              json.dumps(told))
+        for unknown in ("0x6030000000ffffff", "-1"):  # -1 says a size of 32 KiB
+            told = vm.vm("reg get", "--vcpu", 0, unknown)
+            check(told == {"ret": -1, "errno": "ENOENT"}, "an unknown id is an errno and nothing else",
+                  json.dumps(told)[:200])
+        told = vm.vm("reg set", "--vcpu", 0, "0x6030000000ffffff", "1")
+        check(told == {"ret": -1, "errno": "ENOENT"}, "and is not set", json.dumps(told))
 
 
 def test_wide_registers(directory):
