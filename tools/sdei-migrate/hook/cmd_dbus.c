@@ -204,12 +204,14 @@ static void give_up(struct rider *rider, struct failure *failure)
 		return;
 	}
 	if (side->state == SIDE_GIVEN) {
-		failure_set(failure, SDEISTATE_IN_DOUBT, -EINPROGRESS, "migration", "outcome",
-			    "Clear or Resume", "neither came");
+		if (failure->reason != SDEISTATE_IN_DOUBT)
+			failure_set(failure, SDEISTATE_IN_DOUBT, -EINPROGRESS, "migration",
+				    "outcome", "Clear or Resume", "neither came");
 		failure->advice =
-			"Ask QEMU whether the migration completed. If it failed, let the VM "
-			"run here again: sdei-migrate resolve ID --run-on source --reason "
-			"TEXT; if it completed: --run-on destination. status lists the ID.";
+			"Ask the destination's QEMU whether it completed. If it failed or is gone, "
+			"let the VM run here again: sdei-migrate resolve ID --run-on source "
+			"--reason TEXT; if it completed: --run-on destination. status lists the "
+			"ID.";
 		side_settle(side, TRANSPORT_SESSION_IN_DOUBT, "the helper ended", &ignored);
 	} else if (side->state == SIDE_WAITING) {
 		side_settle(side, TRANSPORT_SESSION_ABORTED, "nothing was saved", &ignored);
@@ -328,8 +330,10 @@ static const struct option_row rows[] = {
 	  .names = OPTION_NAMES_FILE },
 	{ .name = "--run-when",
 	  .argument = "WHEN",
-	  .help = "destination: run when QEMU has completed, by a cont of this helper; or when "
-		  "whoever migrates resumes QEMU, as libvirt does once the source has completed",
+	  .help = "run at the destination when QEMU has completed there, by a cont of its helper; "
+		  "or "
+		  "when whoever migrates resumes QEMU, as libvirt does once the source has "
+		  "completed. The same on both sides",
 	  .offset = AT(run_when),
 	  .type = OPTION_CHOICE,
 	  .choices = "completed|resume",

@@ -63,32 +63,63 @@ static int cancel_unseen(struct qmp *qmp, struct source *source, struct failure 
 	return qmp_call(qmp, "migrate_cancel", NULL, NULL, failure);
 }
 
-static int end_failed(struct source *source, struct failure *failure)
+static bool waits_for_resume(const struct side *side)
 {
-	struct side *side = &source->side;
-	struct failure why;
-	int ret = 0;
-
-	if (side->state == SIDE_GIVEN) {
-		ret = source_take_back(source, "QEMU's migration failed", failure);
-		failure_set(&why, SDEISTATE_CANCELLED, -ECANCELED, "migration", "outcome",
-			    "completed", "QEMU's migration failed, or was cancelled");
-		why.vm_source = "running";
-		side_fail(side, &why);
-	} else if (side->failed) {
-		ret = side_settle(side, TRANSPORT_SESSION_ABORTED, "Save failed", failure);
-		side->state = SIDE_OVER;
-	}
-	return ret;
+	return strcmp(side->args->run_when, "resume") == 0;
 }
 
-/* What was sent before may have arrived, and the destination may run it: QEMU asks nobody when it cancels. */
-static int end_cancelling(const struct source *source, struct failure *failure)
+/*
+ * What was sent may have arrived, and the destination may run it. QEMU asks nobody when it cancels, and a connection
+ * that broke, also by migrate_cancel itself, ends in the same "failed" as a destination that refused: from version 9
+ * on its reason tells the two apart (QEMU migration/migration.c, source_return_path_thread()).
+ */
+static int check_given(struct qmp *qmp, enum qmp_event event, struct failure *failure)
 {
-	if (source->side.state != SIDE_GIVEN)
+	static const char refused[] = "Sibling indicated error";
+	struct qemu_migration migration = { .error = "" };
+	int ret = 0;
+
+	if (event == QMP_FAILED)
+		ret = qemu_migration(qmp, &migration, failure);
+	if (ret)
+		return ret;
+	if (event == QMP_FAILED &&
+	    (!migration.error[0] || strncmp(migration.error, refused, strlen(refused)) == 0))
 		return 0;
 	return failure_set(failure, SDEISTATE_IN_DOUBT, -EINPROGRESS, "migration", "outcome",
-			   "completed or failed", "cancelled after Save");
+			   "completed, or refused by the destination",
+			   migration.error[0] ? migration.error
+					      : "cancelled, or let run, after Save");
+}
+
+static int take_back(struct source *source, struct failure *failure)
+{
+	struct failure why;
+
+	if (source_take_back(source, "QEMU's migration failed", failure))
+		return failure->code;
+	failure_set(&why, SDEISTATE_CANCELLED, -ECANCELED, "migration", "outcome", "completed",
+		    "QEMU's migration failed, or was cancelled");
+	why.vm_source = "running";
+	side_fail(&source->side, &why);
+	return 0;
+}
+
+/* It came to nothing, or is about to. */
+static int end_failed(struct qmp *qmp, struct source *source, enum qmp_event event,
+		      struct failure *failure)
+{
+	struct side *side = &source->side;
+
+	if (side->state == SIDE_GIVEN && waits_for_resume(side))
+		return event == QMP_CANCELLING ? 0 : take_back(source, failure);
+	if (side->state == SIDE_GIVEN)
+		return check_given(qmp, event, failure) ? failure->code
+							: take_back(source, failure);
+	if (!side->failed || event == QMP_CANCELLING)
+		return 0;
+	side->state = SIDE_OVER;
+	return side_settle(side, TRANSPORT_SESSION_ABORTED, "Save failed", failure);
 }
 
 static int end_completed(struct qmp *qmp, struct source *source, struct failure *failure)
@@ -119,13 +150,11 @@ int guard_source(struct qmp *qmp, struct source *source, struct failure *failure
 		ret = qmp_next(qmp, &event, failure);
 		if (!ret && event == QMP_STARTED)
 			ret = cancel_unseen(qmp, source, failure);
-		else if (!ret && event == QMP_CANCELLING)
-			ret = end_cancelling(source, failure);
 		else if (!ret && event == QMP_COMPLETED)
 			ret = end_completed(qmp, source, failure);
-		else if (!ret &&
-			 (event == QMP_FAILED || event == QMP_CANCELLED || event == QMP_RESUME))
-			ret = end_failed(source, failure);
+		else if (!ret && (event == QMP_FAILED || event == QMP_CANCELLING ||
+				  event == QMP_CANCELLED || event == QMP_RESUME))
+			ret = end_failed(qmp, source, event, failure);
 	} while (!ret && event != QMP_NOTHING && source->side.state != SIDE_OVER);
 	return ret;
 }
@@ -157,11 +186,6 @@ static int refuse_unseen(struct qmp *qmp, struct destination *destination)
 	return 0;
 }
 
-static bool waits_for_resume(const struct destination *destination)
-{
-	return strcmp(destination->side.args->run_when, "resume") == 0;
-}
-
 /* D14: the VM behind the control socket first; QEMU's guest must not call into what may not run. */
 static int let_run(struct qmp *qmp, struct destination *destination, struct failure *failure)
 {
@@ -174,7 +198,7 @@ static int let_run(struct qmp *qmp, struct destination *destination, struct fail
 			      "Give both QEMUs their object dbus-vmstate. The destination stays "
 			      "paused; quit it.");
 	destination->completed = true;
-	if (waits_for_resume(destination))
+	if (waits_for_resume(&destination->side))
 		return 0;
 	ret = qemu_status(qmp, status, failure);
 	if (!ret)
@@ -189,7 +213,7 @@ static int stop_again(struct qmp *qmp, struct destination *destination, struct f
 {
 	int ret;
 
-	if (destination->completed && waits_for_resume(destination))
+	if (destination->completed && waits_for_resume(&destination->side))
 		return destination_commit(destination, failure);
 	ret = qmp_call(qmp, "stop", NULL, NULL, failure);
 	/* What was proved is kept: the source may have given it up already. It runs when QEMU has completed. */
