@@ -21,8 +21,8 @@ def test_the_state_rides_along(directory):
         check(code(ends.second)[0] == 0, "the destination's helper is content")
         check(code(ends.first)[0] == 0, "so is the source's")
         check(ends.states() == ("ended", "running"), "the VM went over", ends.states())
-        check(ends.destination.status() == "running", "and QEMU runs, by the helper's cont")
-        check(ends.source.status() == "postmigrate", "on one side only")
+        check(ends.destination.wait_status("running") == "running", "and QEMU runs, by the helper's cont")
+        check(ends.source.wait_status("postmigrate") == "postmigrate", "on one side only")
 
 
 def test_an_object_at_the_destination_only(directory):
@@ -31,7 +31,7 @@ def test_an_object_at_the_destination_only(directory):
         check(ends.source.migration() == "completed", "QEMU completes without Load")
         ended = code(ends.second)
         check(ended[0] == 4 and "Load" in ended[1], "the destination's helper refuses", ended)
-        check(ends.destination.status() == "paused", "and QEMU does not run",
+        check(ends.destination.wait_status("paused") == "paused", "and QEMU does not run",
               ends.destination.status())
         check(code(ends.first)[0] == 4, "the source's helper says so, too")
         check(ends.states() == ("running", "ended"), "its VM runs on", ends.states())
@@ -43,7 +43,7 @@ def test_an_object_at_the_source_only(directory):
         check(ends.source.migration() == "failed", "QEMU fails")
         check(code(ends.first)[0] == 7, "the source's helper takes the VM back")
         check(state(ends.a) == "running", "and it runs on", state(ends.a))
-        check(ends.source.status() == "running", "as its QEMU does", ends.source.status())
+        check(ends.source.wait_status("running") == "running", "as its QEMU does", ends.source.status())
         check(state(ends.b) != "running", "on one side only", state(ends.b))
 
 
@@ -57,7 +57,8 @@ def test_a_failed_save_fails_the_migration_by_name(directory):
         check(ends.source.migration() == "failed", "so QEMU's migration fails")
         os.kill(ends.a.process.pid, signal.SIGCONT)
         check("timeout" in code(ends.first)[1], "the source's helper says why")
-        check(ends.source.status() == "running", "QEMU runs on at the source", ends.source.status())
+        check(ends.source.wait_status("running") == "running", "QEMU runs on at the source",
+              ends.source.status())
         check(state(ends.a) == "running", "and so does the VM", state(ends.a))
 
 

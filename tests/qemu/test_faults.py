@@ -69,7 +69,7 @@ def test_somebody_else_says_when(directory):
         migrate(ends, directory)
         check(ends.source.migration() == "completed", "QEMU completes")
         check(code(ends.first)[0] == 0, "the source's helper is content")
-        check(ends.destination.status() == "paused", "nobody lets QEMU run", ends.destination.status())
+        check(ends.destination.wait_status("paused") == "paused", "nobody lets QEMU run", ends.destination.status())
         check(ends.second.poll() is None and state(ends.b) == "prepared", "the VM waits as well",
               state(ends.b))
         ends.destination.do("cont")
