@@ -5,12 +5,13 @@
 """
 import json
 import os
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+from child import Child
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODEL = os.path.join(ROOT, "examples", "models", "demo.json")
@@ -64,11 +65,12 @@ class Demo:
 
     def start(self, *args):
         """A process of ours that prints one JSON line when it is ready. Returns process and line."""
-        child = subprocess.Popen([self.program, *map(str, args)], stdout=subprocess.PIPE, text=True)
+        child = Child([self.program, *map(str, args)], stderr=None)
         self.children.append(child)
-        if not select.select([child.stdout], [], [], TIMEOUT)[0]:
-            raise Failed(f"{args[0]} does not get ready")
-        line = child.stdout.readline()
+        try:
+            line = child.line(TIMEOUT)
+        except TimeoutError as late:
+            raise Failed(f"{args[0]} does not get ready") from late
         if not line:
             raise Failed(f"{args[0]} ended with {child.wait()}")
         return child, json.loads(line)

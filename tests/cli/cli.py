@@ -9,7 +9,6 @@ import contextlib
 import inspect
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -17,8 +16,11 @@ import tempfile
 import time
 import traceback
 
-PROGRAM = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "sdei-migrate"
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "scripts", "lib"))
+from child import Child  # noqa: E402
+
+PROGRAM = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "sdei-migrate"
 MODELS = os.path.join(SOURCE, "examples", "models")
 TIMEOUT = 60
 
@@ -58,6 +60,11 @@ def run(*args, stdin=None, text=True, env=None):
                           timeout=TIMEOUT, env=environment(**(env or {})))
 
 
+def start(*args, env=None, **how):
+    """Start the program. Returns the process."""
+    return Child([PROGRAM, *map(str, args)], env=environment(**(env or {})), **how)
+
+
 def expect(code, *args, **how):
     """Run it and check the exit code, unless it is None. Returns the finished process."""
     done = run(*args, **how)
@@ -91,10 +98,8 @@ class Host:
     def __init__(self, directory, name="vm", model="linux-guest.json", args=()):
         self.control = os.path.join(directory, name + ".sock")
         path = model if os.path.isabs(model) else os.path.join(MODELS, model)
-        self.process = subprocess.Popen(
-            [PROGRAM, "host", "--vm", path, "--control", self.control, *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-        self.ready = wait_for_line(self.process)
+        self.process = start("host", "--vm", path, "--control", self.control, *args)
+        self.ready = self.process.said()
 
     def vm(self, verb, *args, code=0):
         return ask("vm", *verb.split(), "--control", self.control, *args, code=code)
@@ -109,13 +114,6 @@ class Host:
             self.process.kill()
             self.process.communicate()
         return self.process.returncode
-
-
-def wait_for_line(process, seconds=TIMEOUT):
-    """The first line of its output as JSON; None if it ends without one."""
-    ready, _, _ = select.select([process.stdout], [], [], seconds)
-    line = process.stdout.readline() if ready else ""
-    return json.loads(line) if line else None
 
 
 @contextlib.contextmanager

@@ -3,18 +3,17 @@
 """A VMM that is no model, behind the same control socket: examples/embed."""
 import json
 import os
-import subprocess
 import sys
 import time
 
 import cli
-from cli import ask, check, environment, fails, key
+from cli import Child, ask, check, environment, fails, key, start
 
 EMBED = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else "embed"
 
 
 def begin(*args):
-    return subprocess.Popen([EMBED, *args], stdout=subprocess.PIPE, text=True, env=environment())
+    return Child([EMBED, *args], env=environment())
 
 
 def caught(directory, control, prefix):
@@ -37,19 +36,18 @@ def test_its_guest_moves_to_another(directory):
     vmms = [begin(here), begin("--incoming", there)]
     receiver = None
     try:
-        check(all(cli.wait_for_line(vmm) for vmm in vmms), "both get ready")
+        check(all(vmm.said() for vmm in vmms), "both get ready")
         uuid = ask("vm", "status", "--control", here)["info"]["uuid"]
         fails(4, "refused", "vm", "pause", "--control", there)
-        receiver = subprocess.Popen(
-            [cli.PROGRAM, "recv", "--listen", "unix:" + listen, "--control", there, "--once", "--json", "--key",
-             keys["b"] + ".key", "--peer", keys["a"] + ".crt", "--state", os.path.join(directory, "state.b")],
-            stdout=subprocess.PIPE, text=True, env=environment())
-        check(cli.wait_for_line(receiver), "recv listens")
+        receiver = start("recv", "--listen", "unix:" + listen, "--control", there, "--once", "--json", "--key",
+                         keys["b"] + ".key", "--peer", keys["a"] + ".crt", "--state",
+                         os.path.join(directory, "state.b"))
+        check(receiver.said(), "recv listens")
         told = ask("send", "--to", "unix:" + listen, "--control", here, "--key", keys["a"] + ".key", "--peer",
                    keys["b"] + ".crt", "--state", os.path.join(directory, "state.a"))
         check(told["vm_state"] == {"source": "ended", "destination": "running"}, "the guest moves",
               json.dumps(told))
-        check(receiver.wait(timeout=20) == 0, "and recv ends well")
+        check(receiver.wait(timeout=cli.TIMEOUT) == 0, "and recv ends well")
         told = ask("vm", "status", "--control", there)
         check((told["info"]["uuid"], told["info"]["generation"]) == (uuid, "0x1"), "it is the same VM, moved once",
               json.dumps(told))
@@ -59,14 +57,14 @@ def test_its_guest_moves_to_another(directory):
     finally:
         for process in [*vmms, *([receiver] if receiver else [])]:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=cli.TIMEOUT)
 
 
 def test_it_can_be_moved_from(directory):
     control = os.path.join(directory, "vmm.sock")
-    vmm = subprocess.Popen([EMBED, control], stdout=subprocess.PIPE, text=True, env=environment())
+    vmm = begin(control)
     try:
-        check(cli.wait_for_line(vmm) == {"event": "ready", "control": control}, "it gets ready")
+        check(vmm.said() == {"event": "ready", "control": control}, "it gets ready")
         told = ask("vm", "status", "--control", control)
         check(told["state"] == "running" and told["info"]["profile"] == "spec", "it says what it is",
               json.dumps(told))
@@ -92,7 +90,7 @@ def test_it_can_be_moved_from(directory):
         check(ask("vm", "resume", "--control", control)["may_run"] is True, "and goes on")
     finally:
         vmm.terminate()
-        check(vmm.wait(timeout=20) == 0, "SIGTERM ends it")
+        check(vmm.wait(timeout=cli.TIMEOUT) == 0, "SIGTERM ends it")
 
 
 if __name__ == "__main__":

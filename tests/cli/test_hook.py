@@ -6,7 +6,6 @@ A helper runs at each end of a private bus; the client finds it, reads its Id, s
 carries in between is looked at and damaged.
 """
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from cli import PROGRAM, TIMEOUT, ask, check, environment, expect, host, key, main, wait_for_line
+from cli import TIMEOUT, ask, check, expect, host, key, main, start
 
 try:
     import dbus
@@ -29,11 +28,6 @@ NAME, PATH, HOOK = "org.qemu.VMState1", "/org/qemu/VMState1", "org.sdeimig.Hook1
 MIB = 1 << 20
 
 
-def second_line(process):
-    """Of a helper that has a bus; it may wait in our buffer already, so that nothing is polled for."""
-    return json.loads(process.stdout.readline() or "null")
-
-
 class Helper:
     """One helper, and QEMU's end of its bus."""
 
@@ -41,14 +35,11 @@ class Helper:
         self.control, self.role = control, role
         self.address = f"unix:path={directory}/{name or role}.bus"
         self.state = os.path.join(directory, "state-" + role)
-        self.process = subprocess.Popen(
-            [PROGRAM, "hook", "dbus", "--control", control, "--bus", self.address, "--role", role,
-             "--state", self.state, "--json", *(["--private-bus"] if private else []), *guard,
-             *map(str, args)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-        self.ready = wait_for_line(self.process)
+        self.process = start("hook", "dbus", "--control", control, "--bus", self.address, "--role", role,
+                             "--state", self.state, "--json", *(["--private-bus"] if private else []), *guard, *args)
+        self.ready = self.process.said()
         if self.ready and self.ready.get("event") == "bus":
-            self.ready = second_line(self.process)
+            self.ready = self.process.said()
         self.bus = None
         if self.ready and self.ready.get("event") == "ready":
             self.bus = dbus.bus.BusConnection(self.address)

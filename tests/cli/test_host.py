@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 import cli
-from cli import Host, ask, check, environment, fails, host, model
+from cli import Host, ask, check, environment, fails, host, model, start
 
 
 def test_signals_end_it(directory):
@@ -26,11 +26,10 @@ def test_a_command_that_waits_ends_on_ctrl_c(directory):
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(path)
         silent.listen()
-        waiting = subprocess.Popen([cli.PROGRAM, "vm", "status", "--control", path],
-                                   stderr=subprocess.PIPE, env=environment())
+        waiting = start("vm", "status", "--control", path)
         connection, _ = silent.accept()
         waiting.send_signal(signal.SIGINT)
-        waiting.communicate(timeout=10)
+        waiting.communicate(timeout=cli.TIMEOUT)
         connection.close()
         check(waiting.returncode == -signal.SIGINT, "Ctrl-C ends it", str(waiting.returncode))
 
@@ -79,31 +78,28 @@ def test_other_users(directory):
 
 
 def test_many(directory):
-    process = subprocess.Popen(
-        [cli.PROGRAM, "host", "--vm", f"{cli.MODELS}/minimal.json", "--many", "5", "--dir",
-         os.path.join(directory, "vms")], stdout=subprocess.PIPE, text=True, env=environment())
-    ready = cli.wait_for_line(process)
+    process = start("host", "--vm", f"{cli.MODELS}/minimal.json", "--many", "5", "--dir",
+                    os.path.join(directory, "vms"))
+    ready = process.said()
     found = glob.glob(os.path.join(directory, "vms", "*.sock"))
     check(sorted(ready["controls"]) == sorted(found) and len(found) == 5, "five VMs, five sockets",
           str(ready))
     uuids = {ask("vm", "status", "--control", path)["info"]["uuid"] for path in found}
     check(uuids == {os.path.basename(path)[:-5] for path in found}, "named by their UUIDs", str(uuids))
     process.send_signal(signal.SIGTERM)
-    check(process.wait(timeout=20) == 0 and not glob.glob(os.path.join(directory, "vms", "*.sock")),
+    check(process.wait(timeout=cli.TIMEOUT) == 0 and not glob.glob(os.path.join(directory, "vms", "*.sock")),
           "SIGTERM ends all of them")
 
 
 def test_many_of_one_name(directory):
     path = model(directory, "named.json", vcpus=[{}], uuid="00000000-0000-4000-8000-0000000000fe")
-    process = subprocess.Popen(
-        [cli.PROGRAM, "host", "--vm", path, "--many", "3", "--dir", directory],
-        stdout=subprocess.PIPE, text=True, env=environment())
-    ready = cli.wait_for_line(process)
+    process = start("host", "--vm", path, "--many", "3", "--dir", directory)
+    ready = process.said()
     names = [os.path.basename(control)[-9:-5] for control in ready["controls"]]
     check(names == ["00fe", "00ff", "0100"], "with a UUID in the description the others follow it",
           str(ready))
     process.terminate()
-    process.wait(timeout=20)
+    process.wait(timeout=cli.TIMEOUT)
 
 
 def refused(directory, field, **description):

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vm commands: what they print, for calls, deliveries, registers, attributes, memory."""
 import json
-import subprocess
 
 import cli
 from cli import check, fails, host, model
@@ -102,15 +101,13 @@ def test_what_it_says_of_its_state(directory):
         told = fails(4, "refused", "vm", "mmio", "--control", vm.control, "--vcpu", 0, "read", "0x1000",
                      4, "--no-syndrome")
         check("ARM_NISV_TO_USER" in told["expected"], "what an access without a syndrome needs", told)
-        receiver = subprocess.Popen(
-            [cli.PROGRAM, "recv", "--listen", f"unix:{directory}/s", "--control", there.control, "--key",
-             prefix + ".key", "--peer", prefix + ".crt", "--once", "--state", directory + "/there"],
-            stdout=subprocess.PIPE, text=True, env=cli.environment())
-        cli.wait_for_line(receiver)
+        receiver = cli.start("recv", "--listen", f"unix:{directory}/s", "--control", there.control, "--key",
+                             prefix + ".key", "--peer", prefix + ".crt", "--once", "--state", directory + "/there")
+        check(receiver.said(), "recv listens")
         cli.ask("send", "--control", vm.control, "--to", f"unix:{directory}/s", "--key", prefix + ".key",
                 "--peer", prefix + ".crt")
-        check(receiver.wait(20) == 0, "the VM is handed over")
-        receiver.stdout.close()
+        receiver.communicate(timeout=cli.TIMEOUT)
+        check(receiver.returncode == 0, "the VM is handed over")
         told = fails(11, "busy", "vm", "run", "--control", vm.control, "--vcpu", 0)
         check(told["actual"] == "it is ended", "the one that was says so", told)
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from cli import PROGRAM, SOURCE, check, environment, key, main, run, wait_for_line
+from cli import PROGRAM, SOURCE, check, key, main, run, start
 
 UNITS = os.path.join(SOURCE, "packaging", "systemd")
 SERVICE = "sdei-migrate-recv.service"
@@ -63,9 +63,8 @@ def test_the_command_is_one_that_recv_takes(directory):
         words = [word.replace(place, here) for word in words]
     check(run(*words[1:]).returncode == 2, "without the socket that systemd hands over it does not begin")
     with socket.create_server(("127.0.0.1", 0)) as door:
-        served = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, pass_fds=(3,), env=environment(),
-                                  preexec_fn=lambda: os.dup2(door.fileno(), 3))
-        ready = wait_for_line(served)
+        served = start(*words[1:], pass_fds=(3,), preexec_fn=lambda: os.dup2(door.fileno(), 3))
+        ready = served.said()
         check(ready and ready["event"] == "ready", "with it, it serves", ready)
         served.terminate()
         served.communicate()

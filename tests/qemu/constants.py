@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 
-from cli import PROGRAM
+from cli import PROGRAM, Child
 from riders import address
 
 HELPER = os.path.normpath(os.path.join(os.path.dirname(PROGRAM), "../../bench/bench_constant_helper"))
@@ -17,10 +17,9 @@ def bus(directory, role):
     path = os.path.join(directory, role + ".conf")
     with open(path, "w", encoding="ascii") as out:
         out.write(CONFIG % address(directory, role))
-    daemon = subprocess.Popen(["dbus-daemon", "--nofork", "--config-file", path, "--print-address"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    daemon = Child(["dbus-daemon", "--nofork", "--config-file", path, "--print-address"], stderr=subprocess.DEVNULL)
     try:
-        daemon.stdout.readline()
+        daemon.line()
         yield
     finally:
         daemon.kill()
@@ -29,10 +28,9 @@ def bus(directory, role):
 
 @contextlib.contextmanager
 def constant(directory, role, size, ident="sdei.0"):
-    helper = subprocess.Popen([HELPER, address(directory, role), ident, str(size)],
-                              stdout=subprocess.PIPE, text=True)
+    helper = Child([HELPER, address(directory, role), ident, str(size)], stderr=None)
     try:
-        helper.stdout.readline()
+        helper.line()
         yield
     finally:
         helper.kill()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import guests
-from cli import PROGRAM, Host, check, environment, key, run, wait_for_line
+from cli import Host, check, key, run, start
 from riders import suite
 
 sys.path.insert(0, os.path.join(guests.HERE, "../cli/session"))
@@ -29,7 +29,6 @@ class Crossing:
         self.waits, self.make, self.machine = (*waits, *incoming), make or guests.running, machine
         self.keys = {side: key(directory, side) for side in "ab"}
         self.hooks = {"a": None, "b": None}
-        self.said = []
         self.to = self.uri = None
 
     def __enter__(self):
@@ -58,10 +57,8 @@ class Crossing:
 
     def start(self, side, *args, fault=""):
         control, monitor = self.hosts[side].control, self.qemus[side].path + ".qmp"
-        self.hooks[side] = subprocess.Popen(
-            [PROGRAM, "hook", "qmp", "--role", "source" if side == "a" else "destination", "--control",
-             control, "--qmp", monitor, *self.options(side), *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(SDEI_FAULT=fault))
+        self.hooks[side] = start("hook", "qmp", "--role", "source" if side == "a" else "destination", "--control",
+                                 control, "--qmp", monitor, *self.options(side), *args, env={"SDEI_FAULT": fault})
         return self.hooks[side]
 
     def listen(self, *args, fault=""):
@@ -69,12 +66,10 @@ class Crossing:
         hook = self.start("b", "--incoming", "tcp:127.0.0.1:0" if self.tcp
                           else f"unix:{self.directory}/migration", "--listen", self.listens, *args,
                           fault=fault)
-        for _ in range(2):
-            said = wait_for_line(hook) if not self.said else json.loads(hook.stdout.readline() or "null")
-            self.said.append(said)
-        events = {said["event"]: said for said in self.said if said and "event" in said}
+        told = [hook.said() for _ in range(2)]
+        events = {said["event"]: said for said in told if said and "event" in said}
         if not check("ready" in events and "incoming" in events, "the destination's hook is ready",
-                     (self.said, "" if hook.poll() is None else hook.communicate())):
+                     (told, "" if hook.poll() is None else hook.communicate())):
             raise RuntimeError("no destination")
         self.to, self.uri = events["ready"]["uri"], events["incoming"]["uri"]
 
@@ -157,12 +152,10 @@ def stalled(crossing, side, step):
 @contextlib.contextmanager
 def answering(crossing):
     """A recv that answers for the destination."""
-    options = crossing.options("b")
-    recv = subprocess.Popen([PROGRAM, "recv", "--listen", "tcp:127.0.0.1:0", "--control",
-                             crossing.hosts["b"].control, *options], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, env=environment())
+    recv = start("recv", "--listen", "tcp:127.0.0.1:0", "--control", crossing.hosts["b"].control,
+                 *crossing.options("b"))
     try:
-        crossing.to = wait_for_line(recv)["uri"]
+        crossing.to = recv.said()["uri"]
         yield
     finally:
         recv.kill()

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import select
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("../cli", "../../scripts/lib"):
     sys.path.insert(0, os.path.join(HERE, folder))
 import debian  # noqa: E402
+from child import Lines  # noqa: E402
 import kvm_emulator  # noqa: E402
 import qemu_packages  # noqa: E402
 
@@ -33,39 +33,6 @@ while :; do
 	/busybox usleep 50000
 done
 """
-
-
-class Lines:
-    """Lines of a socket, of which one can tell whether there is another without waiting for it."""
-
-    def __init__(self, stream):
-        self.stream, self.read = stream, b""
-
-    def ready(self):
-        while b"\n" not in self.read and select.select([self.stream], [], [], 0)[0]:
-            if not self._more():
-                return False
-        return b"\n" in self.read
-
-    def readline(self):
-        while b"\n" not in self.read and self._more():
-            pass
-        line, end, self.read = self.read.partition(b"\n")
-        return (line + end).decode()
-
-    def _more(self):
-        got = self.stream.recv(65536)
-        self.read += got
-        return got
-
-    def write(self, text):
-        self.stream.sendall(text.encode())
-
-    def flush(self):
-        """Nothing is kept back."""
-
-    def __iter__(self):
-        return iter(self.readline, "")
 
 
 class Monitor:
@@ -84,7 +51,7 @@ class Monitor:
                 time.sleep(0.02)
         self.socket.settimeout(SECONDS)
         self.lines = Lines(self.socket)
-        self.lines.readline()
+        self.lines.line()
         self.events = []
         self.ask("qmp_capabilities")
 
@@ -92,10 +59,9 @@ class Monitor:
         """Returns the answer, with "return" or "error" in it."""
         arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
         request = {"execute": command, **({"arguments": arguments} if arguments else {})}
-        self.lines.write(json.dumps(request) + "\n")
-        self.lines.flush()
+        self.socket.sendall(json.dumps(request).encode() + b"\n")
         while True:
-            answer = json.loads(self.lines.readline())
+            answer = json.loads(self.lines.line())
             if "event" not in answer:
                 return answer
             self._keep(answer)
@@ -108,7 +74,7 @@ class Monitor:
         """A question: has this event come? QEMU is not asked, for it answers nothing while it waits for a peer."""
         def asked():
             while self.lines.ready():
-                self._keep(json.loads(self.lines.readline()))
+                self._keep(json.loads(self.lines.line()))
             return any(name == event and data.get("status") == status for name, data, _ in self.events)
         return asked
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sdei-migrate hook dbus` at both ends of a migration of a real QEMU, and a model VM behind each."""
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 import guests
-from cli import PROGRAM, ask, check, environment, host, key, wait_for_line
+from cli import ask, check, host, key, start
 
 OBJECT = "sdei"
 
@@ -20,11 +19,6 @@ def suite():
     return sys.argv[2] if len(sys.argv) > 2 else here[0]
 
 
-def second_line(process):
-    """Of a helper that has a bus; it may wait in our buffer already, so that nothing is polled for."""
-    return json.loads(process.stdout.readline() or "null")
-
-
 def address(directory, role):
     return f"unix:path={directory}/{role}.bus"
 
@@ -33,13 +27,11 @@ def address(directory, role):
 def helper(directory, control, role, *args, guard=True, private=True):
     """Its bus first; is_ready() waits for the rest, once QEMU is there. One on another's bus is ready at once."""
     guarded = ["--qmp", f"{directory}/{role}.qmp"] if guard else ["--no-qmp-guard"]
-    process = subprocess.Popen(
-        [PROGRAM, "hook", "dbus", "--control", control, "--bus", address(directory, role),
-         *(["--private-bus"] if private else []), "--role", role, *guarded, "--state",
-         os.path.join(directory, "state-" + role), "--json", *args],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    process = start("hook", "dbus", "--control", control, "--bus", address(directory, role),
+                    *(["--private-bus"] if private else []), "--role", role, *guarded, "--state",
+                    os.path.join(directory, "state-" + role), "--json", *args)
     try:
-        said = wait_for_line(process)
+        said = process.said()
         check(said and said.get("event") == ("bus" if private else "ready"),
               "the bus is up before QEMU is", said)
         yield process
@@ -50,7 +42,7 @@ def helper(directory, control, role, *args, guard=True, private=True):
 
 
 def is_ready(process):
-    said = second_line(process)
+    said = process.said()
     return check(said and said.get("event") == "ready", "the helper accepts this QEMU", said)
 
 

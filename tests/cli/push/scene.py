@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store that breaks on purpose, a folder, and push and pull with what they need."""
 import os
-import subprocess
 import time
 
 import servers  # pylint: disable=unused-import; it knows where cli.py is
 import store as stores
-import cli
-from cli import ask, check, fails, host, key
+from cli import ask, check, fails, host, key, start
 
 KEYS = {"K": ("s", None)}
 ENV = {"AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s"}
@@ -65,9 +63,7 @@ class Scene:
 
     def start(self, verb, *args, stdin=None):
         """In the background, to be watched."""
-        return subprocess.Popen([cli.PROGRAM, *self.args(verb, *args), "--json"], text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=stdin,
-                                env=cli.environment(**self.env))
+        return start(*self.args(verb, *args), "--json", stdin=stdin, env=self.env)
 
     def clean(self):
         """Nothing of a pull stays."""

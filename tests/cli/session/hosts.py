@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import cli  # noqa: E402
-from cli import PROGRAM, Host, check, environment, key, run, wait_for_line  # noqa: E402
+from cli import PROGRAM, Host, check, key, run, start  # noqa: E402
 
 TIMEOUT_MS = 2000  # of a session: no more than a busy machine needs, for some tests wait until it is over
 TLS = "tcp:127.0.0.1:0"
@@ -55,22 +55,16 @@ class Pair:
     def control(self, side):
         return self.hosts[side].control
 
-    def start_recv(self, *args, fault="", side="b"):
-        self.receiver = subprocess.Popen(
-            [PROGRAM, "recv", "--listen", self.listen, "--control", self.control(side), "--json",
-             *self.options(side), *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(SDEI_FAULT=fault, **self.env))
-        ready = wait_for_line(self.receiver)
+    def start_recv(self, *args, fault="", side="b", **how):
+        self.receiver = start("recv", "--listen", self.listen, "--control", self.control(side), "--json",
+                              *self.options(side), *args, env={"SDEI_FAULT": fault, **self.env}, **how)
+        ready = self.receiver.said()
         self.uri = ready["uri"] if ready else None
         return check(self.uri, "recv says where it listens")
 
-    def start_send(self, *args, fault="", side="a"):
-        self.sender = subprocess.Popen(
-            [PROGRAM, "send", "--control", self.control(side), "--to", self.uri, "--json",
-             *self.options(side), *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(SDEI_FAULT=fault, **self.env))
+    def start_send(self, *args, fault="", side="a", **how):
+        self.sender = start("send", "--control", self.control(side), "--to", self.uri, "--json",
+                            *self.options(side), *args, env={"SDEI_FAULT": fault, **self.env}, **how)
 
     def send(self, *args, fault="", side="a"):
         """Run send to its end. Returns its exit code and what it printed."""

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from hosts import PROGRAM, check, cli, end, wait_stopped
-from cli import Host, environment, fails, key, model, run, wait_for_line
+from cli import environment, fails, key, model, run, start
 
 MANY = 1000
 MOST_MEMORY = 96 << 20
@@ -32,13 +32,11 @@ class Hosts:
         self.hosts = {"a": self.serve("a", path), "b": self.serve("b", path, "--no-script")}
         self.receiver = self.uri = None
         for side, process in self.hosts.items():
-            ready = wait_for_line(process)
+            ready = process.said()
             check(ready and len(ready["controls"]) == n, f"host {side} serves {n} VMs")
 
     def serve(self, side, path, *args):
-        return subprocess.Popen(
-            [PROGRAM, "host", "--vm", path, "--many", str(self.n), "--dir", self.vms(side), *args],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+        return start("host", "--vm", path, "--many", self.n, "--dir", self.vms(side), *args)
 
     def __enter__(self):
         return self
@@ -70,14 +68,8 @@ class Hosts:
             self.uri = json.loads(line)["uri"]
 
     def start(self, *args, fault=""):
-        return subprocess.Popen([PROGRAM, "evacuate", "--vms", self.vms("a"), "--to", self.uri, "--json",
-                                 *self.options("a"), *args], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, env=environment(SDEI_FAULT=fault))
-
-    def evacuate(self, *args):
-        """Run it to its end. Returns exit code, the objects of the VMs, and the total."""
-        process = self.start(*args)
-        return (process.wait, *self.read(process))
+        return start("evacuate", "--vms", self.vms("a"), "--to", self.uri, "--json", *self.options("a"), *args,
+                     env={"SDEI_FAULT": fault})
 
     @staticmethod
     def read(process):
@@ -86,6 +78,7 @@ class Hosts:
         return process.returncode, [line for line in lines if line["event"] == "vm"], lines[-1]
 
     def run(self, *args):
+        """Run it to its end. Returns exit code, the objects of the VMs, and the total."""
         return self.read(self.start(*args))
 
     def running(self, side):
@@ -179,10 +172,8 @@ def test_what_another_command_is_at(directory):
     with Hosts(directory, 2) as hosts:
         hosts.start_recv()
         first = sorted(os.listdir(hosts.vms("a")))[0]
-        sender = subprocess.Popen(
-            [PROGRAM, "send", "--control", os.path.join(hosts.vms("a"), first), "--to", hosts.uri, "--json",
-             *hosts.options("a")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(SDEI_FAULT="send.base:stall"))
+        sender = start("send", "--control", os.path.join(hosts.vms("a"), first), "--to", hosts.uri, "--json",
+                       *hosts.options("a"), env={"SDEI_FAULT": "send.base:stall"})
         check(wait_stopped(sender), "a hand-over stands still on its way")
         code, vms, total = hosts.run()
         left = next(vm for vm in vms if vm["vm"] + ".sock" == first)
@@ -212,10 +203,8 @@ def interrupt(directory, n, what, **how):
         hosts.start_recv()
         sender = hosts.start("--parallel", "8", **how)
         seen = 0
-        for line in sender.stdout:
-            seen += json.loads(line).get("result") == "moved"
-            if seen == n // 4:
-                break
+        while seen < n // 4 and (line := sender.said()):
+            seen += line.get("result") == "moved"
         code = what(hosts, sender)
         hosts.each_runs_once("or is in doubt") if code == 7 else None
         again, _, total = hosts.run()

@@ -377,9 +377,9 @@ class AnAbortOfNoSense(Talk):
 
 def told_by(pair, told):
     """The reasons that either side gave."""
-    event = cli.wait_for_line(pair.receiver, 3) or {}
+    event = pair.receiver.said(3) or {}
     while event.get("event") not in ("session", None):
-        event = cli.wait_for_line(pair.receiver, 3) or {}
+        event = pair.receiver.said(3) or {}
     return {told.get("reason"), event.get("reason")}
 
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from hosts import Pair, check, cli
-from cli import fails, key, model
+from cli import Child, fails, key, model
 from relay import Relay
 
 
@@ -119,10 +119,9 @@ def test_the_handshake_as_others_see_it(directory):
 
 def old_server(directory, name):
     """A peer that speaks nothing newer than TLS 1.2. Returns the process and its URI."""
-    server = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", name + ".crt", "-key",
-                               name + ".key", "-tls1_2"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              stdin=subprocess.PIPE, text=True, cwd=directory)
-    for line in server.stdout:
+    server = Child(["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", name + ".crt", "-key", name + ".key",
+                    "-tls1_2"], stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, cwd=directory)
+    while line := server.line():
         if line.startswith("ACCEPT"):
             return server, "tcp:127.0.0.1:" + line.strip().rsplit(":", 1)[1]
     return server, None

@@ -8,7 +8,7 @@ import sqlite3
 import time
 
 from hosts import Pair, check, cli, stopped, wait_stopped
-from cli import Host, fails, run, wait_for_line
+from cli import Host, fails, run
 
 
 def status_of(pair, side):
@@ -122,7 +122,7 @@ def test_a_recv_that_only_tries_answers_with_what_it_finds(directory):
         check(code == 4 and told["reason"] == "refused" and told["side"] == "destination" and
               "nothing stands in the way" in told["actual"], "nothing stands in the way, and it is not taken", told)
         check(pair.running() == "a" and consumed(pair, "b") == 0, "the VM runs on, nothing is used up")
-        event = wait_for_line(pair.receiver)
+        event = pair.receiver.said()
         check(event["event"] == "session" and event["state"] == "aborted", "recv says so, too", event)
         code, told = pair.send("--dry-run")
         check(code == 0 and told["state"] == "tried", "two who only try go to the end", told)

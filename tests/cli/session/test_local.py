@@ -3,10 +3,9 @@
 """send --local: two VMMs of one host, a unix socket, and nobody else's."""
 import os
 import shutil
-import subprocess
 
-from hosts import PROGRAM, Pair, check, cli
-from cli import environment, wait_for_line
+from hosts import Pair, check, cli
+from cli import start
 
 NOBODY = 65534
 
@@ -36,15 +35,12 @@ def test_a_listener_of_another_user_is_refused(directory):
         shutil.copy(pair.keys["b"] + ".key", theirs)
         shutil.copy(pair.keys["b"] + ".crt", place)
         os.chown(theirs, NOBODY, NOBODY)
-        vmm = subprocess.Popen([PROGRAM, "host", "--vm", os.path.join(cli.MODELS, "linux-guest.json"), "--control",
-                                place + "/vm.sock", "--no-script"], stdout=subprocess.PIPE, text=True, user=NOBODY,
-                               group=NOBODY, env=environment())
-        check(wait_for_line(vmm), "somebody else has a VMM")
-        pair.receiver = subprocess.Popen(
-            [PROGRAM, "recv", "--listen", pair.listen, "--control", place + "/vm.sock", "--key", theirs, "--peer",
-             pair.keys["a"] + ".crt", "--state", place + "/state"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, user=NOBODY, group=NOBODY, env=environment())
-        ready = wait_for_line(pair.receiver)
+        vmm = start("host", "--vm", os.path.join(cli.MODELS, "linux-guest.json"), "--control", place + "/vm.sock",
+                    "--no-script", user=NOBODY, group=NOBODY)
+        check(vmm.said(), "somebody else has a VMM")
+        pair.receiver = start("recv", "--listen", pair.listen, "--control", place + "/vm.sock", "--key", theirs, "--peer",
+                              pair.keys["a"] + ".crt", "--state", place + "/state", user=NOBODY, group=NOBODY)
+        ready = pair.receiver.said()
         check(ready, "and listens")
         pair.uri = ready["uri"] if ready else "unix:/nowhere"
         code, told = pair.send("--local")

@@ -8,11 +8,10 @@ import resource
 import select
 import signal
 import socket
-import subprocess
 import time
 
 from hosts import PROGRAM, Pair, check, cli, wait_stopped
-from cli import ask, environment, fails, run, wait_for_line
+from cli import ask, fails, run, start
 
 VMM = """#!/usr/bin/python3
 import json, os, sys, time
@@ -50,11 +49,9 @@ class Service(Pair):
                 os.kill(vmm["pid"], signal.SIGKILL)
 
     def start_recv(self, *args, fault="", env=None, listen=None, **how):
-        self.receiver = subprocess.Popen(
-            [PROGRAM, "recv", "--listen", listen or self.listen, "--spawn", self.command, "--json",
-             *self.options("b"), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment(SDEI_FAULT=fault, **(env or {})), **how)
-        ready = wait_for_line(self.receiver)
+        self.receiver = start("recv", "--listen", listen or self.listen, "--spawn", self.command, "--json",
+                              *self.options("b"), *args, env={"SDEI_FAULT": fault, **(env or {})}, **how)
+        ready = self.receiver.said()
         self.uri = ready["uri"] if ready else None
         return ready
 
@@ -98,7 +95,7 @@ def test_a_vmm_is_started_and_stays(directory):
         check(vmm["CONTROL"] == os.path.join(pair.state("b"), "vms", told["vm"] + ".sock"),
               "and where to listen", vmm)
         check(vmm["argv"] == ["one word", "two words"], "quotes and backslashes keep blanks", vmm)
-        event = json.loads(pair.receiver.stdout.readline())
+        event = pair.receiver.said()
         check(event["event"] == "session" and event["state"] == "running",
               "what the VMM prints is not among recv's JSON", event)
         check(pair.stop_recv() == 0, "recv ends")
@@ -264,11 +261,7 @@ def test_it_waits_where_it_may_open_no_more_files(directory):
     """As many silent connections as it has descriptors for, and more; then they go."""
     limit = 40
     with Pair(directory, timeout=20000) as pair:
-        pair.receiver = subprocess.Popen(
-            [PROGRAM, "recv", "--listen", pair.listen, "--control", pair.control("b"), "--json", *pair.options("b")],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
-        pair.uri = wait_for_line(pair.receiver)["uri"]
+        pair.start_recv(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
         port = int(pair.uri.rsplit(":", 1)[1])
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(limit)]
         deadline = time.monotonic() + 10

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from hosts import PROGRAM, TLS, Pair, check, cli
-from cli import Host, ask, environment, expect, fails, key, wait_for_line
+from cli import Host, ask, environment, expect, fails, key, start
 
 
 def test_a_vm_is_handed_over(directory):
@@ -32,7 +32,7 @@ def test_a_vm_is_handed_over(directory):
             session = pair.session(side)
             check(session["state"] == "committed" and session["session"] == told["session"],
                   f"ledger {side} has the outcome")
-        event = wait_for_line(pair.receiver)
+        event = pair.receiver.said()
         check(event["event"] == "session" and event["state"] == "running" and event["exit"] == 0,
               "recv says so, too", event)
         check(pair.stop_recv() == 0, "recv ends on SIGTERM")
@@ -313,10 +313,8 @@ def test_folder_of_vms(directory):
         os.mkdir(folder)
         there = Host(folder, uuid, args=["--no-script"])
         try:
-            pair.receiver = subprocess.Popen(
-                [PROGRAM, "recv", "--listen", TLS, "--vms", folder, "--json", *pair.options("b")],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-            pair.uri = wait_for_line(pair.receiver)["uri"]
+            pair.receiver = start("recv", "--listen", TLS, "--vms", folder, "--json", *pair.options("b"))
+            pair.uri = pair.receiver.said()["uri"]
             code, told = pair.send()
             check(code == 0, "the VM finds the socket of its UUID", told)
             check(there.vm("status")["info"]["generation"] == "0x1", "and runs there")

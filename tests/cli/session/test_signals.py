@@ -9,9 +9,9 @@ import subprocess
 import threading
 import time
 
-from hosts import PROGRAM, Pair, check, cli, wait_stopped
+from hosts import Pair, check, cli, wait_stopped
 from realm_pair import BuiltPair
-from cli import environment, host, key, run
+from cli import host, key, run, start
 
 PATIENT = 8000  # ms; whoever waits for a deadline instead of the signal takes longer than PROMPT
 PROMPT = 4      # s
@@ -121,17 +121,12 @@ def test_a_second_signal_ends_it(directory):
         check(code == 0 and pair.running() == "b", "and does", told)
 
 
-def start(*args):
-    return subprocess.Popen([PROGRAM, *args, "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, env=environment())
-
-
 def test_snapshot_and_restore(directory):
     prefix = key(directory, "k")
     with host(directory) as vm, host(directory, "b", args=["--no-script"]) as there:
         path = os.path.join(directory, "s")
         line = ["--control", there.control, "--trust", prefix + ".pub"]
-        restore = start("restore", *line, "-")
+        restore = start("restore", *line, "-", "--json", stdin=subprocess.PIPE)
         time.sleep(0.3)
         restore.send_signal(signal.SIGINT)
         restore.wait(PROMPT)  # its input stays open: an end of it would be another reason
@@ -140,7 +135,7 @@ def test_snapshot_and_restore(directory):
         check(told["vm_state"]["destination"] == "running", "says what the VM is", told)
         vm.process.send_signal(signal.SIGSTOP)
         snapshot = start("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path,
-                         "--any-destination")
+                         "--any-destination", "--json")
         time.sleep(0.3)
         snapshot.send_signal(signal.SIGTERM)
         code, told, took = outcome(snapshot)
@@ -156,7 +151,8 @@ def test_snapshot_into_a_pipe_that_nobody_reads(directory):
     path = os.path.join(directory, "pipe")
     os.mkfifo(path)
     with host(directory) as vm:
-        snapshot = start("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path, "--any-destination")
+        snapshot = start("snapshot", "--control", vm.control, "--key", prefix + ".key", "-o", path, "--any-destination",
+                         "--json")
         time.sleep(0.3)
         snapshot.send_signal(signal.SIGTERM)
         code, told, took = outcome(snapshot)
@@ -210,7 +206,7 @@ def test_restore_with_something_to_undo(directory):
         for name, kind in (("stage", STAGE), ("commit", COMMIT)):
             delay = Delay(os.path.join(directory, name), there.control, kind)
             restore = start("restore", "--control", os.path.join(directory, name), "--trust",
-                            prefix + ".pub", path)
+                            prefix + ".pub", path, "--json")
             check(delay.held.wait(20), f"{name}: it is under way")
             restore.send_signal(signal.SIGINT)
             time.sleep(0.3)

@@ -6,11 +6,10 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 
-from hosts import PROGRAM, TLS, Pair, check, cli
-from cli import ask, environment, fails, wait_for_line
+from hosts import Pair, check, cli
+from cli import ask, fails
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
@@ -32,15 +31,8 @@ class Watched(Pair):
 
     def hand_over(self, *args, recv_args=(), fault=""):
         (seen_a, fd_a), (seen_b, fd_b) = os.pipe(), os.pipe()
-        command = [PROGRAM, "recv", "--listen", TLS, "--control", self.control("b"), "--json",
-                   *self.options("b"), "--once", "--progress-fd", str(fd_b), *recv_args]
-        self.receiver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                         text=True, pass_fds=[fd_b], env=environment())
-        self.uri = wait_for_line(self.receiver)["uri"]
-        command = [PROGRAM, "send", "--control", self.control("a"), "--to", self.uri, "--json",
-                   *self.options("a"), "--progress-fd", str(fd_a), *args]
-        self.sender = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                       text=True, pass_fds=[fd_a], env=environment(SDEI_FAULT=fault))
+        self.start_recv("--once", "--progress-fd", fd_b, *recv_args, pass_fds=[fd_b])
+        self.start_send("--progress-fd", fd_a, *args, fault=fault, pass_fds=[fd_a])
         os.close(fd_a)
         os.close(fd_b)
         out, _ = self.sender.communicate(timeout=cli.TIMEOUT)
@@ -115,10 +107,7 @@ def test_a_reader_that_sleeps_holds_up_nobody(directory):
         os.set_blocking(writer, True)
     with Pair(directory) as pair:
         pair.start_recv()
-        pair.sender = subprocess.Popen(
-            [PROGRAM, "send", "--control", pair.control("a"), "--to", pair.uri, "--json",
-             *pair.options("a"), "--progress-fd", str(writer)], pass_fds=[writer],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+        pair.start_send("--progress-fd", writer, pass_fds=[writer])
         out, _ = pair.sender.communicate(timeout=cli.TIMEOUT)
         check(json.loads(out)["state"] == "committed", "a full pipe does not stop the hand-over", out)
     for fd in reader, writer:
@@ -219,17 +208,12 @@ def in_own_mounts(directory):
 
     def hand_over(stream, name):
         with Pair(folder(directory, name)) as pair:
-            env = environment(JOURNAL_STREAM=stream)
-            pair.receiver = subprocess.Popen(
-                [PROGRAM, "recv", "--listen", TLS, "--control", pair.control("b"), "--once", "--json",
-                 *pair.options("b")], stdout=subprocess.PIPE, stderr=stderr, text=True, env=env)
-            uri = wait_for_line(pair.receiver)["uri"]
-            sender = subprocess.run(
-                [PROGRAM, "send", "--control", pair.control("a"), "--to", uri, "--json",
-                 *pair.options("a")], stdout=subprocess.PIPE, stderr=stderr, text=True, env=env,
-                timeout=cli.TIMEOUT, check=False)
+            pair.env = {"JOURNAL_STREAM": stream}
+            pair.start_recv("--once", stderr=stderr)
+            pair.start_send(stderr=stderr)
+            out, _ = pair.sender.communicate(timeout=cli.TIMEOUT)
             pair.receiver.communicate(timeout=cli.TIMEOUT)
-            return json.loads(sender.stdout)
+            return json.loads(out)
 
     told = hand_over(ours, "first")
     found = entries(journal)
