@@ -126,7 +126,7 @@ static int op_check(void *vm, const struct transport_state *records,
 		    struct transport_issues *issues, struct transport_error *err)
 {
 	struct vmm *vmm = vm;
-	__attribute__((cleanup(free_state))) struct sdeistate *state = NULL;
+	CLEANUP(free_state) struct sdeistate *state = NULL;
 	int ret = vmm_decode(records, &state, err);
 
 	return ret ? ret : vmm_check(&vmm->port, state, issues, err);
@@ -156,7 +156,7 @@ static int op_stage(void *vm, const struct transport_stage *stage,
 		    uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err)
 {
 	struct vmm *vmm = vm;
-	__attribute__((cleanup(free_state))) struct sdeistate *state = NULL;
+	CLEANUP(free_state) struct sdeistate *state = NULL;
 	int ret;
 
 	if (stage->base.len)

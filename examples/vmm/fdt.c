@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The device tree: what board.h says, in the words of the kernel's bindings. */
+/*
+ * The device tree: what board.h says, in the words of the kernel's bindings. Below
+ * Documentation/devicetree/bindings they are arm/cpus.yaml, arm/psci.yaml, arm/firmware/sdei.txt,
+ * cpu/idle-states.yaml, interrupt-controller/arm,gic-v3.yaml, timer/arm,arch_timer.yaml and
+ * serial/pl011.yaml.
+ */
 #include "vmm.h"
 
 #include <errno.h>

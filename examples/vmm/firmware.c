@@ -385,7 +385,7 @@ int firmware_new(struct vmm *vmm, const uint8_t *uuid, bool filter)
 	if (!ret)
 		ret = create_router(vmm);
 	if (!ret && filter)
-		ret = forward_calls(vmm);
+		ret = vmm_told(forward_calls(vmm), "the SMCCC filter, which Linux has since 6.4");
 	if (!ret && filter && vmm->options->kind != GUEST_REALM)
 		ret = expose_events(vmm);
 	return ret;

@@ -25,28 +25,35 @@ static bool is_in(const struct kvmcore_guard_range *range, uint64_t n, uint64_t 
 	return false;
 }
 
-/* What the guest has guarded so far. @some: SOME of them, often enough. Return: those, more, or NULL */
-static struct kvmcore_guard_range *get(struct vmm *vmm, struct kvmcore_guard_range *some,
-				       uint64_t *n)
+static void free_ranges(struct kvmcore_guard_range **range)
+{
+	free(*range);
+}
+
+/*
+ * What the guest has guarded so far: in @some, which has room for SOME and is often enough, or in
+ * @more. Return: where; NULL: no memory
+ */
+static const struct kvmcore_guard_range *get(const struct vmm *vmm,
+					     struct kvmcore_guard_range *some,
+					     struct kvmcore_guard_range **more, uint64_t *n)
 {
 	struct kvmcore_array array = { .capacity = SOME, .ptr = (uintptr_t)some };
 	struct kvm_device_attr attr = { .group = KVMCORE_GROUP_GUARD,
 					.attr = KVMCORE_GUARD_RANGES,
 					.addr = (uintptr_t)&array };
-	struct kvmcore_guard_range *range = some;
 	int ret;
 
 	while ((ret = kvmcore_ioctl(vmm->core, -1, KVM_GET_DEVICE_ATTR, &attr)) == -ENOSPC) {
-		if (range != some)
-			free(range);
+		free(*more);
 		array.capacity = array.count;
-		range = calloc(array.capacity, sizeof(*range));
-		if (!range)
+		*more = calloc(array.capacity, sizeof(**more));
+		if (!*more)
 			return NULL;
-		array.ptr = (uintptr_t)range;
+		array.ptr = (uintptr_t)*more;
 	}
 	*n = ret ? 0 : array.count;
-	return range;
+	return *more ?: some;
 }
 
 /* For guard_tell(): when the guest has ended, its guard has too. With the lock held by nobody. */
@@ -71,19 +78,18 @@ static bool is_enrolled(const struct vmm *vmm)
 /* Both ends have to be guarded; an access is shorter than a granule. */
 static bool asks(struct vmm *vmm, uint64_t ipa, unsigned int len)
 {
-	struct kvmcore_guard_range some[SOME], *range;
-	bool found;
+	CLEANUP(free_ranges) struct kvmcore_guard_range *more = NULL;
+	struct kvmcore_guard_range some[SOME];
+	const struct kvmcore_guard_range *range;
 	uint64_t n;
 
 	if (!is_enrolled(vmm))
 		return true;
-	range = get(vmm, some, &n);
-	found = range && is_in(range, n, ipa) && is_in(range, n, ipa + len - 1);
-	if (range)
-		remember(vmm, range, n);
-	if (range != some)
-		free(range);
-	return found;
+	range = get(vmm, some, &more, &n);
+	if (!range)
+		return false;
+	remember(vmm, range, n);
+	return is_in(range, n, ipa) && is_in(range, n, ipa + len - 1);
 }
 
 void guard_tell(const struct vmm *vmm)

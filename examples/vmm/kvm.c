@@ -207,17 +207,16 @@ static int ask_for_odd_accesses(const struct vmm *vmm)
 
 static int fill(struct vmm *vmm)
 {
-	int ret = add_memory(vmm);
+	int ret = vmm_told(add_memory(vmm), "the guest's memory");
 
 	if (!ret)
-		ret = ask_for_odd_accesses(vmm);
-
+		ret = vmm_told(ask_for_odd_accesses(vmm), "KVM_CAP_ARM_NISV_TO_USER");
 	for (unsigned int i = 0; i < vmm->options->n_vcpus && !ret; i++)
-		ret = add_vcpu(vmm, i);
+		ret = vmm_told(add_vcpu(vmm, i), "a vCPU");
 	if (!ret)
-		ret = read_features(vmm);
+		ret = vmm_told(read_features(vmm), "a vCPU's ID registers");
 	if (!ret)
-		ret = gic_create(vmm);
+		ret = vmm_told(gic_create(vmm), "a GICv3 in the kernel");
 	vmm->kernel = (struct kvm_port){
 		.vm = vmm,
 		.ioctl = port_ioctl,
@@ -239,11 +238,13 @@ int kvm_open(struct vmm *vmm)
 	vmm->n_vcpus = 0;
 	vmm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vmm->kvm < 0)
-		return -errno;
-	ret = ioctl(vmm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vmm->run_size = ret > 0 ? (size_t)ret : 0;
+		return vmm_told(-errno, "/dev/kvm");
+	ret = result_of(ioctl(vmm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	if (ret < 0)
+		return vmm_told(ret, "/dev/kvm: KVM_GET_VCPU_MMAP_SIZE");
+	vmm->run_size = (size_t)ret;
 	vmm->fd = ioctl(vmm->kvm, KVM_CREATE_VM, 0);
-	return vmm->fd < 0 || ret <= 0 ? -errno : fill(vmm);
+	return vmm->fd < 0 ? vmm_told(-errno, "/dev/kvm: KVM_CREATE_VM") : fill(vmm);
 }
 
 static void close_fd(int fd)

@@ -42,25 +42,35 @@ static void note_image(struct vmm *vmm, uint64_t ipa, uint64_t size)
 	vmm->image[vmm->n_images++].size = size;
 }
 
+static void close_fd(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static int read_file(const struct vmm *vmm, const char *path, uint64_t ipa, uint64_t *size)
+{
+	CLEANUP(close_fd) const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	uint8_t *to;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	*size = (uint64_t)status.st_size;
+	to = kvm_guest(vmm, ipa, *size);
+	return to ? read_all(fd, to, *size) : -E2BIG;
+}
+
 /* The whole of a file into guest memory. Return: its size; -errno */
 static int64_t load_file(struct vmm *vmm, const char *path, uint64_t ipa)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	uint8_t *to;
-	int ret = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+	uint64_t size = 0;
+	int ret = vmm_told(read_file(vmm, path, ipa, &size), path);
 
-	if (!ret) {
-		to = kvm_guest(vmm, ipa, (uint64_t)status.st_size);
-		ret = to ? read_all(fd, to, (size_t)status.st_size) : -E2BIG;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (!ret)
-		note_image(vmm, ipa, (uint64_t)status.st_size);
 	if (ret)
-		vmm_say("%s: %s", path, strerror(-ret));
-	return ret ? ret : status.st_size;
+		return ret;
+	note_image(vmm, ipa, size);
+	return (int64_t)size;
 }
 
 /* Return: where it begins; 0 if it is no kernel */
@@ -115,15 +125,15 @@ int loader_load(struct vmm *vmm)
 		size = load_file(vmm, vmm->options->initrd, initrd);
 	if (size < 0)
 		return (int)size;
-	ret = fdt_build(vmm, initrd, (uint64_t)size, tree, TREE_SIZE);
+	ret = vmm_told(fdt_build(vmm, initrd, (uint64_t)size, tree, TREE_SIZE), "the device tree");
 	note_image(vmm, TREE, TREE_SIZE);
 	if (!ret)
-		ret = write_tree(vmm, tree);
+		ret = vmm_told(write_tree(vmm, tree), vmm->options->tree);
 	if (!ret)
 		ret = kvm_set(&vmm->vcpu[0], KVMCORE_REG_PC, entry);
 	if (!ret)
 		ret = kvm_set(&vmm->vcpu[0], KVMCORE_REG_X(0), TREE);
 	if (!ret && vmm->options->kind == GUEST_REALM)
-		ret = realm_build(vmm);
+		ret = vmm_told(realm_build(vmm), "the realm");
 	return ret;
 }

@@ -2,15 +2,6 @@
 /*
  * vmm - a small VMM for arm64 KVM with SDEI, and its migration
  *
- *	vmm --kernel IMAGE [--initrd FILE] [--append WORDS] [--memory MIB] [--cpus N] [--smc]
- *	    [--uuid UUID] [--control SOCKET] [--outgoing URI] [--tree FILE] [--no-reboot]
- *	    [--guard S|A1|A2|U | --realm [--platform-key PEM]]
- *	vmm --incoming URI --control SOCKET [--memory MIB] [--cpus N] [--uuid UUID] [--outgoing URI]
- *	    [--guard S|A1|A2|U]
- *
- * --guard offers the guest an MMIO guard (docs/abi-guard.md has the variants); a guarded guest comes to a VMM
- * with the same.
- *
  * A guest that asks for its reset begins anew; with --no-reboot, or where it only came to, it ends.
  *
  * Exit status: 0 the guest switched itself off, or was handed over; 3 it ended by a reset; 1 an error; 2 usage.
@@ -43,6 +34,13 @@ void vmm_say(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+}
+
+int vmm_told(int ret, const char *what)
+{
+	if (ret < 0)
+		vmm_say("%s: %s", what, strerror(-ret));
+	return ret;
 }
 
 static int parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *value)
@@ -96,33 +94,53 @@ static int parse_guard(const char *text, struct vmm_options *options)
 		[KVMCORE_GUARD_U] = "U",
 	};
 
-	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]) && options->kind == GUEST_PLAIN; i++)
-		if (strcmp(text, name[i]) == 0) {
-			options->kind = GUEST_GUARDED;
+	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+		if (name[i] && strcmp(text, name[i]) == 0) {
 			options->guard = (enum kvmcore_guard_abi)i;
 			return 0;
 		}
 	return -EINVAL;
 }
 
-static const struct option names[] = {
-	{ "kernel", required_argument, NULL, 'k' },
-	{ "initrd", required_argument, NULL, 'i' },
-	{ "append", required_argument, NULL, 'a' },
-	{ "memory", required_argument, NULL, 'm' },
-	{ "cpus", required_argument, NULL, 'n' },
-	{ "uuid", required_argument, NULL, 'u' },
-	{ "control", required_argument, NULL, 'c' },
-	{ "incoming", required_argument, NULL, 'I' },
-	{ "outgoing", required_argument, NULL, 'O' },
-	{ "smc", no_argument, NULL, 's' },
-	{ "realm", no_argument, NULL, 'R' },
-	{ "guard", required_argument, NULL, 'G' },
-	{ "platform-key", required_argument, NULL, 'p' },
-	{ "tree", required_argument, NULL, 't' },
-	{ "no-reboot", no_argument, NULL, 'N' },
-	{ NULL, 0, NULL, 0 },
+static const struct {
+	struct option option;
+	const char *value, *help;
+} known[] = {
+	{ { "kernel", required_argument, NULL, 'k' }, "IMAGE", "an arm64 Linux to begin with" },
+	{ { "initrd", required_argument, NULL, 'i' }, "FILE", "its initial RAM disk" },
+	{ { "append", required_argument, NULL, 'a' },
+	  "WORDS",
+	  "its command line; else console=ttyAMA0" },
+	{ { "tree", required_argument, NULL, 't' }, "FILE", "write its device tree there, too" },
+	{ { "no-reboot", no_argument, NULL, 'N' }, "", "end where the guest resets itself" },
+	{ { "incoming", required_argument, NULL, 'I' }, "URI", "wait there for a guest instead" },
+	{ { "outgoing", required_argument, NULL, 'O' }, "URI", "the --incoming of the next VMM" },
+	{ { "control", required_argument, NULL, 'c' },
+	  "SOCKET",
+	  "where sdei-migrate finds this VMM" },
+	{ { "memory", required_argument, NULL, 'm' }, "MIB", "64 to 65536; else 256" },
+	{ { "cpus", required_argument, NULL, 'n' }, "N", "1 to 8; else 4" },
+	{ { "uuid", required_argument, NULL, 'u' }, "UUID", "the VM's; else a random one" },
+	{ { "smc", no_argument, NULL, 's' }, "", "the guest calls by SMC instead of HVC" },
+	{ { "guard", required_argument, NULL, 'G' },
+	  "S|A1|A2|U",
+	  "an MMIO guard of this variant; where the guest goes, too" },
+	{ { "realm", no_argument, NULL, 'R' }, "", "the guest is to believe to be a realm" },
+	{ { "platform-key", required_argument, NULL, 'p' },
+	  "PEM",
+	  "what signs a realm's tokens; else a fresh key" },
+	{ { "help", no_argument, NULL, 'h' }, "", "this" },
 };
+
+#define N_KNOWN (sizeof(known) / sizeof(known[0]))
+
+static void print_usage(void)
+{
+	puts("usage: vmm --kernel IMAGE [OPTION...]\n"
+	     "       vmm --incoming URI --control SOCKET [OPTION...]");
+	for (size_t i = 0; i < N_KNOWN; i++)
+		printf("  --%-12s %-9s %s\n", known[i].option.name, known[i].value, known[i].help);
+}
 
 static int parse_one(int letter, const char *value, struct vmm_options *options)
 {
@@ -155,8 +173,6 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 		options->smc = true;
 		return 0;
 	case 'R':
-		if (options->kind != GUEST_PLAIN)
-			return -EINVAL;
 		options->kind = GUEST_REALM;
 		return 0;
 	case 'G':
@@ -170,8 +186,19 @@ static int parse_one(int letter, const char *value, struct vmm_options *options)
 	case 'N':
 		options->no_reboot = true;
 		return 0;
+	case 'h':
+		print_usage();
+		exit(0);
 	}
 	return -EINVAL;
+}
+
+static void refuse(int letter, const char *value)
+{
+	for (size_t i = 0; i < N_KNOWN; i++)
+		if (known[i].option.val == letter)
+			vmm_say("--%s %.80s: not accepted; it takes %s: %s", known[i].option.name,
+				value, known[i].value, known[i].help);
 }
 
 /* What goes with what. A realm's pages are its monitor's to move, which a VMM's own stream cannot. */
@@ -187,6 +214,8 @@ static int check_together(const struct vmm_options *options)
 		{ !options->kernel == !options->incoming, "either --kernel or --incoming" },
 		{ moves && !options->control, "--incoming and --outgoing need --control" },
 		{ moves && options->kind == GUEST_REALM, "a realm does not move this way" },
+		{ options->kind == GUEST_REALM && options->guard != KVMCORE_GUARD_OFF,
+		  "either --realm or --guard" },
 		{ begins && !options->kernel, "what a guest begins with needs --kernel" },
 		{ options->platform_key && options->kind != GUEST_REALM,
 		  "--platform-key needs --realm" },
@@ -202,9 +231,12 @@ static int check_together(const struct vmm_options *options)
 
 static int parse(int argc, char **argv, struct vmm_options *options)
 {
+	struct option names[N_KNOWN + 1] = { { .name = NULL } };
 	struct transport_id id;
 	int letter, ret = 0;
 
+	for (size_t i = 0; i < N_KNOWN; i++)
+		names[i] = known[i].option;
 	*options = (struct vmm_options){ .kind = GUEST_PLAIN,
 					 .guard = KVMCORE_GUARD_OFF,
 					 .memory = DEFAULT_MEMORY,
@@ -212,7 +244,7 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 	while (!ret && (letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		ret = parse_one(letter, optarg, options);
 		if (ret && letter != '?')
-			vmm_say("%.80s: not accepted", argv[optind - 1]);
+			refuse(letter, optarg);
 	}
 	if (!ret && optind != argc) {
 		vmm_say("%.80s: not an option", argv[optind]);
@@ -220,6 +252,8 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 	}
 	if (!ret)
 		ret = check_together(options);
+	if (options->kind == GUEST_PLAIN && options->guard != KVMCORE_GUARD_OFF)
+		options->kind = GUEST_GUARDED;
 	if (!options->cmdline)
 		options->cmdline = "console=ttyAMA0";
 	if (!ret && options->kernel && !options->has_uuid && transport_id_random(&id) == 0) {
@@ -227,8 +261,7 @@ static int parse(int argc, char **argv, struct vmm_options *options)
 		options->has_uuid = true;
 	}
 	if (ret)
-		fputs("usage: vmm --kernel IMAGE | --incoming URI --control SOCKET  [OPTION...]\n",
-		      stderr);
+		fputs("vmm --help lists what it takes\n", stderr);
 	return ret;
 }
 
@@ -321,7 +354,7 @@ static int run(struct vmm *vmm)
 	if (!ret)
 		ret = control_run(vmm);
 	if (ret)
-		vmm_say("%s", strerror(-ret));
+		vmm_say("cannot go on: %s", strerror(-ret));
 	control_close(vmm);
 	vmm_close(vmm);
 	console_close(vmm);
@@ -334,7 +367,7 @@ int main(int argc, char **argv)
 {
 	static struct vmm vmm = { .lock = PTHREAD_MUTEX_INITIALIZER,
 				  .changed = PTHREAD_COND_INITIALIZER };
-	struct vmm_options options;
+	static struct vmm_options options;
 
 	vmm.kvm = vmm.fd = vmm.gic = -1;
 	if (parse(argc, argv, &options))

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A vCPU's registers, as KVM_GET_REG_LIST names them, and its pending SError. */
+/*
+ * A vCPU's registers, as KVM_GET_REG_LIST names them, and its pending SError
+ * (Documentation/virt/kvm/api.rst).
+ */
 #include "state.h"
 
 #include <errno.h>
@@ -26,9 +29,15 @@ static bool is_timer(uint64_t id)
 	       id == KVM_REG_ARM_PTIMER_CTL || id == KVM_REG_ARM_PTIMER_CVAL;
 }
 
+static void free_list(struct kvm_reg_list **list)
+{
+	free(*list);
+}
+
 static int list_registers(const struct vcpu *vcpu, struct kvm_reg_list **list)
 {
-	struct kvm_reg_list count = { .n = 0 }, *ids;
+	struct kvm_reg_list count = { .n = 0 };
+	CLEANUP(free_list) struct kvm_reg_list *ids = NULL;
 
 	if (ioctl(vcpu->fd, KVM_GET_REG_LIST, &count) == 0 || errno != E2BIG || count.n > MAX_REGS)
 		return -EINVAL;
@@ -36,18 +45,17 @@ static int list_registers(const struct vcpu *vcpu, struct kvm_reg_list **list)
 	if (!ids)
 		return -ENOMEM;
 	ids->n = count.n;
-	if (ioctl(vcpu->fd, KVM_GET_REG_LIST, ids) < 0) {
-		free(ids);
+	if (ioctl(vcpu->fd, KVM_GET_REG_LIST, ids) < 0)
 		return -EINVAL;
-	}
 	*list = ids;
+	ids = NULL;
 	return 0;
 }
 
 static int save_vcpu(struct vmm *vmm, unsigned int index, struct state *state)
 {
 	struct item item = { .kind = ITEM_REG, .where = index };
-	struct kvm_reg_list *list = NULL;
+	CLEANUP(free_list) struct kvm_reg_list *list = NULL;
 	int ret = list_registers(&vmm->vcpu[index], &list);
 
 	for (uint64_t i = 0; !ret && i < list->n; i++) {
@@ -55,7 +63,6 @@ static int save_vcpu(struct vmm *vmm, unsigned int index, struct state *state)
 		if (regs_is_carried(item.id) && !is_timer(item.id))
 			ret = state_read(vmm, state, &item);
 	}
-	free(list);
 	item = (struct item){ .kind = ITEM_EVENTS, .where = index };
 	return ret ? ret : state_read(vmm, state, &item);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's clock. One offset for the whole VM (KVM_ARM_SET_COUNTER_OFFSET, Linux 6.4) makes both of its
- * counters the host's minus that; it is chosen anew whenever the guest goes on, so that for the guest no time
- * passes while it stands still.
+ * The guest's clock. One offset for the whole VM (Documentation/virt/kvm/api.rst,
+ * KVM_ARM_SET_COUNTER_OFFSET) makes both of its counters the host's minus that; it is chosen anew
+ * whenever the guest goes on, so that for the guest no time passes while it stands still.
  */
 #include "state.h"
 
@@ -43,7 +43,8 @@ int timer_go(struct vmm *vmm)
 {
 	struct kvm_arm_counter_offset offset = { .counter_offset = host_count() - vmm->count };
 
-	return ioctl(vmm->fd, KVM_ARM_SET_COUNTER_OFFSET, &offset) < 0 ? -errno : 0;
+	return vmm_told(ioctl(vmm->fd, KVM_ARM_SET_COUNTER_OFFSET, &offset) < 0 ? -errno : 0,
+			"KVM_ARM_SET_COUNTER_OFFSET, which Linux has since 6.4");
 }
 
 /* Behind everything else: a timer that has run out raises its line as soon as it is loaded. */

@@ -33,6 +33,8 @@
 #include <time.h>
 #include <transport/control.h>
 
+#define CLEANUP(function) __attribute__((cleanup(function)))
+
 struct vmm;
 
 /* What the guest believes to be, and so which firmware it finds. */
@@ -200,7 +202,7 @@ void guard_tell(const struct vmm *vmm);
 /* --- vcpu.c --- */
 
 /** vcpu_main() - a vCPU's thread */
-void *vcpu_main(void *vcpu);
+void *vcpu_main(void *opaque);
 /** vcpu_end_standby() - back to its senses, if it was in standby */
 int vcpu_end_standby(struct vcpu *vcpu);
 
@@ -261,7 +263,7 @@ void console_put(struct vmm *vmm, uint8_t byte);
 uint32_t source_load(struct vmm *vmm, uint32_t offset);
 void source_store(struct vmm *vmm, uint32_t offset, uint32_t value);
 /** source_main() - the device's own thread */
-void *source_main(void *vmm);
+void *source_main(void *opaque);
 
 /* --- gic.c, timer.c, regs.c: struct state is in stream.h --- */
 
@@ -313,5 +315,8 @@ int vmm_reset(struct vmm *vmm);
 
 /** vmm_say() - a line on standard error */
 __attribute__((format(printf, 1, 2))) void vmm_say(const char *format, ...);
+
+/** vmm_told() - if @ret is an error, say so of @what. Return: @ret */
+int vmm_told(int ret, const char *what);
 
 #endif
