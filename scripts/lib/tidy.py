@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""clang-tidy over the dev build; what passed once and has not changed is not looked at again."""
+"""clang-tidy over the dev build, and what only the arm64 build has, once that is there; what passed once and has not
+changed is not looked at again."""
 import concurrent.futures
 import hashlib
 import json
@@ -15,19 +16,26 @@ from result import FAILED, PASSED, SKIPPED, Result
 from tree import ROOT, read, tracked
 
 CACHE = os.path.join(ROOT, "build", "tidy")
+PRESETS = ("dev", "arm64")
+
+
+def _database(preset):
+    path = os.path.join(building.directory(preset), "compile_commands.json")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 def entries():
-    """(path, command) of each tracked file that the dev build compiles, once."""
-    with open(os.path.join(building.directory("dev"), "compile_commands.json"),
-              encoding="utf-8") as file:
-        database = json.load(file)
+    """(path, preset, command) of each tracked file that a build compiles, once."""
     known, found = set(tracked("*.c")), {}
-    for entry in database:
-        path = os.path.relpath(entry["file"], ROOT)
-        if path in known:
-            found.setdefault(path, entry)
-    return sorted(found.items())
+    for preset in PRESETS:
+        for entry in _database(preset):
+            path = os.path.relpath(entry["file"], ROOT)
+            if path in known:
+                found.setdefault(path, (preset, entry))
+    return [(path, *found[path]) for path in sorted(found)]
 
 
 def key_of(path, entry, rules):
@@ -51,13 +59,13 @@ def in_short(said):
     return "\n".join(kept) or said.strip()
 
 
-def look_at(path, entry, rules):
+def look_at(path, preset, entry, rules):
     """What clang-tidy said, or '' for nothing."""
     stamp = os.path.join(CACHE, key_of(path, entry, rules))
     if os.path.exists(stamp):
         return ""
     told = subprocess.run(
-        ["clang-tidy", "--quiet", "-p", building.directory("dev"), path],
+        ["clang-tidy", "--quiet", "-p", building.directory(preset), path],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if told.returncode != 0:
         return in_short(told.stdout) or f"{path}: clang-tidy ended with {told.returncode}"
