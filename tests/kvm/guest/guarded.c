@@ -42,18 +42,30 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 	siglongjmp(back, 1);
 }
 
-/* One access with known values in x1 to x3 and x15. */
+/* One access with a known value in each of x1 to x30. */
 __asm__(".text\n"
 	".globl access_at, load_here, store_here\n"
-	"access_at: mov x16, x1\n"
+	"access_at: stp x29, x30, [sp, #-96]!\n"
+	"stp x19, x20, [sp, #16]\n"
+	"stp x21, x22, [sp, #32]\n"
+	"stp x23, x24, [sp, #48]\n"
+	"stp x25, x26, [sp, #64]\n"
+	"stp x27, x28, [sp, #80]\n"
+	"cmp x1, #0\n"
 	"ldr x1, =0x1122334455667788\n"
-	"mov x2, x1\n"
-	"add x3, x1, #3\n"
-	"add x15, x1, #15\n"
-	"cbnz x16, store_here\n"
+	".irp n, 2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30\n"
+	"add x\\n, x1, #\\n\n"
+	".endr\n"
+	"b.ne store_here\n"
 	"load_here: ldr x1, [x0]\n"
-	"ret\n"
+	"b 1f\n"
 	"store_here: str x2, [x0]\n"
+	"1: ldp x27, x28, [sp, #80]\n"
+	"ldp x25, x26, [sp, #64]\n"
+	"ldp x23, x24, [sp, #48]\n"
+	"ldp x21, x22, [sp, #32]\n"
+	"ldp x19, x20, [sp, #16]\n"
+	"ldp x29, x30, [sp], #96\n"
 	"ret\n"
 	".ltorg\n");
 void access_at(volatile void *address, uint64_t store);
@@ -70,9 +82,12 @@ static int touch(volatile void *address, int store)
 
 static int is_intact(const volatile void *address, int store)
 {
-	return seen.pc == (uint64_t)(uintptr_t)(store ? store_here : load_here) &&
-	       seen.x[0] == (uint64_t)(uintptr_t)address && seen.x[1] == PATTERN &&
-	       seen.x[2] == PATTERN && seen.x[3] == PATTERN + 3 && seen.x[15] == PATTERN + 15;
+	int intact = seen.pc == (uint64_t)(uintptr_t)(store ? store_here : load_here) &&
+		     seen.x[0] == (uint64_t)(uintptr_t)address && seen.x[1] == PATTERN;
+
+	for (unsigned int i = 2; i < 31; i++)
+		intact &= seen.x[i] == PATTERN + i;
+	return intact;
 }
 
 static volatile void *map(int mem, uint64_t ipa)

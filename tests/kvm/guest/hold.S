@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uint64_t hold(uint64_t turns): a loop at EL0 with a known value in each of x2..x30, v0..v31, the flags and
- * TPIDR_EL0's neighbour in the frame; x0 counts down, x1 up. Returns 0 if all of them held.
+ * uint64_t hold(uint64_t turns): a loop at EL0 with a known value in each of x2..x30, v0..v31 and the flags; x0 counts
+ * down, x1 up. Returns 0 if all of them held.
  */
 #define VALUE(n) ((n) * 0x0003000100020000 + (n) * 0x111 + 0x0e10)
 #define FLAGS    0x90000000		/* N and V */
