@@ -60,9 +60,6 @@ static int op_pause(void *vm, struct transport_error *err)
 	struct vmm *vmm = vm;
 	int ret;
 
-	if (vmm->fresh && vmm->options->incoming)
-		return transport_error_fill(err, -EPERM, "refused", "VM", "guest",
-					    "one that can be paused|the VM waits for one");
 	ret = gate_pause(vmm);
 	if (!ret && vmm->resetting)
 		ret = vmm_reset(vmm);
@@ -258,6 +255,8 @@ static const struct transport_control_ops ops = {
 int control_open(struct vmm *vmm)
 {
 	const struct transport_server_options options = { .max_clients = 8 };
+	__typeof__(transport_server_add) *const add =
+		vmm->options->incoming ? transport_server_add_empty : transport_server_add;
 	struct transport_error err = { .reason = "" };
 	int ret;
 
@@ -265,7 +264,7 @@ int control_open(struct vmm *vmm)
 		return 0;
 	ret = transport_server_new(&options, &vmm->server, &err);
 	if (!ret)
-		ret = transport_server_add(vmm->server, vmm->options->control, &ops, vmm, &err);
+		ret = add(vmm->server, vmm->options->control, &ops, vmm, &err);
 	if (ret)
 		vmm_say("%s: %s", vmm->options->control, err.reason);
 	return ret;

@@ -38,6 +38,8 @@ def test_its_guest_moves_to_another(directory):
     try:
         check(all(vmm.said() for vmm in vmms), "both get ready")
         uuid = ask("vm", "status", "--control", here)["info"]["uuid"]
+        told = ask("vm", "status", "--control", there)
+        check((told["state"], told["may_run"]) == ("ended", False), "one that waits does not run", json.dumps(told))
         fails(4, "refused", "vm", "pause", "--control", there)
         receiver = start("recv", "--listen", "unix:" + listen, "--control", there, "--once", "--json", "--key",
                          keys["b"] + ".key", "--peer", keys["a"] + ".crt", "--state",

@@ -260,6 +260,8 @@ static int answer_prepared(struct request *request)
 		if (door->ops->prepared)
 			ret = answer_said(request,
 					  door->ops->prepared(door->vm, &loaded, &request->error));
+		if (ret == -EINPROGRESS)
+			return VERB_LATER;
 		if (ret < 0)
 			return ret;
 		if (loaded)

@@ -19,7 +19,7 @@ struct request {
 	struct transport_error error;
 };
 
-/* Return: 0 with @request's reply filled; -errno with its error filled. */
+/* Return: 0 with @request's reply filled; VERB_LATER; -errno with its error filled. */
 typedef int (*answer_fn)(struct request *request);
 
 /** answer_find() - the function for a message type; NULL for an unknown one */

@@ -14,7 +14,7 @@
 #define DOOR_BACKLOG 64
 
 /* What epoll hands back; the first member of whatever is watched. */
-enum watch { WATCH_WAKE, WATCH_DOOR, WATCH_CONNECTION };
+enum watch { WATCH_WAKE, WATCH_AGAIN, WATCH_DOOR, WATCH_CONNECTION };
 
 struct door {
 	enum watch watch;
@@ -36,7 +36,8 @@ struct connection {
 	struct channel channel;
 	int64_t deadline; /* 0: idle, may wait for ever */
 	bool greeted;
-	bool draining; /* watched until it takes the reply */
+	bool waits;       /* its request is kept until the VMM can answer it */
+	uint32_t watched; /* events of epoll */
 };
 
 /**
@@ -46,10 +47,13 @@ struct connection {
  */
 int door_listen(const char *path, mode_t mode, int *fd, struct transport_error *err);
 
+#define VERB_LATER 1
+
 /**
  * verb_serve() - answer the request a connection has received
  *
- * Return: 0 with a reply queued, also when the answer is an error object; a negative errno when the peer
+ * Return: 0 with a reply queued, also when the answer is an error object; VERB_LATER with none: the VMM has to
+ * be asked again, with the same request; a negative errno when the peer
  * broke the protocol and the connection must be dropped after what is queued has been sent.
  */
 int verb_serve(struct connection *connection);

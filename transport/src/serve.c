@@ -79,6 +79,8 @@ int verb_serve(struct connection *connection)
 		request.who.session = transport_fields_id(&request.fields, TAG_SESSION);
 		ret = answer_find(request.verb->type)(&request);
 	}
+	if (ret == VERB_LATER)
+		return ret;
 	if (ret >= 0)
 		ret = queue_reply(&request);
 	else

@@ -5,39 +5,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "door.h"
+#include "server.h"
 
 #define DEFAULT_TIMEOUT_MS 5000
 #define EVENTS             32
-#define MAX_ALLOWED        64u
 #define REST_MS            200 /* of a door where no connection can be taken */
-
-struct transport_server {
-	enum watch wake; /* what epoll hands back for wake_fd */
-	int epoll_fd, wake_fd;
-	struct door *doors;
-	struct connection *connections;
-	unsigned int n_connections, max_clients;
-	int64_t earliest; /* deadline of a connection, or before the first of them; 0: none has one */
-	int64_t rests_until; /* some doors are not watched until then, or until a connection is gone; 0: none */
-	int message_timeout_ms, hello_timeout_ms;
-	mode_t socket_mode;
-	uid_t allow[MAX_ALLOWED];
-	size_t n_allow;
-};
-
-static void set_deadline(struct transport_server *server, struct connection *connection,
-			 int timeout_ms)
-{
-	connection->deadline = clock_now_ms() + timeout_ms;
-	if (!server->earliest || connection->deadline < server->earliest)
-		server->earliest = connection->deadline;
-}
 
 static int system_error(struct transport_error *err, const char *object, const char *call)
 {
@@ -51,7 +27,7 @@ static int or_default(int given, int otherwise)
 	return given > 0 ? given : otherwise;
 }
 
-static int watch_fd(const struct transport_server *server, int fd, uint32_t events, void *what)
+int server_watch(const struct transport_server *server, int fd, uint32_t events, void *what)
 {
 	struct epoll_event event = { .events = events, .data.ptr = what };
 
@@ -89,11 +65,13 @@ int transport_server_new(const struct transport_server_options *options,
 		return transport_error_fill(err, -ENOMEM, "no-memory", "control server", "", "|");
 	take_options(made, options);
 	made->wake = WATCH_WAKE;
+	made->again = WATCH_AGAIN;
 	made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	made->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (made->epoll_fd < 0 || made->wake_fd < 0)
-		ret = system_error(err, "control server", "epoll");
-	if (!ret && watch_fd(made, made->wake_fd, EPOLLIN, &made->wake))
+	made->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (made->epoll_fd < 0 || made->wake_fd < 0 || made->again_fd < 0 ||
+	    server_watch(made, made->wake_fd, EPOLLIN, &made->wake) ||
+	    server_watch(made, made->again_fd, EPOLLIN, &made->again))
 		ret = system_error(err, "control server", "epoll");
 	if (ret)
 		transport_server_free(made);
@@ -112,9 +90,9 @@ static void free_door(struct door *door)
 	free(door);
 }
 
-int transport_server_add(struct transport_server *server, const char *path,
-			 const struct transport_control_ops *ops, void *vm,
-			 struct transport_error *err)
+static int add(struct transport_server *server, const char *path,
+	       const struct transport_control_ops *ops, void *vm, enum transport_vm_state state,
+	       struct transport_error *err)
 {
 	struct door *door = calloc(1, sizeof(*door));
 	int ret;
@@ -126,7 +104,8 @@ int transport_server_add(struct transport_server *server, const char *path,
 				       .fd = -1,
 				       .path = strdup(path),
 				       .ops = ops,
-				       .vm = vm };
+				       .vm = vm,
+				       .owner.state = state };
 	if (!door || !door->path || transport_id_random(&door->instance)) {
 		if (door)
 			free(door->path);
@@ -134,13 +113,27 @@ int transport_server_add(struct transport_server *server, const char *path,
 		return transport_error_fill(err, -ENOMEM, "no-memory", path, "", "|");
 	}
 	ret = door_listen(path, server->socket_mode, &door->fd, err);
-	if (!ret && watch_fd(server, door->fd, EPOLLIN, door))
+	if (!ret && server_watch(server, door->fd, EPOLLIN, door))
 		ret = system_error(err, path, "epoll");
 	if (ret)
 		free_door(door);
 	else
 		server->doors = door;
 	return ret;
+}
+
+int transport_server_add(struct transport_server *server, const char *path,
+			 const struct transport_control_ops *ops, void *vm,
+			 struct transport_error *err)
+{
+	return add(server, path, ops, vm, TRANSPORT_VM_RUNNING, err);
+}
+
+int transport_server_add_empty(struct transport_server *server, const char *path,
+			       const struct transport_control_ops *ops, void *vm,
+			       struct transport_error *err)
+{
+	return add(server, path, ops, vm, TRANSPORT_VM_ENDED, err);
 }
 
 int transport_server_status(const struct transport_server *server, const char *path,
@@ -153,78 +146,6 @@ int transport_server_status(const struct transport_server *server, const char *p
 		}
 	}
 	return -ENOENT;
-}
-
-static bool is_allowed(const struct transport_server *server, int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return false;
-	if (peer.uid == 0 || peer.uid == geteuid())
-		return true;
-	for (size_t i = 0; i < server->n_allow; i++)
-		if (server->allow[i] == peer.uid)
-			return true;
-	return false;
-}
-
-static void drop(struct transport_server *server, struct connection *connection)
-{
-	struct connection **at = &server->connections;
-
-	while (*at != connection)
-		at = &(*at)->next;
-	*at = connection->next;
-	server->n_connections--;
-	if (server->rests_until)
-		server->rests_until = clock_now_ms();
-	/* A child that was forked meanwhile may hold the socket open, and with it the watch. */
-	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, connection->channel.fd, NULL);
-	verb_drop(connection);
-	channel_release(&connection->channel);
-	free(connection);
-}
-
-/* Tell a stranger why, if the socket takes it at once; there is no second try. */
-static void turn_away(struct connection *connection, int code, const char *reason,
-		      const char *field, const char *text)
-{
-	struct transport_error error;
-
-	transport_error_fill(&error, code, reason, "control socket", field, "%s", text);
-	if (verb_refuse(connection, TRANSPORT_VERB_HELLO, 1, &error) == 0)
-		channel_send(&connection->channel);
-}
-
-static void welcome(struct transport_server *server, struct door *door, int fd)
-{
-	struct connection *connection = calloc(1, sizeof(*connection));
-	bool stays = false;
-
-	if (!connection) {
-		close(fd);
-		return;
-	}
-	connection->watch = WATCH_CONNECTION;
-	connection->door = door;
-	channel_init(&connection->channel, fd);
-	if (!is_allowed(server, fd))
-		turn_away(connection, -EACCES, "refused", "user", "an allowed user|another");
-	else if (server->n_connections >= server->max_clients)
-		turn_away(connection, -EAGAIN, "temporary", "clients", "a free place|none");
-	else
-		stays = watch_fd(server, fd, EPOLLIN, connection) == 0;
-	if (!stays) {
-		channel_release(&connection->channel);
-		free(connection);
-		return;
-	}
-	set_deadline(server, connection, server->hello_timeout_ms);
-	connection->next = server->connections;
-	server->connections = connection;
-	server->n_connections++;
 }
 
 static void watch_door(const struct transport_server *server, struct door *door, bool on)
@@ -262,103 +183,7 @@ static void open_door(struct transport_server *server, struct door *door)
 			rest(server, door);
 		if (fd < 0)
 			return;
-		welcome(server, door, fd);
-	}
-}
-
-static void watch_for(struct transport_server *server, struct connection *connection,
-		      uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.ptr = connection };
-
-	epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, connection->channel.fd, &event);
-}
-
-/* Send what is queued. Return: 1 when all is out; 0 to wait; -errno to drop. */
-static int flush(struct transport_server *server, struct connection *connection)
-{
-	const int ret = channel_send(&connection->channel);
-
-	if (connection->draining != (ret == 0))
-		watch_for(server, connection, ret == 0 ? EPOLLOUT : EPOLLIN);
-	connection->draining = ret == 0;
-	if (ret != 1)
-		return ret;
-	if (!connection->greeted)
-		set_deadline(server, connection, server->hello_timeout_ms);
-	else if (channel_is_receiving(&connection->channel))
-		set_deadline(server, connection, server->message_timeout_ms);
-	else
-		connection->deadline = 0;
-	return 1;
-}
-
-static bool has_sent_ahead(const struct connection *connection)
-{
-	int n = 0;
-
-	return connection->channel.n_out_fds == 0 &&
-	       ioctl(connection->channel.fd, FIONREAD, &n) == 0 && n > 0;
-}
-
-static int serve(struct connection *connection)
-{
-	const int ret = verb_serve(connection);
-
-	channel_next(&connection->channel);
-	return ret;
-}
-
-/* Assemble and answer one request. A client that breaks the protocol hears why and is dropped. */
-static int hear(struct transport_server *server, struct connection *connection)
-{
-	int ret = channel_receive(&connection->channel), served;
-
-	if (ret == 0) {
-		if (connection->deadline == 0 && channel_is_receiving(&connection->channel))
-			set_deadline(server, connection, server->message_timeout_ms);
-		return 0;
-	}
-	if (ret < 0)
-		return ret;
-	served = serve(connection);
-	/* One that was sent ahead: the mover is woken when both are answered, not in between. */
-	if (!served && has_sent_ahead(connection)) {
-		ret = channel_receive(&connection->channel);
-		served = ret == 1 ? serve(connection) : ret < 0 ? ret : 0;
-	}
-	set_deadline(server, connection, server->message_timeout_ms);
-	ret = flush(server, connection);
-	return served ? served : ret < 0 ? ret : 0;
-}
-
-static void attend(struct transport_server *server, struct connection *connection, uint32_t events)
-{
-	int ret = 0;
-
-	if (connection->channel.out.len)
-		ret = events & (EPOLLERR | EPOLLHUP) ? -EPIPE : flush(server, connection);
-	else
-		ret = hear(server, connection);
-	if (ret < 0)
-		drop(server, connection);
-}
-
-static void drop_late(struct transport_server *server)
-{
-	const int64_t now = clock_now_ms();
-	struct connection *next;
-
-	/* With a thousand connections that sit idle nobody is looked at for each message. */
-	if (!server->earliest || server->earliest > now)
-		return;
-	server->earliest = 0;
-	for (struct connection *c = server->connections; c; c = next) {
-		next = c->next;
-		if (c->deadline && c->deadline <= now)
-			drop(server, c);
-		else if (c->deadline && (!server->earliest || c->deadline < server->earliest))
-			server->earliest = c->deadline;
+		client_welcome(server, door, fd);
 	}
 }
 
@@ -367,13 +192,22 @@ static int64_t first_of(int64_t one, int64_t other)
 	return !one || (other && other < one) ? other : one;
 }
 
-/* How long may epoll sleep before some client is late, or a door has rested? */
+/* How long may epoll sleep before some client is late or has waited, or a door has rested? */
 static int patience(const struct transport_server *server, int timeout_ms)
 {
-	const int64_t until = first_of(server->earliest, server->rests_until);
+	const int64_t until =
+		first_of(first_of(server->earliest, server->rests_until), server->again_at);
 	const int left = until ? clock_left_ms(until) : timeout_ms;
 
 	return timeout_ms < 0 || left < timeout_ms ? left : timeout_ms;
+}
+
+static void take_wakes(struct transport_server *server)
+{
+	uint64_t drained;
+
+	if (read(server->again_fd, &drained, sizeof(drained)) > 0 && server->again_at)
+		server->again_at = clock_now_ms();
 }
 
 int transport_server_step(struct transport_server *server, int timeout_ms,
@@ -390,15 +224,19 @@ int transport_server_step(struct transport_server *server, int timeout_ms,
 		case WATCH_WAKE:
 			stopped = true;
 			break;
+		case WATCH_AGAIN:
+			take_wakes(server);
+			break;
 		case WATCH_DOOR:
 			open_door(server, event[i].data.ptr);
 			break;
 		case WATCH_CONNECTION:
-			attend(server, event[i].data.ptr, event[i].events);
+			client_attend(server, event[i].data.ptr, event[i].events);
 			break;
 		}
 	}
-	drop_late(server);
+	client_serve_again(server);
+	client_drop_late(server);
 	end_rest(server);
 	return stopped;
 }
@@ -418,14 +256,24 @@ int transport_server_fd(const struct transport_server *server)
 	return server->epoll_fd;
 }
 
-void transport_server_stop(struct transport_server *server)
+/* Can only fail when the counter is full, and then the server is woken already. */
+static void signal_event(int fd)
 {
 	const uint64_t one = 1;
 	const int saved = errno;
 
-	/* Can only fail when the counter is full, and then the server is woken already. */
-	if (write(server->wake_fd, &one, sizeof(one)) < 0)
+	if (write(fd, &one, sizeof(one)) < 0)
 		errno = saved;
+}
+
+void transport_server_wake(struct transport_server *server)
+{
+	signal_event(server->again_fd);
+}
+
+void transport_server_stop(struct transport_server *server)
+{
+	signal_event(server->wake_fd);
 }
 
 struct transport_server *transport_server_free(struct transport_server *server)
@@ -435,13 +283,15 @@ struct transport_server *transport_server_free(struct transport_server *server)
 	if (!server)
 		return NULL;
 	while (server->connections)
-		drop(server, server->connections);
+		client_drop(server, server->connections);
 	for (struct door *door = server->doors; door; door = next) {
 		next = door->next;
 		free_door(door);
 	}
 	if (server->wake_fd >= 0)
 		close(server->wake_fd);
+	if (server->again_fd >= 0)
+		close(server->again_fd);
 	if (server->epoll_fd >= 0)
 		close(server->epoll_fd);
 	free(server);

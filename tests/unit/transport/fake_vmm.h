@@ -16,10 +16,11 @@
 #include <unistd.h>
 
 struct fake_vm {
-	atomic_int pauses, resumes, commits, aborts, ends, reserves;
+	atomic_int pauses, resumes, commits, aborts, ends, reserves, asked;
 	atomic_int state; /* enum transport_vm_state, as last told */
 	size_t capture_size;
 	bool refuses_stage, not_loaded;
+	atomic_bool loading; /* prepared() has no answer yet */
 };
 
 struct fake_vmm {
@@ -115,8 +116,13 @@ static inline int fake_stage(void *vm, const struct transport_stage *stage, uint
 
 static inline int fake_prepared(void *vm, bool *prepared, struct transport_error *err)
 {
+	struct fake_vm *fake = vm;
+
 	(void)err;
-	*prepared = !((struct fake_vm *)vm)->not_loaded;
+	fake->asked++;
+	if (fake->loading)
+		return -EINPROGRESS;
+	*prepared = !fake->not_loaded;
 	return 0;
 }
 

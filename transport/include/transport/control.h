@@ -162,7 +162,11 @@ struct transport_control_ops {
 	/* Decode, check, replay, prove; the digest is of what was captured again. */
 	int (*stage)(void *vm, const struct transport_stage *stage,
 		     uint8_t digest[TRANSPORT_DIGEST_SIZE], struct transport_error *err);
-	/* Is everything the VM needs loaded? May be NULL: then STAGE was all. */
+	/*
+	 * Is everything the VM needs loaded? May be NULL: then STAGE was all. -EINPROGRESS: it is still on its way; the
+	 * mover's answer waits, others are served meanwhile, and this is called again after
+	 * transport_server_wake(), and now and then. How long that may go on is for the VMM to say.
+	 */
 	int (*prepared)(void *vm, bool *prepared, struct transport_error *err);
 	/* The one permission to run; @stay_paused: resume comes later. */
 	int (*commit)(void *vm, bool stay_paused, struct transport_error *err);
@@ -218,6 +222,16 @@ TRANSPORT_API int transport_server_add(struct transport_server *server, const ch
 				       const struct transport_control_ops *ops, void *vm,
 				       struct transport_error *err);
 
+/**
+ * transport_server_add_empty() - the same for a VM without a guest, which waits for one to move in
+ *
+ * Its state is ended: nothing of it can be paused, and RESERVE is all that is allowed.
+ * Return: as transport_server_add().
+ */
+TRANSPORT_API int transport_server_add_empty(struct transport_server *server, const char *path,
+					     const struct transport_control_ops *ops, void *vm,
+					     struct transport_error *err);
+
 /** transport_server_status() - what the protocol knows of the VM behind @path; -ENOENT for no door */
 TRANSPORT_API int transport_server_status(const struct transport_server *server, const char *path,
 					  struct transport_vm_status *status);
@@ -238,6 +252,9 @@ TRANSPORT_API int transport_server_step(struct transport_server *server, int tim
 
 /** transport_server_fd() - becomes readable when a step has something to do; owned by the server */
 TRANSPORT_API int transport_server_fd(const struct transport_server *server);
+
+/** transport_server_wake() - ask callbacks again that said -EINPROGRESS; safe in a signal handler and in any thread */
+TRANSPORT_API void transport_server_wake(struct transport_server *server);
 
 /** transport_server_stop() - make run return; safe in a signal handler and in any thread */
 TRANSPORT_API void transport_server_stop(struct transport_server *server);
