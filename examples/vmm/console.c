@@ -58,9 +58,11 @@ static void *write_main(void *opaque)
 
 		pthread_mutex_unlock(&console->lock);
 		done = write(STDOUT_FILENO, from, n);
-		if (done < 0 && errno != EINTR)
-			done = n; /* nobody will ever read it */
 		pthread_mutex_lock(&console->lock);
+		if (done < 0 && errno != EINTR) {
+			done = n; /* nobody will ever read it */
+			console->lost += n;
+		}
 		n = done > 0 ? (uint32_t)done : 0;
 		console->first = (console->first + n) % ROOM;
 		console->n -= n;

@@ -301,7 +301,10 @@ static int reset_if_asked(struct vmm *vmm)
 	return ret || !running ? ret : gate_resume(vmm);
 }
 
-/* Until something is to be looked at; once a second the server looks after its clients' deadlines. */
+/*
+ * Until something is to be looked at; once a second the server looks after its clients' deadlines. Who wakes us may have
+ * what a mover waits for.
+ */
 static void wait_for_work(const struct vmm *vmm)
 {
 	const int server = vmm->server ? transport_server_fd(vmm->server) : -1;
@@ -310,8 +313,8 @@ static void wait_for_work(const struct vmm *vmm)
 	uint64_t drained;
 
 	poll(wait, 2, vmm->server ? 1000 : -1);
-	while (read(vmm->wake, &drained, sizeof(drained)) > 0)
-		continue;
+	if (read(vmm->wake, &drained, sizeof(drained)) > 0 && vmm->server)
+		transport_server_wake(vmm->server);
 }
 
 int control_run(struct vmm *vmm)

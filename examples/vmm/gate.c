@@ -16,9 +16,11 @@
 
 void gate_kick(struct vcpu *vcpu)
 {
+	/* Without a thread there is nobody to leave, and where there was no memory for it no page either. */
+	if (!vcpu->has_thread)
+		return;
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	if (vcpu->has_thread)
-		pthread_kill(vcpu->thread, SIGUSR1);
+	pthread_kill(vcpu->thread, SIGUSR1);
 }
 
 /* As PSCI has it: registers as after power-up, but for where it begins (DEN0022 §6.4). */

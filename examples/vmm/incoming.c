@@ -4,14 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-
-#define REST_MS 200
 
 static int refuse(struct transport_error *err, const char *what)
 {
@@ -21,36 +18,6 @@ static int refuse(struct transport_error *err, const char *what)
 static int get(struct transport_stream *stream, void *data, size_t len, struct transport_error *err)
 {
 	return transport_stream_read(stream, data, len, STREAM_WAIT_MS, err);
-}
-
-/* Does this guest belong to what the mover's session brings? Nothing does before one has reserved this VM. */
-static bool is_expected(struct vmm *vmm, const struct transport_id *session)
-{
-	bool is;
-
-	pthread_mutex_lock(&vmm->lock);
-	is = !transport_id_is_zero(session) && transport_id_equal(session, &vmm->session);
-	pthread_mutex_unlock(&vmm->lock);
-	return is;
-}
-
-static int get_hello(struct vmm *vmm, struct transport_stream *stream, struct transport_error *err)
-{
-	struct stream_hello hello;
-	int ret = transport_stream_read(stream, &hello, sizeof(hello), STREAM_HELLO_MS, err);
-
-	if (ret)
-		return ret;
-	if (hello.magic != STREAM_MAGIC || hello.item_size != sizeof(struct item) ||
-	    hello.devices_size != sizeof(struct devices))
-		return refuse(err, "version");
-	if (hello.n_vcpus != vmm->n_vcpus || hello.memory != vmm->options->memory)
-		return refuse(err, "vCPUs or memory: another number than here");
-	if (hello.counter_hz != timer_hz())
-		return refuse(err, "counter: another frequency than here");
-	return is_expected(vmm, &hello.session)
-		       ? 0
-		       : refuse(err, "session: not the one that has this VM");
 }
 
 static int get_memory(struct vmm *vmm, struct transport_stream *stream,
@@ -104,18 +71,21 @@ static int get_all(struct vmm *vmm, struct transport_stream *stream, struct tran
 		[SECTION_DEVICES] = get_devices,
 	};
 	struct section section;
-	int ret = get_hello(vmm, stream, err);
+	uint32_t last = SECTION_MEMORY;
+	int ret = 0;
 
 	while (!ret) {
 		ret = get(stream, &section, sizeof(section), err);
 		if (ret)
 			return ret;
+		if (section.type > SECTION_END || section.type < last)
+			return refuse(err, "section: unknown, or not in its place");
+		last = section.type;
 		if (section.type == SECTION_END)
-			return vmm->stream->incoming.n && vmm->stream->has_devices
+			return vmm->stream->incoming.n && vmm->stream->has_devices &&
+					       !section.length
 				       ? 0
 				       : refuse(err, "end: items or devices are missing");
-		if (section.type > SECTION_END)
-			return refuse(err, "section");
 		ret = take[section.type](vmm, stream, &section, err);
 	}
 	return ret;
@@ -136,28 +106,13 @@ static bool receive(struct vmm *vmm, struct transport_stream *stream)
 	int ret;
 
 	transport_stream_cancel_by(stream, vmm->stream->cancel);
-	ret = transport_stream_greet(stream, STREAM_WAIT_MS, &err);
-	if (!ret)
-		ret = get_all(vmm, stream, &err);
-	if (ret) {
-		vmm_say("no guest came: %s %s %s %s", err.object, err.field, err.reason,
-			strerror(-ret));
+	ret = get_all(vmm, stream, &err);
+	if (ret)
 		forget(vmm);
-	}
+	if (ret && ret != -ECANCELED)
+		vmm_say("half a guest came: %s %s %s %s", err.object, err.field, err.reason,
+			strerror(-ret));
 	return !ret;
-}
-
-/* Return: false when it is to end */
-static bool wait_for_visitor(struct vmm *vmm)
-{
-	struct pollfd wait[] = {
-		{ .fd = transport_listener_fd(vmm->stream->listener), .events = POLLIN },
-		{ .fd = vmm->stream->cancel, .events = POLLIN },
-	};
-
-	while (poll(wait, 2, -1) < 0 && errno == EINTR)
-		continue;
-	return !(wait[1].revents & POLLIN);
 }
 
 static void *receive_main(void *opaque)
@@ -166,21 +121,14 @@ static void *receive_main(void *opaque)
 	struct transport_stream *stream = NULL;
 	bool whole = false;
 
-	while (!whole && wait_for_visitor(vmm)) {
-		int ret = transport_listener_accept(vmm->stream->listener, &stream, NULL);
-
-		if (ret) {
-			/* Without descriptors who comes waits in the queue, and calls for ever. */
-			poll(NULL, 0, ret == -EAGAIN ? 0 : REST_MS);
-			continue;
-		}
+	while (!whole && visitors_wait(vmm, &stream) == 0) {
 		whole = receive(vmm, stream);
 		stream = transport_stream_close(stream);
 	}
 	pthread_mutex_lock(&vmm->lock);
 	vmm->stream->whole = whole;
-	pthread_cond_broadcast(&vmm->changed);
 	pthread_mutex_unlock(&vmm->lock);
+	gate_wake(vmm); /* who waits for it is answered */
 	return NULL;
 }
 
@@ -204,26 +152,30 @@ void incoming_close(struct vmm *vmm)
 	pthread_join(vmm->stream->receiver, NULL);
 	vmm->stream->has_receiver = false;
 	vmm->stream->whole = false;
+	vmm->stream->asked_at = 0;
 	vmm->stream->listener = transport_listener_close(vmm->stream->listener);
 	vmm->stream->has_devices = false;
 	vmm->stream->next = 0;
 	state_free(&vmm->stream->incoming);
 }
 
-static bool wait_whole(struct vmm *vmm)
+/* Return: 0 once a guest came whole; -EINPROGRESS; -ETIMEDOUT: nobody waits any longer, and may begin to again */
+static int look_whole(struct vmm *vmm)
 {
-	struct timespec end;
+	struct stream *stream = vmm->stream;
+	struct timespec now;
 	bool whole;
-	int ret = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += STREAM_WAIT_MS / 1000;
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&vmm->lock);
-	while (!vmm->stream->whole && !ret)
-		ret = pthread_cond_clockwait(&vmm->changed, &vmm->lock, CLOCK_MONOTONIC, &end);
-	whole = vmm->stream->whole;
+	whole = stream->whole;
 	pthread_mutex_unlock(&vmm->lock);
-	return whole;
+	if (!whole && !stream->asked_at)
+		stream->asked_at = now.tv_sec;
+	if (!whole && now.tv_sec < stream->asked_at + STREAM_WAIT_MS / 1000)
+		return -EINPROGRESS;
+	stream->asked_at = 0;
+	return whole ? 0 : -ETIMEDOUT;
 }
 
 static int refuse_item(struct transport_error *err, const struct item *item, int ret)
@@ -243,8 +195,9 @@ int stream_load(struct vmm *vmm, struct transport_error *err)
 	const struct item *item = NULL;
 	int ret;
 
-	if (!wait_whole(vmm))
-		return -ETIMEDOUT;
+	ret = look_whole(vmm);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&vmm->lock);
 	vmm->uart = vmm->stream->devices.uart;
 	vmm->source = vmm->stream->devices.source;

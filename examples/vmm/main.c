@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,17 +24,26 @@
 #define LEAST_MEMORY    (64 * MIB)
 #define MOST_MEMORY     (64ull << 30)
 #define MAX_COMMANDLINE 2048u /* of the guest; the device tree has room for it */
+#define MAX_LINE        1024u /* of what is said, within what a pipe takes as a whole */
+#define SAY_MS          100
 #define USAGE           2
 
 void vmm_say(const char *format, ...)
 {
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+	char line[MAX_LINE] = "vmm: ";
+	const size_t begins = strlen(line);
 	va_list args;
+	size_t len;
 
 	va_start(args, format);
-	fputs("vmm: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(line + begins, sizeof(line) - begins, format, args);
 	va_end(args);
+	len = strlen(line);
+	line[len] = '\n';
+	/* In one piece, for others write there, too; and a reader who has stopped reading does not stop the VM. */
+	if (poll(&room, 1, SAY_MS) == 1 && write(STDERR_FILENO, line, len + 1) < 0)
+		return; /* a disk that is full, perhaps: there is nobody else to tell */
 }
 
 int vmm_told(int ret, const char *what)
@@ -382,5 +392,6 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	signal(SIGHUP, on_signal);
 	return run(&vmm);
 }

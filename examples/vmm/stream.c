@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -34,15 +35,23 @@ static bool is_zero(const uint8_t *page)
 	return true;
 }
 
-/* Bytes from @at on that are to be sent at once; 0 if there is a page of zeroes. */
-static uint64_t run_of(const struct vmm *vmm, uint64_t at)
+/* Bytes from @at on that are alike: all of them pages of zeroes, or none. At most a chunk */
+static uint64_t run_of(const struct vmm *vmm, uint64_t at, bool zero)
 {
 	uint64_t length = 0;
 
 	while (at + length < vmm->options->memory && length < MAX_CHUNK &&
-	       !is_zero(vmm->ram + at + length))
+	       is_zero(vmm->ram + at + length) == zero)
 		length += PAGE;
 	return length;
+}
+
+/* Of a large memory that is mostly zero a long time passes without a wait that could be ended. */
+static bool is_cancelled(const struct vmm *vmm)
+{
+	struct pollfd cancel = { .fd = vmm->stream->cancel, .events = POLLIN };
+
+	return poll(&cancel, 1, 0) > 0;
 }
 
 static int put_memory(const struct vmm *vmm, struct transport_stream *stream,
@@ -52,12 +61,14 @@ static int put_memory(const struct vmm *vmm, struct transport_stream *stream,
 	int ret = 0;
 
 	while (at < vmm->options->memory && !ret) {
-		const uint64_t length = run_of(vmm, at);
+		const uint64_t length = run_of(vmm, at, false);
 
 		if (length)
 			ret = put_section(stream, SECTION_MEMORY, BOARD_RAM + at, vmm->ram + at,
 					  length, err);
-		at += length ? length : PAGE;
+		at += length ? length : run_of(vmm, at, true);
+		if (!ret && is_cancelled(vmm))
+			ret = -ECANCELED;
 	}
 	return ret;
 }
@@ -66,7 +77,6 @@ static int put_all(const struct vmm *vmm, struct transport_stream *stream,
 		   struct transport_error *err)
 {
 	const struct state *state = &vmm->stream->outgoing;
-	const struct devices devices = { vmm->uart, vmm->source, vmm->count };
 	const struct stream_hello hello = {
 		.magic = STREAM_MAGIC,
 		.item_size = sizeof(struct item),
@@ -84,7 +94,8 @@ static int put_all(const struct vmm *vmm, struct transport_stream *stream,
 		ret = put_section(stream, SECTION_ITEMS, 0, state->item,
 				  state->n * sizeof(*state->item), err);
 	if (!ret)
-		ret = put_section(stream, SECTION_DEVICES, 0, &devices, sizeof(devices), err);
+		ret = put_section(stream, SECTION_DEVICES, 0, &vmm->stream->leaving,
+				  sizeof(vmm->stream->leaving), err);
 	if (!ret)
 		ret = put_section(stream, SECTION_END, 0, NULL, 0, err);
 	return ret ? ret : transport_stream_finish(stream, err);
@@ -123,7 +134,10 @@ int stream_send(struct vmm *vmm)
 			strerror(-ret));
 		return ret;
 	}
+	pthread_mutex_lock(&vmm->lock); /* somebody may be typing */
+	stream->leaving = (struct devices){ vmm->uart, vmm->source, vmm->count };
 	stream->session = vmm->session;
+	pthread_mutex_unlock(&vmm->lock);
 	ret = -pthread_create(&stream->sender, NULL, send_main, vmm);
 	stream->is_sending = !ret;
 	return ret;

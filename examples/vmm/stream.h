@@ -2,7 +2,7 @@
 /*
  * stream.h - a guest on its way from one VMM to the other: everything that sdei-migrate does not carry
  *
- *	hello, then sections: memory that is not zero; then items (state.h); then the devices; then the end
+ *	hello, then sections in this order: memory that is not zero; items (state.h); the devices; the end
  *
  * The hello names the mover's session, so that no guest is taken that another session sent or that somebody else
  * sends. Both ends are this program. The bytes are neither encrypted nor signed: the way between the hosts has to
@@ -18,6 +18,7 @@
 #define STREAM_MAGIC    0x324d4d56u /* "VMM2" */
 #define STREAM_WAIT_MS  60000
 #define STREAM_HELLO_MS 15000 /* who connects has something to say */
+#define MAX_VISITORS    16u   /* who have not said it yet */
 #define MAX_CHUNK       (1u << 20)
 
 struct stream_hello {
@@ -51,11 +52,15 @@ struct stream {
 	bool is_sending;
 	struct transport_id session;
 	struct state outgoing;
+	struct devices leaving;
 	/* being sent: by the receiver's thread until whole is set, under vmm.lock */
 	struct transport_listener *listener;
 	pthread_t receiver;
 	bool has_receiver;
 	bool whole;
+	time_t asked_at;       /* when somebody began to wait for it; 0: nobody has */
+	int64_t tell_at;       /* ms: not before then a line about who was sent away */
+	unsigned int n_untold; /* of those */
 	struct state incoming;
 	struct devices devices;
 	bool has_devices;
@@ -67,5 +72,10 @@ struct stream {
 /** incoming_open() - listen at @uri and take what comes. incoming_close() - stop that */
 int incoming_open(struct vmm *vmm, const char *uri);
 void incoming_close(struct vmm *vmm);
+
+/* --- visitors.c --- */
+
+/** visitors_wait() - until the VMM comes that has this session's guest; its hello is read. Return: 0; -ECANCELED */
+int visitors_wait(struct vmm *vmm, struct transport_stream **stream);
 
 #endif

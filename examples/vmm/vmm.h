@@ -10,7 +10,7 @@
  *	gate.c		who may run: pausing, power, the end
  *	bus.c		MMIO devices: pl011.c with console.c, source.c
  *	gic.c, timer.c, regs.c	what the kernel holds of the guest, saved and loaded
- *	stream.c	memory and all that, from one VMM to the other
+ *	stream.c	memory and all that, to the other VMM; incoming.c, visitors.c: from it
  *	control.c	the control socket, by which sdei-migrate reaches the VM
  *	loader.c, fdt.c	what the guest begins with
  *
@@ -294,7 +294,7 @@ void stream_unlisten(struct vmm *vmm);
 int stream_send(struct vmm *vmm);
 /** stream_stop() - end what stream_send() began; before the guest may run on */
 void stream_stop(struct vmm *vmm);
-/** stream_load() - wait until a guest has come whole, then load it. Return: 0; -ETIMEDOUT; -errno */
+/** stream_load() - load the guest that came. Return: 0; -EINPROGRESS: it has not come whole; -ETIMEDOUT: nor will it; -errno */
 int stream_load(struct vmm *vmm, struct transport_error *err);
 
 /* --- control.c --- */

@@ -300,6 +300,11 @@ int transport_stream_greet(struct transport_stream *stream, int timeout_ms,
 	return ret;
 }
 
+int transport_stream_fd(const struct transport_stream *stream)
+{
+	return stream->in_fd;
+}
+
 bool transport_stream_is_authenticated(const struct transport_stream *stream)
 {
 	return stream->greeted && (stream->ssl || stream->is_unix);

@@ -164,6 +164,13 @@ TRANSPORT_API int transport_stream_read_some(struct transport_stream *stream, vo
 TRANSPORT_API int transport_stream_write(struct transport_stream *stream, const void *data,
 					 size_t len, int timeout_ms, struct transport_error *err);
 /**
+ * transport_stream_fd() - to poll for input
+ *
+ * TLS may have read ahead what the descriptor does not show any more. A read with a timeout of 0 takes what is there.
+ * Return: the stream's own descriptor; -1 if it is not read from.
+ */
+TRANSPORT_API int transport_stream_fd(const struct transport_stream *stream);
+/**
  * transport_stream_finish() - nothing more will be written
  *
  * A file is flushed to the disk and takes its name; TLS says goodbye, and whether that arrives is not waited for.
