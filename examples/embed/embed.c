@@ -35,7 +35,7 @@
 struct vmm {
 	struct kvmcore_vm *core;
 	struct kvm_port port;
-	struct kvmcore_regs regs; /* of vCPU 0; a real VMM reads and writes them with *_ONE_REG */
+	struct kvmcore_regs regs; /* of vCPU 0, as the kernel would hold them */
 	struct transport_id uuid;
 	uint64_t generation;
 	bool has_guest;       /* else it waits for one */
@@ -126,18 +126,39 @@ static void play_guest(struct kvmcore_regs *regs, unsigned int turn)
 	regs->pc += 4;
 }
 
+/* In place of KVM_GET_ONE_REG or KVM_SET_ONE_REG, one of which each register of @set would cost. */
+static void copy_registers(struct kvmcore_regs *to, const struct kvmcore_regs *from, uint32_t set)
+{
+	for (unsigned int word = 0; word < KVMCORE_N_MASKED; word++)
+		if (set >> word & 1)
+			memcpy((char *)to + 8 * word, (const char *)from + 8 * word, 8);
+}
+
 /* One turn: the guest runs up to its next call, the core answers, an event may become due. */
 static void turn(struct vmm *vmm, unsigned int number)
 {
 	const struct kvmcore_trap trap = { .smc = false };
+	struct kvmcore_regs regs = { .features = 0 };
 	struct kvmcore_reply reply;
+	uint32_t known, writes, reads;
 
 	play_guest(&vmm->regs, number);
-	kvmcore_call(vmm->core, 0, &trap, &vmm->regs, &reply);
+	regs.x[0] = (uint32_t)vmm->regs.x[0]; /* hypercall.nr of kvm_run tells it */
+	known = kvmcore_call_reads(vmm->core, (uint32_t)regs.x[0], regs.features);
+	copy_registers(&regs, &vmm->regs, known);
+	kvmcore_call(vmm->core, 0, &trap, &regs, &reply);
+	known |= reply.changed;
+	writes = reply.changed & ~reply.cleared;
 	if (number % 16 == 0) /* some device of ours has news for the guest */
 		kvmcore_inject(vmm->core, 0, EVENT, &reply);
 	/* With more vCPUs, those in reply.kick get a signal here and come by this line, too. */
-	kvmcore_enter(vmm->core, 0, &vmm->regs, &reply);
+	reads = kvmcore_enter_reads(vmm->core, 0, regs.features);
+	if (reads) {
+		copy_registers(&regs, &vmm->regs, reads & ~known);
+		kvmcore_enter(vmm->core, 0, &regs, &reply);
+		writes |= reply.changed;
+	}
+	copy_registers(&vmm->regs, &regs, writes);
 }
 
 /* Between two turns: wait while somebody wants the VM to stand still. Return: go on */

@@ -13,8 +13,10 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define RESET        3 /* exit status */
-#define PSCI_1_1     0x10001u
-#define ALL          (GUEST_PLAIN | GUEST_REALM | GUEST_GUARDED)
+#define AFTER_RESET \
+	(KVMCORE_MASK_X(0) | KVMCORE_MASK_PC) /* all else is as KVM_ARM_VCPU_INIT leaves it */
+#define PSCI_1_1 0x10001u
+#define ALL      (GUEST_PLAIN | GUEST_REALM | GUEST_GUARDED)
 
 /* Calls that the kernel hands to us, and that libkvmcore answers; ascending. */
 static const struct {
@@ -37,81 +39,6 @@ static const struct kvm_sdei_exposed_event_state events[] = {
 	{ .num = 0x400002, .type = 1, .priority = 0 },
 	{ .num = 0x400003, .type = 1, .priority = 1 },
 };
-
-/* The registers of a call or a delivery, by their place in struct kvmcore_regs (bits of kvmcore.h). */
-static const struct {
-	uint64_t id;
-	size_t offset;
-	uint32_t changed; /* 0: only read */
-} place[] = {
-#define X(n)                                                                     \
-	{                                                                        \
-		KVMCORE_REG_X(n), offsetof(struct kvmcore_regs, x[n]), 1u << (n) \
-	}
-	X(0),
-	X(1),
-	X(2),
-	X(3),
-	X(4),
-	X(5),
-	X(6),
-	X(7),
-	X(8),
-	X(9),
-	X(10),
-	X(11),
-	X(12),
-	X(13),
-	X(14),
-	X(15),
-	X(16),
-	X(17),
-#undef X
-#define R(reg, name, bit)                                                   \
-	{                                                                   \
-		KVMCORE_REG_##reg, offsetof(struct kvmcore_regs, name), bit \
-	}
-	R(PC, pc, KVMCORE_CHANGED_PC),
-	R(PSTATE, pstate, KVMCORE_CHANGED_PSTATE),
-	R(ELR_EL1, elr_el1, KVMCORE_CHANGED_ELR_EL1),
-	R(SPSR_EL1, spsr_el1, KVMCORE_CHANGED_SPSR_EL1),
-	R(SCTLR_EL1, sctlr_el1, 0),
-	R(VBAR_EL1, vbar_el1, 0),
-#undef R
-};
-
-/* Arguments of PSCI and SDEI; a realm's calls have more. SCTLR and VBAR are read for PSTATE and resumption. */
-#define LAST_ARGUMENT 5u
-
-static bool is_needed_by_call(const struct vmm *vmm, size_t i)
-{
-	return i <= LAST_ARGUMENT || !place[i].changed || vmm->options->kind == GUEST_REALM;
-}
-
-/* Reading is what a call costs; so a call gets what it needs, and the rest is read if an event is due. */
-static int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs, bool for_call)
-{
-	int ret = 0;
-
-	regs->features = vcpu->vmm->pe_features;
-	for (size_t i = 0; i < COUNT(place) && !ret; i++)
-		if (is_needed_by_call(vcpu->vmm, i) == for_call)
-			ret = kvm_get(vcpu, place[i].id,
-				      (uint64_t *)((char *)regs + place[i].offset));
-	return ret;
-}
-
-static int write_registers(const struct vcpu *vcpu, const struct kvmcore_regs *regs,
-			   uint32_t changed)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < COUNT(place) && !ret; i++)
-		if (changed & place[i].changed)
-			ret = kvm_set(vcpu, place[i].id,
-				      *(const uint64_t *)((const char *)regs + place[i].offset));
-	return ret;
-}
 
 /* Whoever has something due leaves the guest, to come back through kvmcore_enter(). */
 static void kick(struct vmm *vmm, const struct kvmcore_reply *reply)
@@ -194,50 +121,59 @@ static void apply_exit(struct vcpu *vcpu, const struct kvmcore_reply *reply)
 
 /* --- calls and events ------------------------------------------------------------------------------- */
 
-/* Delivers what is due, if anything is; @regs are the vCPU's. An event wakes a PE that is in standby. */
-static int deliver(struct vcpu *vcpu, struct kvmcore_regs *regs)
+/*
+ * Delivers what is due, if anything is, to the registers that @step has or gets now. An event wakes a PE that is in
+ * standby.
+ */
+static int deliver(struct vcpu *vcpu, struct step *step)
 {
+	const uint32_t reads =
+		kvmcore_enter_reads(vcpu->vmm->core, (int)vcpu->index, step->regs.features);
 	struct kvmcore_reply reply;
-	int ret = kvmcore_enter(vcpu->vmm->core, (int)vcpu->index, regs, &reply);
+	int ret;
 
+	if (!reads)
+		return 0;
+	ret = step_read(vcpu, step, reads);
+	if (!ret)
+		ret = kvmcore_enter(vcpu->vmm->core, (int)vcpu->index, &step->regs, &reply);
 	if (ret)
 		return ret;
+	step_take(step, &reply);
 	kick(vcpu->vmm, &reply);
-	if (reply.delivered)
-		ret = vcpu_end_standby(vcpu);
-	return ret ? ret : write_registers(vcpu, regs, reply.changed);
+	return reply.delivered ? vcpu_end_standby(vcpu) : 0;
 }
 
 int firmware_enter(struct vcpu *vcpu)
 {
-	struct kvmcore_regs regs = { .features = 0 };
-	int ret = 0;
+	struct step step = { .regs.features = vcpu->vmm->pe_features };
+	int ret = deliver(vcpu, &step);
 
-	if (!kvmcore_may_deliver(vcpu->vmm->core, (int)vcpu->index))
-		return 0;
-	ret = read_registers(vcpu, &regs, true);
-	if (!ret)
-		ret = read_registers(vcpu, &regs, false);
-	return ret ? ret : deliver(vcpu, &regs);
+	return ret ? ret : step_write(vcpu, &step);
 }
 
-int firmware_call(struct vcpu *vcpu, bool smc)
+int firmware_call(struct vcpu *vcpu, uint32_t id, bool smc)
 {
+	struct vmm *vmm = vcpu->vmm;
 	const struct kvmcore_trap trap = { .smc = smc };
-	struct kvmcore_regs regs = { .features = 0 };
+	struct step step = { .regs = { .x = { id }, .features = vmm->pe_features } };
 	struct kvmcore_reply reply;
-	int ret = read_registers(vcpu, &regs, true);
+	int ret = step_read(vcpu, &step, kvmcore_call_reads(vmm->core, id, vmm->pe_features));
 
 	if (!ret)
-		ret = kvmcore_call(vcpu->vmm->core, (int)vcpu->index, &trap, &regs, &reply);
+		ret = kvmcore_call(vmm->core, (int)vcpu->index, &trap, &step.regs, &reply);
 	if (ret)
 		return ret;
-	kick(vcpu->vmm, &reply);
+	step_take(&step, &reply);
+	kick(vmm, &reply);
 	ret = apply_power(vcpu, &reply); /* before the registers are written, which it may reset */
+	if (vcpu->asleep)
+		step.writes = AFTER_RESET;
 	apply_exit(vcpu, &reply);
-	atomic_store(&vcpu->due,
-		     true); /* a call may have unmasked, enabled or completed something */
-	return ret ? ret : write_registers(vcpu, &regs, reply.changed);
+	/* The call may have unmasked, enabled or completed something. */
+	if (!ret && vcpu->powered && !vcpu->asleep)
+		ret = deliver(vcpu, &step);
+	return ret ? ret : step_write(vcpu, &step);
 }
 
 int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event)

@@ -92,7 +92,8 @@ static int answer(struct vcpu *vcpu)
 		sdeistate_router_answered(vmm->router, (int)vcpu->index);
 		return state.reason == KVM_EXIT_MMIO
 			       ? answer_mmio(vcpu)
-			       : firmware_call(vcpu, state.flags & KVM_HYPERCALL_EXIT_SMC);
+			       : firmware_call(vcpu, (uint32_t)state.nr,
+					       state.flags & KVM_HYPERCALL_EXIT_SMC);
 	}
 	if (page->exit_reason == KVM_EXIT_SYSTEM_EVENT &&
 	    page->system_event.type == KVM_SYSTEM_EVENT_WAKEUP)

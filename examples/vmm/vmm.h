@@ -179,12 +179,28 @@ int firmware_new(struct vmm *vmm, const uint8_t *uuid, bool filter);
 void firmware_free(struct vmm *vmm);
 /** firmware_adopt() - after a replay: tell libkvmcore what firmware the guest knows from before */
 int firmware_adopt(struct vmm *vmm);
-/** firmware_call() - answer a forwarded call */
-int firmware_call(struct vcpu *vcpu, bool smc);
+/** firmware_call() - answer a forwarded call, and deliver what is due then */
+int firmware_call(struct vcpu *vcpu, uint32_t id, bool smc);
 /** firmware_enter() - deliver what is due; the vCPU has no exit open and is drained */
 int firmware_enter(struct vcpu *vcpu);
 /** firmware_inject() - trigger an event; vmm.lock is held. Return: 0; the errors of kvmcore_inject() */
 int firmware_inject(struct vmm *vmm, unsigned int vcpu, uint32_t event);
+
+/* --- step.c --- */
+
+/* One or more steps of libkvmcore between two KVM_RUNs; zero but for regs.features. Sets: KVMCORE_MASK_* */
+struct step {
+	struct kvmcore_regs regs;
+	uint32_t known;  /* of these, what the vCPU holds or is going to */
+	uint32_t writes; /* and what is still to be written */
+};
+
+/** step_read() - get those of @reads that are not known yet */
+int step_read(const struct vcpu *vcpu, struct step *step, uint32_t reads);
+/** step_take() - what a step has changed; what it only cleared the guest keeps, as the SMCCC allows */
+void step_take(struct step *step, const struct kvmcore_reply *reply);
+/** step_write() - put all of it into the vCPU */
+int step_write(const struct vcpu *vcpu, struct step *step);
 
 /* --- realm.c: libkvmcore as the monitor of a realm, guard.c: of a guarded guest --- */
 

@@ -8,23 +8,26 @@
 
 #define ID_IS_64BIT 0x40000000u
 
-#define ROW(id, nargs, gate, found, name, handle, feature)                     \
-	{                                                                      \
-		id, nargs, GATE_##gate, found, false, 0, name, handle, feature \
+#define ROW(id, nargs, gate, found, name, handle, feature)                            \
+	{                                                                             \
+		id, nargs, GATE_##gate, found, false, false, 0, name, handle, feature \
 	}
-#define PSCI(id, nargs, since, name, handle, feature)                                       \
-	{                                                                                   \
-		id, nargs, GATE_PSCI, FOUND_PSCI, true, PSCI_##since, name, handle, feature \
+#define PSCI(id, nargs, since, name, handle, feature)                                             \
+	{                                                                                         \
+		id, nargs, GATE_PSCI, FOUND_PSCI, true, true, PSCI_##since, name, handle, feature \
 	}
-#define SDEI(id, nargs, name, handle)                                            \
-	{                                                                        \
-		id, nargs, GATE_SDEI, FOUND_NOWHERE, true, 0, name, handle, NULL \
+#define SDEI(id, nargs, name, handle)                                                  \
+	{                                                                              \
+		id, nargs, GATE_SDEI, FOUND_NOWHERE, true, true, 0, name, handle, NULL \
 	}
 
-#define GUARD(id, name)                                                           \
-	{                                                                         \
-		id, 3, GATE_GUARD, FOUND_NOWHERE, true, 0, name, guard_call, NULL \
+#define GUARD(id, name)                                                                  \
+	{                                                                                \
+		id, 3, GATE_GUARD, FOUND_NOWHERE, true, false, 0, name, guard_call, NULL \
 	}
+
+/* With a 32-bit id KVM clears the upper halves of x1 to x3, which a guest sees behind a call that leaves them alone. */
+#define NARROWED 3
 
 /* Sorted by id: calls_find() searches it, and a unit test keeps it so. */
 static const struct call_row row[] = {
@@ -46,9 +49,9 @@ static const struct call_row row[] = {
 	PSCI(0x84000008, 0, 0_2, "PSCI_SYSTEM_OFF", psci_system_off, NULL),
 	PSCI(0x84000009, 0, 0_2, "PSCI_SYSTEM_RESET", psci_system_reset, NULL),
 	PSCI(0x8400000a, 1, 1_0, "PSCI_FEATURES", psci_features, NULL),
-	PSCI(0x8400000e, 2, 1_0, "PSCI_SYSTEM_SUSPEND", psci_system_suspend,
+	PSCI(0x8400000e, NARROWED, 1_0, "PSCI_SYSTEM_SUSPEND", psci_system_suspend,
 	     psci_system_suspend_feature),
-	PSCI(0x84000012, 2, 1_1, "PSCI_SYSTEM_RESET2", psci_system_reset2, NULL),
+	PSCI(0x84000012, NARROWED, 1_1, "PSCI_SYSTEM_RESET2", psci_system_reset2, NULL),
 	PSCI(0x84000015, 2, 1_3, "PSCI_SYSTEM_OFF2", psci_system_off2, psci_system_off2_feature),
 	ROW(0x84000050, 0, TRNG, FOUND_TRNG, "TRNG_VERSION", trng_version, NULL),
 	ROW(0x84000051, 1, TRNG, FOUND_TRNG, "TRNG_FEATURES", trng_features, NULL),
@@ -74,7 +77,7 @@ static const struct call_row row[] = {
 	SDEI(0xc4000022, 1, "SDEI_EVENT_ENABLE", sdei_call_event_enable),
 	SDEI(0xc4000023, 1, "SDEI_EVENT_DISABLE", sdei_call_event_disable),
 	SDEI(0xc4000024, 1, "SDEI_EVENT_CONTEXT", sdei_call_event_context),
-	SDEI(0xc4000025, 1, "SDEI_EVENT_COMPLETE", sdei_call_event_complete),
+	SDEI(0xc4000025, 0, "SDEI_EVENT_COMPLETE", sdei_call_event_complete),
 	SDEI(0xc4000026, 1, "SDEI_EVENT_COMPLETE_AND_RESUME", sdei_call_event_complete_and_resume),
 	SDEI(0xc4000027, 1, "SDEI_EVENT_UNREGISTER", sdei_call_event_unregister),
 	SDEI(0xc4000028, 1, "SDEI_EVENT_STATUS", sdei_call_event_status),
@@ -119,6 +122,13 @@ const struct call_row *calls_find(uint32_t id)
 		n -= half;
 	}
 	return base->id == id ? base : NULL;
+}
+
+uint32_t calls_reads(const struct kvmcore_vm *vm, const struct call_row *r, uint32_t features)
+{
+	if (r->handle == sdei_call_event_complete_and_resume)
+		return sdei_resume_reads(vm, features);
+	return (KVMCORE_MASK_X(r->nargs + 1) - 1) & ~KVMCORE_MASK_X(0);
 }
 
 static bool psci_knows(const struct call *call, const struct call_row *r)

@@ -40,10 +40,11 @@ enum call_found {
 
 struct call_row {
 	uint32_t id;
-	uint8_t nargs;
+	uint8_t nargs;  /* it may read x1 to x<nargs> and no other register; see calls_reads() */
 	uint8_t gate;   /* enum call_gate */
 	uint8_t found;  /* set of enum call_found */
 	bool trace;     /* worth a line in a trace by default */
+	bool one;       /* the result is x0 alone: x1 to x3 are as good kept as zeroed */
 	uint32_t since; /* GATE_PSCI: first version */
 	const char *name;
 	void (*handle)(struct call *call);
@@ -52,6 +53,9 @@ struct call_row {
 
 /** calls_find() - the row of @id, or NULL; O(log n) */
 const struct call_row *calls_find(uint32_t id);
+
+/** calls_reads() - the registers @row's handler reads, as kvmcore_call_reads() has them */
+uint32_t calls_reads(const struct kvmcore_vm *vm, const struct call_row *row, uint32_t features);
 
 /** calls_is_open() - does @row's gate let the caller through? */
 bool calls_is_open(const struct call *call, const struct call_row *row);
@@ -65,7 +69,7 @@ uint64_t calls_discover(const struct call *call, uint32_t id, enum call_found by
 static inline void call_set(struct call *call, unsigned int n, uint64_t value)
 {
 	call->regs->x[n] = value;
-	call->reply->changed |= 1u << n;
+	reply_change(call->reply, KVMCORE_MASK_X(n));
 }
 
 /** call_return4() - x0 to x3; every answered call writes all four, as KVM does */
@@ -76,13 +80,14 @@ static inline void call_return4(struct call *call, uint64_t x0, uint64_t x1, uin
 	call->regs->x[1] = x1;
 	call->regs->x[2] = x2;
 	call->regs->x[3] = x3;
-	call->reply->changed |= 0xf;
+	reply_change(call->reply, 0xf);
 }
 
 /** call_return() - one result; x1 to x3 become zero */
 static inline void call_return(struct call *call, uint64_t x0)
 {
 	call_return4(call, x0, 0, 0, 0);
+	call->reply->cleared = 0xe;
 }
 
 /** call_return_error() - a negative result code, sign-extended to 64 bits */

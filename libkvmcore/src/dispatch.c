@@ -80,18 +80,23 @@ static void apply_filter(struct call *call, const struct call_row *row, bool fil
 		refuse(call);
 }
 
+/* Elsewhere zeroes are part of the answer: "reserved, must be zero" (DEN0098), or what the realm's monitor says. */
+static void keep_zeroes(struct call *call, const struct call_row *row)
+{
+	if (!row || !row->one || call->vm->realm)
+		call->reply->cleared = 0;
+}
+
 /* Order: arch/arm64/kvm/handle_exit.c, then kvm_smccc_call_handler() of hypercalls.c. */
-void dispatch_call(struct call *call)
+static void answer(struct call *call, const struct call_row *row)
 {
 	const struct kvmcore_vm *vm = call->vm;
 	const uint32_t id = (uint32_t)call->regs->x[0];
-	const struct call_row *row;
 
 	if (vm->realm) {
 		realm_call(call);
 		return;
 	}
-	row = calls_find(id);
 	if (is_answered_by_trap(call, row))
 		return;
 	if (vm->dialects && leaves_by_dialect(call, id))
@@ -101,6 +106,14 @@ void dispatch_call(struct call *call)
 		return;
 	}
 	apply_filter(call, row, true);
+}
+
+void dispatch_call(struct call *call)
+{
+	const struct call_row *row = calls_find((uint32_t)call->regs->x[0]);
+
+	answer(call, row);
+	keep_zeroes(call, row);
 }
 
 /* A realm's power, PC and memory are its monitor's business: no service that would touch them is behind a host call. */

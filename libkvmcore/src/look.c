@@ -58,16 +58,7 @@ int kvmcore_vcpu_status(struct kvmcore_vm *vm, int index, struct kvmcore_vcpu_st
 
 bool kvmcore_may_deliver(struct kvmcore_vm *vm, int index)
 {
-	const struct vcpu *vcpu;
-	bool may = false;
-
-	pthread_mutex_lock(&vm->lock);
-	vcpu = vm_vcpu(vm, index);
-	if (vcpu && !vm->s390)
-		may = vcpu->power == POWER_SUSPENDED || vcpu->host_call.active ||
-		      sdei_may_deliver(vcpu);
-	pthread_mutex_unlock(&vm->lock);
-	return may;
+	return kvmcore_enter_reads(vm, index, 0) != 0;
 }
 
 unsigned int kvmcore_vcpu_count(struct kvmcore_vm *vm)

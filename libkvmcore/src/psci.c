@@ -53,6 +53,7 @@ static bool is_handling_event(const struct vcpu *vcpu)
 void psci_cpu_suspend(struct call *call)
 {
 	struct vcpu *vcpu = call->vcpu;
+	const uint32_t features = call->regs->features; /* the PE's, which a reset leaves alone */
 	uint64_t entry, context;
 
 	narrow(call);
@@ -69,7 +70,8 @@ void psci_cpu_suspend(struct call *call)
 	sdei_power_suspend(vcpu, call->reply);
 	vcpu_reset(vcpu, entry, context);
 	vcpu_regs_load(vcpu, call->regs);
-	call->reply->changed = CHANGED_ALL;
+	call->regs->features = features;
+	reply_change(call->reply, CHANGED_ALL);
 	call->reply->returned = false;
 	call->reply->power_entry = entry;
 	call->reply->power_context = context;

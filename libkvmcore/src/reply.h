@@ -10,13 +10,14 @@
 
 #include <kvmcore/kvmcore.h>
 
-/* Every register a step can change; see KVMCORE_CHANGED_PC and its neighbours. */
-#define CHANGED_ALL ((KVMCORE_CHANGED_SPSR_EL1 << 1) - 1)
+/* Every register a step can change; see KVMCORE_MASK_PC and its neighbours. */
+#define CHANGED_ALL ((KVMCORE_MASK_SPSR_EL1 << 1) - 1)
 
 /** reply_start() - a step that changed nothing and returns to its caller */
 static inline void reply_start(struct kvmcore_reply *reply)
 {
 	reply->changed = 0;
+	reply->cleared = 0;
 	reply->returned = true;
 	reply->delivered = false;
 	reply->exit = KVMCORE_EXIT_NONE;
@@ -29,6 +30,13 @@ static inline void reply_start(struct kvmcore_reply *reply)
 	reply->power_entry = 0;
 	reply->power_context = 0;
 	reply->any_kick = false;
+}
+
+/** reply_change() - registers of @mask were written, and what is in them counts */
+static inline void reply_change(struct kvmcore_reply *reply, uint32_t mask)
+{
+	reply->changed |= mask;
+	reply->cleared &= ~mask;
 }
 
 /** reply_kick() - the vCPU with creation index @index has to leave the guest and enter again */

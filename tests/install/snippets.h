@@ -21,6 +21,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool has_called, by_smc, is_awake;
+	uint32_t called, features;
 };
 
 struct vmm {
@@ -31,7 +32,7 @@ struct vmm {
 	struct kvm_port service, port;
 };
 
-int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs);
-int write_registers(const struct vcpu *vcpu, const struct kvmcore_regs *regs, uint32_t changed);
+int read_registers(const struct vcpu *vcpu, struct kvmcore_regs *regs, uint32_t set);
+int write_registers(const struct vcpu *vcpu, const struct kvmcore_regs *regs, uint32_t set);
 int apply_power(struct vcpu *vcpu, const struct kvmcore_reply *reply);
 void kick(struct vmm *vmm, const struct kvmcore_reply *reply);

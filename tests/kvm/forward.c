@@ -7,11 +7,11 @@
  * have to take the same abort. Anything that differs ends the program.
  */
 #include "machine.h"
+#include "words.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <kvmcore/kvmcore.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,10 +215,10 @@ static void move(uint32_t changed, const struct kvmcore_regs *regs)
 		uint32_t bit;
 		uint64_t id, value;
 	} row[] = {
-		{ KVMCORE_CHANGED_PC, KVMCORE_REG_PC, regs->pc },
-		{ KVMCORE_CHANGED_PSTATE, KVMCORE_REG_PSTATE, regs->pstate },
-		{ KVMCORE_CHANGED_ELR_EL1, KVMCORE_REG_ELR_EL1, regs->elr_el1 },
-		{ KVMCORE_CHANGED_SPSR_EL1, KVMCORE_REG_SPSR_EL1, regs->spsr_el1 },
+		{ KVMCORE_MASK_PC, KVMCORE_REG_PC, regs->pc },
+		{ KVMCORE_MASK_PSTATE, KVMCORE_REG_PSTATE, regs->pstate },
+		{ KVMCORE_MASK_ELR_EL1, KVMCORE_REG_ELR_EL1, regs->elr_el1 },
+		{ KVMCORE_MASK_SPSR_EL1, KVMCORE_REG_SPSR_EL1, regs->spsr_el1 },
 	};
 
 	write_x(changed, regs->x);
@@ -242,16 +242,29 @@ static void *next_of(const char *name)
 	return found;
 }
 
+static void take(struct kvmcore_regs *regs, struct kvmcore_regs *given, uint32_t changed)
+{
+	for (unsigned int bit = 0; bit < KVMCORE_N_MASKED; bit++)
+		if (changed >> bit & 1)
+			*word_of(regs, bit) = *word_of(given, bit);
+}
+
 KVMCORE_API int kvmcore_call(struct kvmcore_vm *vm, int vcpu, const struct kvmcore_trap *trap,
 			     struct kvmcore_regs *regs, struct kvmcore_reply *reply)
 {
 	NEXT(kvmcore_call);
+	struct kvmcore_regs given;
 	enum why why;
 	int ret;
 
 	pthread_mutex_lock(&real.lock);
 	why = call_real(trap, regs->x);
-	ret = next(vm, vcpu, trap, regs, reply);
+	given = *regs;
+	words_spoil(&given, ~kvmcore_call_reads(vm, (uint32_t)regs->x[0], regs->features));
+	given.x[0] = (uint32_t)regs->x[0]; /* all that the exit tells of it */
+	ret = next(vm, vcpu, trap, &given, reply);
+	if (!ret)
+		take(regs, &given, reply->changed);
 	if (why == THROUGH && !ret && reply->returned)
 		go_on(reply->changed, regs->x);
 	else if (why == THROUGH && !ret)
@@ -264,10 +277,15 @@ KVMCORE_API int kvmcore_enter(struct kvmcore_vm *vm, int vcpu, struct kvmcore_re
 			      struct kvmcore_reply *reply)
 {
 	NEXT(kvmcore_enter);
+	struct kvmcore_regs given;
 	int ret;
 
 	pthread_mutex_lock(&real.lock);
-	ret = next(vm, vcpu, regs, reply);
+	given = *regs;
+	words_spoil(&given, ~kvmcore_enter_reads(vm, vcpu, regs->features));
+	ret = next(vm, vcpu, &given, reply);
+	if (!ret)
+		take(regs, &given, reply->changed);
 	if (!ret && reply->delivered && real.open && real.entries < real.most) {
 		move(reply->changed, regs);
 		real.entries++;

@@ -5,10 +5,11 @@
  * every refused load is an abort at its own instruction. SDEI_SEED repeats the generator's choices,
  * SDEI_STORM_EVENTS says how many.
  */
+#include "words.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <kvmcore/kvmcore.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,6 +32,7 @@
 #define ANSWER        0x5a5a5a5au
 #define EL1H_MASKED   0x3c5u
 #define KICK          SIGUSR1
+#define CALL_REGS     18u   /* x0 to x17 */
 #define MAX_WAITS     60000 /* of a millisecond, until nothing that was begun waits */
 
 extern const char storm_guest[], storm_guest_end[], storm_handler[], storm_handler_end[];
@@ -88,32 +90,18 @@ static void set_reg(struct vcpu *v, uint64_t id, uint64_t value)
 
 /* --- libkvmcore: docs/embedding.md, 2 ---------------------------------------------------------------- */
 
-static void read_registers(struct vcpu *v, struct kvmcore_regs *regs)
+static void read_registers(struct vcpu *v, struct kvmcore_regs *regs, uint32_t set)
 {
-	*regs = (struct kvmcore_regs){ .features = 0 };
-	for (unsigned int i = 0; i < ARRAY_SIZE(regs->x); i++)
-		regs->x[i] = get_reg(v, KVMCORE_REG_X(i));
-	regs->pc = get_reg(v, KVMCORE_REG_PC);
-	regs->pstate = get_reg(v, KVMCORE_REG_PSTATE);
-	regs->elr_el1 = get_reg(v, KVMCORE_REG_ELR_EL1);
-	regs->spsr_el1 = get_reg(v, KVMCORE_REG_SPSR_EL1);
-	regs->sctlr_el1 = get_reg(v, KVMCORE_REG_SCTLR_EL1);
-	regs->vbar_el1 = get_reg(v, KVMCORE_REG_VBAR_EL1);
+	for (unsigned int bit = 0; bit < KVMCORE_N_MASKED; bit++)
+		if (set >> bit & 1)
+			*word_of(regs, bit) = get_reg(v, word_id(bit));
 }
 
-static void write_registers(struct vcpu *v, const struct kvmcore_regs *regs, uint32_t changed)
+static void write_registers(struct vcpu *v, struct kvmcore_regs *regs, uint32_t set)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(regs->x); i++)
-		if (changed >> i & 1)
-			set_reg(v, KVMCORE_REG_X(i), regs->x[i]);
-	if (changed & KVMCORE_CHANGED_PC)
-		set_reg(v, KVMCORE_REG_PC, regs->pc);
-	if (changed & KVMCORE_CHANGED_PSTATE)
-		set_reg(v, KVMCORE_REG_PSTATE, regs->pstate);
-	if (changed & KVMCORE_CHANGED_ELR_EL1)
-		set_reg(v, KVMCORE_REG_ELR_EL1, regs->elr_el1);
-	if (changed & KVMCORE_CHANGED_SPSR_EL1)
-		set_reg(v, KVMCORE_REG_SPSR_EL1, regs->spsr_el1);
+	for (unsigned int bit = 0; bit < KVMCORE_N_MASKED; bit++)
+		if (set >> bit & 1)
+			set_reg(v, word_id(bit), *word_of(regs, bit));
 }
 
 static void kick(const struct kvmcore_reply *reply)
@@ -132,11 +120,17 @@ static bool in_handler(uint64_t pc)
 	return pc >= first && pc < first + (uint64_t)(storm_handler_end - storm_handler);
 }
 
-static uint32_t deliver(struct vcpu *v, struct kvmcore_regs *regs)
+/* @known: of @regs. Return: what of them has to be written */
+static uint32_t deliver(struct vcpu *v, struct kvmcore_regs *regs, uint32_t known)
 {
-	const uint64_t pc = regs->pc;
+	const uint32_t reads = kvmcore_enter_reads(s.core, (int)v->index, regs->features);
 	struct kvmcore_reply reply;
+	uint64_t pc;
 
+	if (!reads)
+		return 0;
+	read_registers(v, regs, reads & ~known);
+	pc = regs->pc;
 	if (kvmcore_enter(s.core, (int)v->index, regs, &reply))
 		die("kvmcore_enter");
 	kick(&reply);
@@ -150,16 +144,21 @@ static uint32_t deliver(struct vcpu *v, struct kvmcore_regs *regs)
 static void answer_call(struct vcpu *v)
 {
 	const struct kvmcore_trap hvc = { .smc = false };
+	struct kvmcore_regs regs = { .features = 0 };
 	struct kvmcore_reply reply;
-	struct kvmcore_regs regs;
-	uint32_t changed;
+	const uint32_t id = (uint32_t)v->run->hypercall.nr;
+	const uint32_t reads = kvmcore_call_reads(s.core, id, regs.features);
+	uint32_t writes;
 
-	read_registers(v, &regs);
+	words_spoil(&regs, ~reads);
+	read_registers(v, &regs, reads);
+	regs.x[0] = id;
 	if (kvmcore_call(s.core, (int)v->index, &hvc, &regs, &reply))
 		die("kvmcore_call");
-	changed = reply.changed;
+	writes = reply.changed & ~reply.cleared;
 	kick(&reply);
-	write_registers(v, &regs, changed | deliver(v, &regs));
+	writes |= deliver(v, &regs, reads | reply.changed);
+	write_registers(v, &regs, writes);
 }
 
 /* --- exits --------------------------------------------------------------------------------------------- */
@@ -239,12 +238,14 @@ static int run(struct vcpu *v, bool immediate)
 
 static void enter(struct vcpu *v)
 {
-	struct kvmcore_regs regs;
+	struct kvmcore_regs regs = { .features = 0 };
+	uint32_t writes;
 
+	words_spoil(&regs, ~0u);
 	if (v->undrained)
 		run(v, true);
-	read_registers(v, &regs);
-	write_registers(v, &regs, deliver(v, &regs));
+	writes = deliver(v, &regs, 0);
+	write_registers(v, &regs, writes);
 }
 
 static void *main_of_vcpu(void *opaque)

@@ -102,11 +102,15 @@ struct kvmcore_regs {
 	uint32_t features;            /* enum kvmcore_pe_feature */
 };
 
-/* Which of them changed: bit n is x[n]. */
-#define KVMCORE_CHANGED_PC       (1u << 18)
-#define KVMCORE_CHANGED_PSTATE   (1u << 19)
-#define KVMCORE_CHANGED_ELR_EL1  (1u << 20)
-#define KVMCORE_CHANGED_SPSR_EL1 (1u << 21)
+/* A set of them, to be read or written: bit n is the struct's n-th 64-bit word. */
+#define KVMCORE_MASK_X(n)      (1u << (n))
+#define KVMCORE_MASK_PC        (1u << 18)
+#define KVMCORE_MASK_PSTATE    (1u << 19)
+#define KVMCORE_MASK_ELR_EL1   (1u << 20)
+#define KVMCORE_MASK_SPSR_EL1  (1u << 21)
+#define KVMCORE_MASK_SCTLR_EL1 (1u << 22)
+#define KVMCORE_MASK_VBAR_EL1  (1u << 23)
+#define KVMCORE_N_MASKED       24u
 
 /* How the call was made. */
 struct kvmcore_trap {
@@ -133,7 +137,8 @@ enum kvmcore_power {
 };
 
 struct kvmcore_reply {
-	uint32_t changed; /* registers of the caller that the step wrote */
+	uint32_t changed; /* KVMCORE_MASK_*: registers of the caller that the step wrote */
+	uint32_t cleared; /* of these, those that only became zero: no result is in them */
 	bool returned;  /* the caller goes on behind its call; false for COMPLETE, CPU_OFF, exits */
 	bool delivered; /* an event was delivered: x0 holds its number */
 	enum kvmcore_exit exit;
@@ -241,7 +246,8 @@ KVMCORE_API uint64_t kvmcore_epoch(struct kvmcore_vm *vm);
 /**
  * kvmcore_call() - one guest call (HVC or SMC) as a pure step on @regs
  *
- * PC in @regs is that of the instruction behind the call, as KVM_RUN leaves it.
+ * PC in @regs is that of the instruction behind the call, as KVM_RUN leaves it. The low half of x0 is the
+ * function id; what else of @regs has to hold is told by kvmcore_call_reads().
  * Return: 0, with @regs and @reply written; -EBUSY while the VM is paused, and where kvmcore_enter() has to
  * finish an answered RSI_HOST_CALL first; -EBADF; -EOPNOTSUPP on an s390 VM,
  * which has neither instruction.
@@ -250,18 +256,41 @@ KVMCORE_API int kvmcore_call(struct kvmcore_vm *vm, int vcpu, const struct kvmco
 			     struct kvmcore_regs *regs, struct kvmcore_reply *reply);
 
 /**
+ * kvmcore_call_reads() - which registers kvmcore_call() reads for a call, beside x0
+ * @id: function id: hypercall.nr of kvm_run
+ * @features: of struct kvmcore_regs
+ *
+ * For a VMM to which each register is an ioctl. Of @regs the others may hold anything: they decide nothing, are kept
+ * nowhere, and only reply->changed says which were written. After the call the PE's registers are known that were
+ * read or changed. Of reply->changed the VMM may leave out reply->cleared: KVM zeroes x1 to x3 behind a call that
+ * answers in x0 alone, and the SMCCC lets a service keep them instead (DEN0028).
+ * Return: KVMCORE_MASK_*; it depends on how the VM was made, not on its state.
+ */
+KVMCORE_API uint32_t kvmcore_call_reads(const struct kvmcore_vm *vm, uint32_t id,
+					uint32_t features);
+
+/**
  * kvmcore_enter() - before each entry to the guest: deliver at most one event
  *
+ * What of @regs has to hold is told by kvmcore_enter_reads().
  * Return: 0, with @reply->delivered saying whether @regs changed; -EBUSY while paused; -EBADF.
  */
 KVMCORE_API int kvmcore_enter(struct kvmcore_vm *vm, int vcpu, struct kvmcore_regs *regs,
 			      struct kvmcore_reply *reply);
 
 /**
+ * kvmcore_enter_reads() - which registers kvmcore_enter() would read now
+ * @features: of struct kvmcore_regs
+ *
+ * Of what a handler may change, all is kept until it completes: x0 to x17, PC, PSTATE (DEN0054 §4.2.1, §5.1.6).
+ * Return: KVMCORE_MASK_*; 0 if there is nothing to enter for, as kvmcore_may_deliver() says. What becomes due
+ * behind that answer kicks the vCPU, so a VMM that gets 0 does not call kvmcore_enter().
+ */
+KVMCORE_API uint32_t kvmcore_enter_reads(struct kvmcore_vm *vm, int vcpu, uint32_t features);
+
+/**
  * kvmcore_may_deliver() - has kvmcore_enter() anything to do for this vCPU?
  *
- * For a VMM that spares itself the registers: of them kvmcore_call() reads the call's arguments, SCTLR_EL1
- * and VBAR_EL1 alone, kvmcore_enter() all.
  * Return: false if it is certain that nothing would change; false for a vCPU that does not exist.
  */
 KVMCORE_API bool kvmcore_may_deliver(struct kvmcore_vm *vm, int vcpu);

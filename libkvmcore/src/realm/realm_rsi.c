@@ -254,7 +254,7 @@ static void rsi_host_call(struct call *call)
 	if (call->reply->exit == KVMCORE_EXIT_NONE)
 		rsi_finish_host_call(call->vcpu, call->regs, call->reply);
 	else
-		call->reply->changed |= RSI_CHANGED_ALL;
+		reply_change(call->reply, RSI_CHANGED_ALL);
 }
 
 void rsi_finish_host_call(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply)
@@ -265,14 +265,22 @@ void rsi_finish_host_call(struct vcpu *vcpu, struct kvmcore_regs *regs, struct k
 
 	memcpy(regs->x, pending->x, sizeof(regs->x));
 	regs->x[0] = ret ? RSI_INPUT : RSI_SUCCESS;
-	reply->changed |= RSI_CHANGED_ALL;
+	reply_change(reply, RSI_CHANGED_ALL);
 	pending->active = false;
 }
 
-static void (*const service[])(struct call *) = {
-	rsi_version,       rsi_features,       rsi_measurement_read, rsi_measurement_extend,
-	rsi_token_init,    rsi_token_continue, rsi_realm_config,     rsi_ipa_state_set,
-	rsi_ipa_state_get, rsi_host_call,
+/* x1 to x<n>; a host call keeps all of x0 to x17 while the host has its own. */
+#define ARGS(n) ((KVMCORE_MASK_X((n) + 1) - 1) & ~KVMCORE_MASK_X(0))
+
+static const struct {
+	void (*handle)(struct call *call);
+	uint32_t reads;
+} service[] = {
+	{ rsi_version, ARGS(1) },          { rsi_features, 0 },
+	{ rsi_measurement_read, ARGS(1) }, { rsi_measurement_extend, ARGS(10) },
+	{ rsi_token_init, ARGS(8) },       { rsi_token_continue, ARGS(3) },
+	{ rsi_realm_config, ARGS(1) },     { rsi_ipa_state_set, ARGS(3) },
+	{ rsi_ipa_state_get, ARGS(2) },    { rsi_host_call, ARGS(17) },
 };
 
 bool rsi_has(uint32_t id)
@@ -282,5 +290,10 @@ bool rsi_has(uint32_t id)
 
 void rsi_call(struct call *call)
 {
-	service[(uint32_t)call->regs->x[0] - RSI_FIRST](call);
+	service[(uint32_t)call->regs->x[0] - RSI_FIRST].handle(call);
+}
+
+uint32_t rsi_reads(uint32_t id)
+{
+	return service[id - RSI_FIRST].reads;
 }

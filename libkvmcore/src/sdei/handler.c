@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handler.h"
 #include "pstate.h"
+#include "reply.h"
 #include "vm.h"
 
 #include <assert.h>
@@ -105,7 +106,7 @@ static uint32_t enter(const struct sdei_profile *profile, const struct sdei_even
 		      uint32_t index, struct kvmcore_regs *regs)
 {
 	const uint64_t pc = regs->pc, pstate = regs->pstate;
-	uint32_t changed = 0xf | KVMCORE_CHANGED_PC | KVMCORE_CHANGED_PSTATE;
+	uint32_t changed = 0xf | KVMCORE_MASK_PC | KVMCORE_MASK_PSTATE;
 
 	if (profile->entry_zeroes_x4_x17) {
 		memset(&regs->x[4], 0, sizeof(regs->x) - 4 * sizeof(regs->x[0]));
@@ -113,7 +114,7 @@ static uint32_t enter(const struct sdei_profile *profile, const struct sdei_even
 	}
 	if (profile->entry_writes_spsr) {
 		regs->spsr_el1 = pstate;
-		changed |= KVMCORE_CHANGED_SPSR_EL1;
+		changed |= KVMCORE_MASK_SPSR_EL1;
 	}
 	regs->x[0] = event->exposed.num;
 	regs->x[1] = event->instance.ep_arg[index];
@@ -135,7 +136,7 @@ static void start(struct vcpu *vcpu, struct sdei_event *event, struct kvmcore_re
 	handler_put(vcpu, class, event);
 	if (!profile->counted)
 		queue_put(&vcpu->sdei, event, 1);
-	reply->changed |= enter(profile, event, event_index(event, vcpu), regs);
+	reply_change(reply, enter(profile, event, event_index(event, vcpu), regs));
 	reply->delivered = true;
 	trigger_update(vcpu, reply);
 }
@@ -222,7 +223,7 @@ void handler_end(struct vcpu *vcpu, enum sdei_class class, struct kvmcore_regs *
 	memcpy(regs->x, pe->context[class].regs, sizeof(regs->x));
 	regs->pc = pe->context[class].pc;
 	regs->pstate = pe->context[class].pstate;
-	reply->changed |= CHANGED_CONTEXT;
+	reply_change(reply, CHANGED_CONTEXT);
 
 	settle(vcpu, event);
 	leave_queue(pe, event);
@@ -240,6 +241,30 @@ void handler_end(struct vcpu *vcpu, enum sdei_class class, struct kvmcore_regs *
 		trigger_request(vcpu, vcpu, reply);
 }
 
+/* An injected IRQ always does. */
+static bool resume_takes_exception(const struct sdei_profile *profile)
+{
+	return profile->entry_takes_exception || !profile->resume_at_x1;
+}
+
+static uint32_t pstate_reads(bool takes_exception, uint32_t features)
+{
+	return takes_exception && pstate_reads_sctlr(features) ? KVMCORE_MASK_SCTLR_EL1 : 0;
+}
+
+uint32_t sdei_resume_reads(const struct kvmcore_vm *vm, uint32_t features)
+{
+	const struct sdei_profile *profile = vm->sdei.profile;
+
+	return (profile->resume_at_x1 ? KVMCORE_MASK_X(1) : KVMCORE_MASK_VBAR_EL1) |
+	       pstate_reads(resume_takes_exception(profile), features);
+}
+
+uint32_t sdei_deliver_reads(const struct kvmcore_vm *vm, uint32_t features)
+{
+	return CHANGED_CONTEXT | pstate_reads(vm->sdei.profile->entry_takes_exception, features);
+}
+
 void handler_end_and_resume(struct vcpu *vcpu, enum sdei_class class, uint64_t address,
 			    struct kvmcore_regs *regs, struct kvmcore_reply *reply)
 {
@@ -251,10 +276,9 @@ void handler_end_and_resume(struct vcpu *vcpu, enum sdei_class class, uint64_t a
 	regs->elr_el1 = regs->pc;
 	regs->spsr_el1 = old;
 	regs->pc = profile->resume_at_x1 ? address : pstate_irq_vector(regs, old);
-	regs->pstate = profile->resume_at_x1 && !profile->entry_takes_exception
-			       ? pstate_mode_only(old)
-			       : pstate_take_exception(regs, old);
-	reply->changed |= KVMCORE_CHANGED_ELR_EL1 | KVMCORE_CHANGED_SPSR_EL1;
+	regs->pstate = resume_takes_exception(profile) ? pstate_take_exception(regs, old)
+						       : pstate_mode_only(old);
+	reply_change(reply, KVMCORE_MASK_ELR_EL1 | KVMCORE_MASK_SPSR_EL1);
 }
 
 void sdei_unwind(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_reply *reply)

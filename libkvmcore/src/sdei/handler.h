@@ -7,7 +7,7 @@
 
 #include "trigger.h"
 
-#define CHANGED_CONTEXT (0x3ffffu | KVMCORE_CHANGED_PC | KVMCORE_CHANGED_PSTATE)
+#define CHANGED_CONTEXT (0x3ffffu | KVMCORE_MASK_PC | KVMCORE_MASK_PSTATE)
 
 /** handler_top() - the class of the handler on top, or SDEI_NR_CLASSES if none runs */
 enum sdei_class handler_top(const struct sdei_vcpu *pe);

@@ -48,6 +48,14 @@ static bool applies(const struct rule *rule, const struct kvmcore_regs *regs)
 	       !!(regs->sctlr_el1 & rule->sctlr) == (rule->when == SCTLR_BIT_SET);
 }
 
+bool pstate_reads_sctlr(uint32_t features)
+{
+	for (size_t i = 0; i < sizeof(set_on_entry) / sizeof(set_on_entry[0]); i++)
+		if (features & set_on_entry[i].feature && set_on_entry[i].when != ALWAYS)
+			return true;
+	return false;
+}
+
 /* A PE without PAN or DIT has zeros there, so that both may be kept unasked. */
 uint64_t pstate_take_exception(const struct kvmcore_regs *regs, uint64_t old)
 {

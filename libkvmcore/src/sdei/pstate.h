@@ -10,6 +10,9 @@
 /** pstate_take_exception() - PSTATE behind an exception to EL1 taken at PSTATE @old */
 uint64_t pstate_take_exception(const struct kvmcore_regs *regs, uint64_t old);
 
+/** pstate_reads_sctlr() - does SCTLR_EL1 matter for it on a PE with @features? */
+bool pstate_reads_sctlr(uint32_t features);
+
 /** pstate_mode_only() - @old with AArch64, EL1h and DAIF set; all that the posted series did */
 uint64_t pstate_mode_only(uint64_t old);
 

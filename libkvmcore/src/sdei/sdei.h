@@ -60,6 +60,10 @@ bool sdei_deliver(struct vcpu *vcpu, struct kvmcore_regs *regs, struct kvmcore_r
 /* Would it find something to deliver? False is certain. */
 bool sdei_may_deliver(const struct vcpu *vcpu);
 
+/* Registers that a delivery, and COMPLETE_AND_RESUME, read: KVMCORE_MASK_*. */
+uint32_t sdei_deliver_reads(const struct kvmcore_vm *vm, uint32_t features);
+uint32_t sdei_resume_reads(const struct kvmcore_vm *vm, uint32_t features);
+
 /* Triggers from outside. Errors as the public functions of the same name. */
 int sdei_inject(struct vcpu *vcpu, uint64_t num, struct kvmcore_reply *reply);
 int sdei_raise(struct kvmcore_vm *vm, uint32_t intid, int vcpu, struct kvmcore_reply *reply);

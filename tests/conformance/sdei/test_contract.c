@@ -76,7 +76,7 @@ static void test_entry_of_spec(void)
 	CHECK(same_x(&in, &before, 4), "x4 to x17 are the interrupted ones: Linux reads them live");
 	CHECK(in.elr_el1 == before.elr_el1 && in.spsr_el1 == before.spsr_el1,
 	      "ELR_EL1 and SPSR_EL1 are untouched");
-	CHECK(rig.reply.changed == (0xf | KVMCORE_CHANGED_PC | KVMCORE_CHANGED_PSTATE),
+	CHECK(rig.reply.changed == (0xf | KVMCORE_MASK_PC | KVMCORE_MASK_PSTATE),
 	      "the reply names what changed");
 	rig_close(&rig);
 }
@@ -198,8 +198,8 @@ static void test_resume_looks_like_an_exception(void)
 		      "ELR_EL1 and SPSR_EL1 tell what was interrupted");
 		CHECK((rig.regs[0].pstate & (DAIF | 0x1f)) == (DAIF | EL1H),
 		      "PSTATE is EL1h, DAIF masked");
-		CHECK((rig.reply.changed & (KVMCORE_CHANGED_ELR_EL1 | KVMCORE_CHANGED_SPSR_EL1)) ==
-			      (KVMCORE_CHANGED_ELR_EL1 | KVMCORE_CHANGED_SPSR_EL1),
+		CHECK((rig.reply.changed & (KVMCORE_MASK_ELR_EL1 | KVMCORE_MASK_SPSR_EL1)) ==
+			      (KVMCORE_MASK_ELR_EL1 | KVMCORE_MASK_SPSR_EL1),
 		      "the reply names ELR_EL1 and SPSR_EL1");
 		rig_close(&rig);
 	}

@@ -191,7 +191,7 @@ static void test_b6_delivery_overwrites_spsr(void)
 
 	open_v5(&rig);
 	fire(&rig);
-	CHECK(rig.regs[0].spsr_el1 == 0x60000000 && rig.reply.changed & KVMCORE_CHANGED_SPSR_EL1,
+	CHECK(rig.regs[0].spsr_el1 == 0x60000000 && rig.reply.changed & KVMCORE_MASK_SPSR_EL1,
 	      "SPSR_EL1 becomes the interrupted PSTATE");
 	rig_close(&rig);
 	open_spec(&rig);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(name commands life limits rsi host edges)
+foreach(name commands life limits rsi host edges reads)
 	sdei_test(NAME realm_${name} CONFIG unit SOURCES test_realm_${name}.c
 		LINK kvmcore dep::jansson)
 endforeach()
