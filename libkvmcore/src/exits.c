@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exits.h"
+#include "reply.h"
 #include "vm.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define HYPERCALL_ARGS 6u
@@ -150,6 +152,19 @@ void exits_drain(struct vcpu *vcpu)
 {
 	if (vcpu->pending != PENDING_HYPERCALL)
 		exits_finish(vcpu);
+}
+
+int exits_act(struct vcpu *vcpu, struct kvmcore_reply *reply)
+{
+	if (!vcpu->initialised)
+		return -ENOEXEC;
+	if (vcpu->power != POWER_ON || (vcpu->vm->realm && realm_may_run(vcpu)))
+		return -EPERM;
+	reply_start(reply);
+	exits_finish(vcpu);
+	realm_settle(vcpu);
+	vm_runs(vcpu->vm);
+	return 0;
 }
 
 void exits_answered_by_x0(struct vcpu *vcpu)

@@ -27,6 +27,13 @@ void exits_fill_nisv(struct vcpu *vcpu, uint64_t esr_iss, uint64_t ipa);
 /** exits_finish() - what the kernel does first in KVM_RUN: complete the exit before this one */
 void exits_finish(struct vcpu *vcpu);
 
+/**
+ * exits_act() - a model vCPU of a running VM is about to execute an instruction: the same, if it may
+ *
+ * Return: 0; -ENOEXEC before KVM_ARM_VCPU_INIT; -EPERM while the PE is off or asleep, or its realm not active.
+ */
+int exits_act(struct vcpu *vcpu, struct kvmcore_reply *reply);
+
 /** exits_drain() - the same without entering the guest: a forwarded call stays unanswered */
 void exits_drain(struct vcpu *vcpu);
 

@@ -105,15 +105,9 @@ int kvmcore_vcpu_mmio(struct kvmcore_vm *vm, int index, const struct kvmcore_mmi
 	vcpu = vm_vcpu(vm, index);
 	if (vcpu)
 		ret = vm->running ? 0 : -EBUSY;
-	if (!ret && !vcpu->initialised)
-		ret = -ENOEXEC;
-	if (!ret && (vcpu->power != POWER_ON || (vm->realm && realm_may_run(vcpu))))
-		ret = -EPERM;
+	if (!ret)
+		ret = exits_act(vcpu, reply);
 	if (!ret) {
-		reply_start(reply);
-		exits_finish(vcpu);
-		realm_settle(vcpu);
-		vm_runs(vm);
 		ret = access_memory(vcpu, access, result, reply);
 		vm_changed(vm);
 	}

@@ -119,15 +119,9 @@ int kvmcore_vcpu_call(struct kvmcore_vm *vm, int index, const struct kvmcore_tra
 
 	pthread_mutex_lock(&vm->lock);
 	ret = find_caller(vm, index, &vcpu);
-	if (!ret && !vcpu->initialised)
-		ret = -ENOEXEC;
-	if (!ret && (vcpu->power != POWER_ON || (vm->realm && realm_may_run(vcpu))))
-		ret = -EPERM;
+	if (!ret)
+		ret = exits_act(vcpu, reply);
 	if (!ret) {
-		reply_start(reply);
-		exits_finish(vcpu);
-		realm_settle(vcpu);
-		vm_runs(vm);
 		call_from_model(vcpu, trap, reply);
 		vm_changed(vm);
 	}
