@@ -4,6 +4,9 @@
  * emulate. Nothing is guarded before it enrols, and nothing else is accessible afterwards; so no CPU may run in between.
  */
 #include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/printk.h>
 #include <linux/stop_machine.h>
 
@@ -31,7 +34,7 @@ static int enroll(void *opaque)
 	return ret ? -EIO : 0;
 }
 
-int guard_enroll(const u64 *pages, unsigned int n)
+static int enroll_with(const u64 *pages, unsigned int n)
 {
 	struct pages all = { pages, n };
 	const unsigned long granule = smccc(GUARD_INFO, 0, 0);
@@ -39,4 +42,24 @@ int guard_enroll(const u64 *pages, unsigned int n)
 	if ((smccc(VENDOR_FEATURES, 0, 0) & HAS_GUARD) != HAS_GUARD || granule != PAGE_SIZE)
 		return -EOPNOTSUPP;
 	return stop_machine(enroll, &all, NULL);
+}
+
+/* What the host emulates. Before the first event: a handler must not run while half of it is guarded. */
+int guard_devices(void)
+{
+	static const char *const device[] = { "arm,pl011", "sdei-migrate,event-source" };
+	u64 page[ARRAY_SIZE(device)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(device); i++) {
+		struct device_node *node = of_find_compatible_node(NULL, NULL, device[i]);
+		struct resource place;
+		const int ret = node ? of_address_to_resource(node, 0, &place) : -ENODEV;
+
+		of_node_put(node);
+		if (ret)
+			return ret;
+		page[i] = place.start;
+	}
+	return enroll_with(page, ARRAY_SIZE(page));
 }

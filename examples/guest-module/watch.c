@@ -90,6 +90,7 @@ static struct task_struct **holders, *signaller;
 static struct proc_dir_entry *entry;
 static int hotplug_state;
 static bool running;
+static unsigned long watched; /* lines whose events are registered */
 
 /* --- deliveries ---------------------------------------------------------------------------------- */
 
@@ -325,26 +326,6 @@ static void bench(void)
 		user, event);
 }
 
-/* What the host emulates. Before the first event: a handler must not run while half of it is guarded. */
-static int guard_devices(void)
-{
-	static const char *const device[] = { "arm,pl011", "sdei-migrate,event-source" };
-	u64 page[ARRAY_SIZE(device)];
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(device); i++) {
-		struct device_node *node = of_find_compatible_node(NULL, NULL, device[i]);
-		struct resource place;
-		const int ret = node ? of_address_to_resource(node, 0, &place) : -ENODEV;
-
-		of_node_put(node);
-		if (ret)
-			return ret;
-		page[i] = place.start;
-	}
-	return guard_enroll(page, ARRAY_SIZE(page));
-}
-
 static ssize_t command(struct file *file, const char __user *text, size_t size, loff_t *at)
 {
 	char word[8] = "";
@@ -416,7 +397,16 @@ static int watch(unsigned long line, u32 event)
 {
 	int ret = event_register(event, handle, (void *)line);
 
-	return ret ? ret : event_enable(event);
+	if (ret)
+		return ret;
+	watched |= BIT(line);
+	return event_enable(event);
+}
+
+static void unwatch(unsigned long line, u32 event)
+{
+	if (watched & BIT(line))
+		event_unregister(event);
 }
 
 static int watch_all(void)
@@ -450,39 +440,57 @@ static int begin_threads(void)
 	return PTR_ERR_OR_ZERO(signaller);
 }
 
-static int __init begin(void)
+static void end_thread(struct task_struct *thread)
 {
-	int ret = find_functions();
+	if (!IS_ERR_OR_NULL(thread))
+		kthread_stop(thread);
+}
 
-	if (!ret)
-		ret = find_source();
-	if (!ret)
-		ret = watch_all();
+/* Also of a module of which a part is there: nothing may call into it when it is gone. */
+static void end(void)
+{
+	unsigned int i;
+
+	proc_remove(entry);
+	stop();
+	end_thread(signaller);
+	for (i = 0; holders && i < nr_cpu_ids; i++)
+		end_thread(holders[i]);
+	kfree(holders);
+	if (hotplug_state > 0)
+		cpuhp_remove_state(hotplug_state);
+	for (i = 0; i < NR_LINES; i++)
+		unwatch(i, lines[i].event);
+	unwatch(SIGNAL, 0);
+	iounmap(source);
+}
+
+static int __init begin_all(void)
+{
+	int ret = watch_all();
+
 	if (ret)
 		return ret;
 	hotplug_state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "sdei_watch", cpu_comes, cpu_goes);
 	if (hotplug_state < 0)
 		return hotplug_state;
 	ret = begin_threads();
-	entry = proc_create("sdei_watch", 0600, NULL, &operations);
-	return ret;
+	entry = ret ? NULL : proc_create("sdei_watch", 0600, NULL, &operations);
+	return ret || entry ? ret : -ENOMEM;
 }
 
-static void __exit end(void)
+static int __init begin(void)
 {
-	unsigned int i;
+	int ret = find_functions();
 
-	proc_remove(entry);
-	stop();
-	kthread_stop(signaller);
-	for (i = 0; i < nr_cpu_ids; i++)
-		kthread_stop(holders[i]);
-	kfree(holders);
-	cpuhp_remove_state(hotplug_state);
-	for (i = 0; i < NR_LINES; i++)
-		event_unregister(lines[i].event);
-	event_unregister(0);
-	iounmap(source);
+	if (!ret)
+		ret = find_source();
+	if (ret)
+		return ret;
+	ret = begin_all();
+	if (ret)
+		end();
+	return ret;
 }
 
 module_init(begin);

@@ -39,8 +39,8 @@ unsigned int pose_size(void);
 
 /* --- guard.c --- */
 
-/* guard_enroll() - guard @pages, and have the host refuse every other access without memory */
-int guard_enroll(const u64 *pages, unsigned int n);
+/* guard_devices() - guard what the host emulates, and have it refuse every other access without memory. Return: 0; -errno */
+int guard_devices(void);
 #endif
 
 #endif
