@@ -213,20 +213,27 @@ static void name_places(struct machine *machine, bool waits, const char *outgoin
 	};
 }
 
-bool machine_new(struct machine *machine, bool waits, const char *outgoing)
+bool machine_new_in(struct machine *machine, const char *folder, bool waits, const char *outgoing)
 {
 	struct vmm *vmm = &machine->vmm;
 
 	*machine = (struct machine){ .vmm = { .lock = PTHREAD_MUTEX_INITIALIZER,
 					      .changed = PTHREAD_COND_INITIALIZER } };
-	snprintf(machine->folder, sizeof(machine->folder), "/tmp/sdei-test-XXXXXX");
-	if (!mkdtemp(machine->folder))
-		return false;
+	snprintf(machine->folder, sizeof(machine->folder), "%s", folder);
 	name_places(machine, waits, outgoing);
 	vmm->options = &machine->options;
 	vmm->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return vmm->wake >= 0 && stream_open(vmm) == 0 && control_open(vmm) == 0 &&
 	       vmm_open(vmm) == 0 && (waits || gate_resume(vmm) == 0);
+}
+
+bool machine_new(struct machine *machine, bool waits, const char *outgoing)
+{
+	char folder[] = "/tmp/sdei-test-XXXXXX";
+	const bool is = mkdtemp(folder) && machine_new_in(machine, folder, waits, outgoing);
+
+	machine->owns_folder = true;
+	return is;
 }
 
 static void *serve_main(void *vmm)
@@ -251,7 +258,8 @@ void machine_free(struct machine *machine)
 	vmm_close(&machine->vmm);
 	stream_close(&machine->vmm);
 	close(machine->vmm.wake);
-	rmdir(machine->folder);
+	if (machine->owns_folder)
+		rmdir(machine->folder);
 }
 
 void machine_reserve(struct machine *machine, const struct transport_id *session)

@@ -23,11 +23,13 @@ struct machine {
 	uint64_t item[MACHINE_ITEMS]; /* what the VMM's own stream has to bring */
 	unsigned int n_opened, n_resumed;
 	pthread_t thread;
-	bool is_served;
+	bool is_served, owns_folder;
 };
 
 /** machine_new() - a VM in a folder of its own; with @waits one that waits for a guest. Return: success */
 bool machine_new(struct machine *machine, bool waits, const char *outgoing);
+/** machine_new_in() - the same in a folder that is there, and stays when the machine is freed */
+bool machine_new_in(struct machine *machine, const char *folder, bool waits, const char *outgoing);
 /** machine_serve() - run its control socket in a thread; machine_free() - the end of all */
 bool machine_serve(struct machine *machine);
 void machine_free(struct machine *machine);

@@ -3,7 +3,10 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define WAIT_MS 60000 /* longer than any machine is slow */
@@ -295,9 +298,71 @@ static void test_a_vmm_ends_at_any_moment(void)
 			end_one(source, moment, left[moment][source]);
 }
 
+/* Where the guest's memory is to go: somebody who listens and never reads, or nobody. Return: a descriptor; -1 */
+static int open_sink(struct sockaddr_un *address, char folder[32], bool listens)
+{
+	int fd = -1;
+
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(folder, 32, "/tmp/sdei-test-XXXXXX");
+	if (!CHECK(mkdtemp(folder), "there is a folder"))
+		return -1;
+	snprintf(address->sun_path, sizeof(address->sun_path), "%s/sink", folder);
+	if (listens)
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(!listens || (bind(fd, (struct sockaddr *)address, sizeof(*address)) == 0 &&
+			   listen(fd, 1) == 0),
+	      "somebody listens");
+	return fd;
+}
+
+/* A session in which the memory cannot go on: @ends 0 by RESUME, 1 by the mover's end, 2 by the VMM's. */
+static void give_up(struct machine *machine, int ends)
+{
+	struct transport_buffer records = { .max = 1u << 20 };
+	struct transport_control *control = connect_to(machine);
+
+	CHECK(transport_control_pause(control, &session, NULL) == 0 &&
+		      transport_control_capture(control, &session, TRANSPORT_CAPTURE_FINAL, NULL,
+						&records, NULL) == 0,
+	      "its state is taken");
+	CHECK(is_in_state(machine, TRANSPORT_VM_PAUSED), "others are served");
+	if (ends == 0)
+		CHECK(transport_control_resume(control, &session, NULL) == 0, "it may go on");
+	if (ends < 2)
+		control = transport_control_close(control);
+	if (ends < 2)
+		CHECK(is_in_state(machine, TRANSPORT_VM_RUNNING), "and does");
+	else
+		machine_free(machine);
+	transport_control_close(control);
+	transport_buffer_free(&records);
+}
+
+static void test_a_destination_that_does_not_read_holds_up_nobody(void)
+{
+	for (int listens = 0; listens < 2; listens++) {
+		struct sockaddr_un address;
+		struct machine machine;
+		char folder[32], uri[128];
+		const int fd = open_sink(&address, folder, listens);
+
+		snprintf(uri, sizeof(uri), "unix:%s", address.sun_path);
+		REQUIRE(machine_new(&machine, false, uri) && machine_serve(&machine),
+			"a VMM with a guest");
+		memset(machine.vmm.ram, 1, MACHINE_MEMORY);
+		for (int ends = 0; ends < 3; ends++)
+			give_up(&machine, ends);
+		close(fd);
+		unlink(address.sun_path);
+		rmdir(folder);
+	}
+}
+
 int main(void)
 {
 	return RUN_TESTS(test_a_guest_moves, test_others_are_served_while_the_guest_comes,
 			 test_who_waits_is_answered_when_the_guest_has_come,
-			 test_a_mover_is_lost_at_any_moment, test_a_vmm_ends_at_any_moment);
+			 test_a_mover_is_lost_at_any_moment, test_a_vmm_ends_at_any_moment,
+			 test_a_destination_that_does_not_read_holds_up_nobody);
 }

@@ -69,12 +69,13 @@ static bool is_sent_away(int fd)
 	return away;
 }
 
-static bool is_empty(const struct machine *machine)
+/* Nothing but the page that came, and zeroes. Once the guest is whole its memory is nobody else's */
+static bool holds_only(const struct machine *machine, size_t at, uint8_t byte)
 {
 	for (size_t i = 0; i < MACHINE_MEMORY; i++)
-		if (machine->vmm.ram[i])
+		if (machine->vmm.ram[i] != (i >= at && i < at + 4096 ? byte : 0))
 			return false;
-	return !machine->vmm.stream->incoming.item && !machine->vmm.stream->has_devices;
+	return true;
 }
 
 /* The right one comes, and is taken. */
@@ -83,9 +84,8 @@ static void check_comes(struct machine *machine, uint8_t byte, const char *promi
 	const int fd = machine_knock(machine);
 
 	send_guest(fd, byte);
-	CHECK(machine_load(machine, WAIT_MS) == 0 && machine->vmm.ram[8192] == byte &&
-		      machine->vmm.ram[8191] == 0 && machine->item[1] == byte &&
-		      machine->vmm.count == 5,
+	CHECK(machine_load(machine, WAIT_MS) == 0 && holds_only(machine, 8192, byte) &&
+		      machine->item[1] == byte && machine->vmm.count == 5,
 	      promise);
 	close(fd);
 }
@@ -287,17 +287,16 @@ static void play(struct machine *machine, const struct mischief *mischief)
 
 static void test_a_liar_leaves_nothing_behind(void)
 {
-	struct machine machine;
-
-	REQUIRE(machine_new(&machine, true, NULL), "a VMM waits");
-	machine_reserve(&machine, &session);
 	for (size_t i = 0; i < ARRAY_SIZE(mischiefs); i++) {
+		struct machine machine;
+
+		REQUIRE(machine_new(&machine, true, NULL), "a VMM waits");
+		machine_reserve(&machine, &session);
 		play(&machine, &mischiefs[i]);
-		CHECK(machine_load(&machine, 0) == -EINPROGRESS && is_empty(&machine),
-		      mischiefs[i].promise);
+		CHECK(machine_load(&machine, 0) == -EINPROGRESS, "that was no guest");
+		check_comes(&machine, 8, "the next one is taken as if nothing had been");
+		machine_free(&machine);
 	}
-	check_comes(&machine, 8, "the next one is taken as if nothing had been");
-	machine_free(&machine);
 }
 
 static void test_devices_are_looked_at(void)
@@ -317,7 +316,7 @@ static void test_devices_are_looked_at(void)
 				  sizeof(devices)) &&
 		      is_sent_away(fd),
 	      "a console that holds more than it can is refused");
-	CHECK(is_empty(&machine), "with all that came before");
+	check_comes(&machine, 2, "with all that came before");
 	machine_free(&machine);
 }
 
@@ -344,8 +343,7 @@ static void test_a_guest_that_breaks_off_leaves_nothing_behind(void)
 		CHECK(!len || put(fd, whole, len), "a part comes");
 		CHECK(shutdown(fd, SHUT_WR) == 0 && is_sent_away(fd), "and nothing more");
 	}
-	CHECK(machine_load(&machine, 0) == -EINPROGRESS && is_empty(&machine),
-	      "no part is taken for the whole");
+	CHECK(machine_load(&machine, 0) == -EINPROGRESS, "no part is taken for the whole");
 	check_comes(&machine, 10, "the next one is");
 	machine_free(&machine);
 }
