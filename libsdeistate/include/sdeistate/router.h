@@ -57,7 +57,9 @@ SDEISTATE_API void sdeistate_router_port(struct sdeistate_router *router, struct
 /**
  * sdeistate_router_answered() - the VMM has answered what a vCPU left the guest for
  *
- * A forwarded call is answered in its registers; an MMIO load in the vCPU's page.
+ * A forwarded call is answered in its registers; an MMIO load in the vCPU's page. Each call has to be told: one that
+ * is not stays open over a KVM_RUN that ends with -EINTR, which may not have reached the guest. An MMIO access is
+ * completed by any run.
  * Return: 0; -ENOENT if nothing was open.
  */
 SDEISTATE_API int sdeistate_router_answered(struct sdeistate_router *router, int vcpu);
