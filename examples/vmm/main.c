@@ -357,6 +357,13 @@ static void on_signal(int number)
 	gate_wake(the_vmm);
 }
 
+/* What nohup or a shell's "&" has turned off stays off. */
+static void end_by(int number)
+{
+	if (signal(number, on_signal) == SIG_IGN)
+		signal(number, SIG_IGN);
+}
+
 static int run(struct vmm *vmm)
 {
 	int ret = begin(vmm);
@@ -390,8 +397,8 @@ int main(int argc, char **argv)
 	}
 	the_vmm = &vmm;
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
-	signal(SIGHUP, on_signal);
+	end_by(SIGTERM);
+	end_by(SIGINT);
+	end_by(SIGHUP);
 	return run(&vmm);
 }
