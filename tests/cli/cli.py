@@ -116,6 +116,16 @@ class Host:
         return self.process.returncode
 
 
+def wait_for(ask, good=bool, seconds=TIMEOUT):
+    """Ask until the answer is good, or for so long. Returns the last answer."""
+    deadline = time.monotonic() + seconds
+    answer = ask()
+    while not good(answer) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        answer = ask()
+    return answer
+
+
 @contextlib.contextmanager
 def host(directory, *args, **how):
     served = Host(directory, *args, **how)

@@ -8,7 +8,7 @@ import tempfile
 from hosts import Pair, check, cli, never_two, run, settle, wait_stopped
 from cli import side_by_side
 
-PATIENCE_MS = 8000  # nobody is to give up because of the test itself
+PATIENCE_MS = 20000  # nobody is to give up because of the test itself
 LONG = bool(os.environ.get("SDEI_TEST_LONG"))
 REALM_STEPS = ("send.challenge", "send.wait-token", "recv.token")
 

@@ -81,9 +81,9 @@ class Relay:
 
     def __exit__(self, *_):
         self.ending.set()
-        self.listener.close()
         for thread in self.threads:
             thread.join(5)
+        self.listener.close()
 
     def accept(self):
         while not self.ending.is_set():

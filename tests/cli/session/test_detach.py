@@ -4,20 +4,9 @@
 import json
 import os
 import signal
-import time
 
 from hosts import Pair, check, cli, run
-from cli import fails
-
-
-def wait_for(what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    return None
+from cli import fails, wait_for
 
 
 def is_over(pair):
@@ -27,7 +16,7 @@ def is_over(pair):
 
 def lines_of(pair, told):
     with open(os.path.join(pair.state("a"), f"send-{told['session']}.log"), encoding="utf-8") as log:
-        return [json.loads(line) for line in log]
+        return [json.loads(line) for line in log if line.endswith("\n")]
 
 
 def test_it_goes_on_in_the_background(directory):
@@ -38,7 +27,8 @@ def test_it_goes_on_in_the_background(directory):
         check(wait_for(lambda: is_over(pair)) and pair.running() == "b", "and it does")
         one = json.loads(run("status", told["session"], "--state", pair.state("a"), "--json").stdout)
         check(one["state"] == "committed" and os.path.isfile(one["log"]), "status knows it, and where its log is", one)
-        check(wait_for(lambda: lines_of(pair, told)[-1].get("reason") == "ok"), "the log ends with the result")
+        check(wait_for(lambda: [line for line in lines_of(pair, told)[-1:] if line.get("reason") == "ok"]),
+              "the log ends with the result")
         lines = lines_of(pair, told)
         check("commit" in [line.get("phase") for line in lines] and lines[-1]["blackout_us"] > 0,
               "after its progress", lines[-1])
@@ -61,7 +51,7 @@ def test_cancel_and_signals_reach_it(directory):
                       ("SIGTERM", lambda pair, told: os.kill(told["pid"], signal.SIGTERM))):
         work = os.path.join(directory, name)
         os.mkdir(work)
-        with Pair(work, 8000) as pair:
+        with Pair(work) as pair:
             pair.start_recv()
             code, told = pair.send("--detach", fault="send.pause:stall")
             check(code == 0, f"{name}: it is in the background", told)
@@ -88,7 +78,7 @@ def state_of(pid):
 
 
 def test_killed_in_the_background(directory):
-    with Pair(directory, 2000) as pair:
+    with Pair(directory) as pair:
         pair.start_recv()
         code, told = pair.send("--detach", fault="send.wait-done:kill")
         check(code == 0, "it is in the background", told)

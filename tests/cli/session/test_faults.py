@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A fault at every step of either mover, and either VMM killed: never two run, and never none for ever."""
+import functools
 import json
 import os
 import secrets
@@ -10,8 +11,8 @@ import sys
 import tempfile
 import time
 
-from hosts import Pair, check, never_two, run, settle, wait_stopped
-from cli import side_by_side
+from hosts import Pair, check, cli, never_two, patiently, run, settle, wait_stopped
+from cli import side_by_side, wait_for
 from realm_pair import BuiltPair
 
 ACTION = sys.argv[2]
@@ -26,10 +27,10 @@ VMM_STEPS = ("send.rehearse", "send.stop", "recv.rehearse", "recv.stop", "send.c
 REALM_STEPS = ("send.challenge", "send.wait-token", "recv.token")
 
 
-def wait_end(process, seconds=20):
+def wait_end(process):
     """Its output once it has ended."""
     try:
-        return process.communicate(timeout=seconds)
+        return process.communicate(timeout=cli.TIMEOUT)
     except subprocess.TimeoutExpired:
         return None
 
@@ -39,16 +40,16 @@ def fault_of(step):
 
 
 def play(pair, step):
-    """One hand-over with a fault in one of the movers."""
+    """One hand-over with a fault in one of the movers. Returns whether it came there."""
     sends = step.startswith("send.")
     if not pair.start_recv(fault="" if sends else fault_of(step)):
-        return
+        return True
     pair.start_send(fault=fault_of(step) if sends else "")
     victim = pair.sender if sends else pair.receiver
     other = pair.receiver if sends else pair.sender
     if ACTION == "stall":
-        if not check(wait_stopped(victim), f"{step}: it stops there"):
-            return
+        if not wait_stopped(victim):
+            return False
         if other is pair.sender:
             check(wait_end(other), f"{step}: the other side has a deadline")
         else:
@@ -57,35 +58,32 @@ def play(pair, step):
         victim.send_signal(signal.SIGCONT)
     said = wait_end(pair.sender)
     if not check(said, f"{step}: send ends"):
-        return
+        return True
     if ACTION == "kill":
-        if not sends:
-            check(wait_end(victim) is not None, f"{step}: recv was killed")
-        check(victim.returncode == -signal.SIGKILL, f"{step}: it is killed there",
-              str(victim.returncode))
+        if wait_for(victim.poll, lambda code: code is not None, 2 * pair.timeout / 1000) != -signal.SIGKILL:
+            return False
     elif pair.sender.returncode not in (0, 9):
         there = json.loads(said[0])["vm_state"]["destination"]
-        check(pair.running() == {"none": "a", "running": "b"}.get(there),
+        check(pair.wait_running({"none": "a", "running": "b"}.get(there)),
               f"{step}: a failure says where the VM runs", said[0])
-    time.sleep(0.05)
     settle(pair, step)
+    return True
 
 
 def play_vmm(pair, step):
-    """The VMM of the side that is at @step dies there."""
+    """The VMM of the side that is at @step dies there. Returns whether it came there."""
     side = "a" if step.startswith("send.") else "b"
     if not pair.start_recv(fault="" if side == "a" else f"{step}:stall"):
-        return
+        return True
     pair.start_send(fault=f"{step}:stall" if side == "a" else "")
     victim = pair.sender if side == "a" else pair.receiver
-    if not check(wait_stopped(victim), f"{step}: it stops there"):
-        return
+    if not wait_stopped(victim):
+        return False
     pair.hosts[side].stop(signal.SIGKILL)
     victim.send_signal(signal.SIGCONT)
-    if not check(wait_end(pair.sender), f"{step}: send ends"):
-        return
-    time.sleep(0.2)
-    settle(pair, step + " without the VMM of " + side, alive="b" if side == "a" else "a")
+    if check(wait_end(pair.sender), f"{step}: send ends"):
+        settle(pair, step + " without the VMM of " + side, alive="b" if side == "a" else "a")
+    return True
 
 
 def by_tls(_):
@@ -111,12 +109,14 @@ def by_unix_socket(pair):
 LINKS = (by_tls, by_shared_key, in_the_clear, by_unix_socket)
 
 
-def case(step, link):
+def case(step, link, deadline):
+    """Returns None if the session gave up before it came to @step."""
     with tempfile.TemporaryDirectory(prefix="fault-") as directory, \
             (BuiltPair if step in REALM_STEPS else Pair)(directory) as pair:
-        pair.timeout = DEADLINE_MS  # many a case waits until it is over
+        pair.timeout = deadline  # many a case waits until it is over
         link(pair)
-        (play_vmm if ACTION == "vmm" else play)(pair, step)
+        if not (play_vmm if ACTION == "vmm" else play)(pair, step):
+            return None
         session = pair.session()
         return (f"send ended with {pair.sender.returncode if pair.sender else None}, the session is "
                 f"{session['state'] if session else 'not on record'}")
@@ -130,8 +130,9 @@ def main():
                env={"SDEI_FAULT": "nowhere:kill"})
     check(told.returncode == 2, "a fault point that does not exist is a usage error")
     steps = VMM_STEPS if ACTION == "vmm" else listed
-    side_by_side(((f"{ACTION} at {step} {link.__name__}", (step, link))
-                  for link in (LINKS if LONG else LINKS[:1]) for step in steps), case)
+    side_by_side(((f"{ACTION} at {step} {link.__name__}",
+                   (functools.partial(case, step, link), DEADLINE_MS, f"{ACTION} at {step}"))
+                  for link in (LINKS if LONG else LINKS[:1]) for step in steps), patiently)
 
 
 main()

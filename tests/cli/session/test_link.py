@@ -13,6 +13,9 @@ from cli import Child, fails, key, model
 from relay import Relay
 
 
+UNTIL_GIVEN_UP = 8000  # ms: an openssl that has said all it has to say hangs until then
+
+
 def psk_file(directory, name, *keys, mode=0o600):
     path = os.path.join(directory, name)
     with open(path, "w", encoding="ascii") as out:
@@ -31,7 +34,7 @@ def s_client(uri, *args, certificate=None):
 
 def test_a_hand_over_with_a_shared_key(directory):
     secret = secrets.token_hex(32)
-    with Pair(directory) as pair:
+    with Pair(directory, UNTIL_GIVEN_UP) as pair:
         ours = psk_file(directory, "a.psk", ("pair", secret))
         theirs = psk_file(directory, "b.psk", ("other", secrets.token_hex(48)), ("pair", secret.upper()))
         for side in "ab":  # a certificate is not needed: the public key is what vouches
@@ -102,7 +105,7 @@ def test_files_of_keys(directory):
 
 
 def test_the_handshake_as_others_see_it(directory):
-    with Pair(directory) as pair:
+    with Pair(directory, UNTIL_GIVEN_UP) as pair:
         pair.start_recv()
         ours = pair.keys["a"]
         seen = s_client(pair.uri, "-tls1_3", "-msg", certificate=ours)
@@ -137,15 +140,6 @@ def test_a_peer_that_speaks_only_tls_1_2(directory):
         server.communicate()
         check(code == 5 and told["field"] == "TLS" and told["expected"] == "TLS 1.3", "it is refused by name", told)
         check("version" in told["actual"] or "protocol" in told["actual"], "and why", told)
-
-
-def wait_for(what, seconds=10):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if what():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def test_keys_are_read_again(directory):

@@ -129,9 +129,9 @@ def test_a_recv_that_only_tries_answers_with_what_it_finds(directory):
 
 
 def test_a_blackout_has_a_limit(directory):
-    with Pair(directory, timeout=5000) as pair:
+    with Pair(directory) as pair:
         pair.start_recv(fault="recv.open:stall")
-        pair.start_send("--max-blackout", "1000")
+        pair.start_send("--max-blackout", "3000")
         check(wait_stopped(pair.receiver), "recv hangs with the VM standing still")
         out, _ = pair.sender.communicate(timeout=cli.TIMEOUT)
         told = json.loads(out)
@@ -141,16 +141,13 @@ def test_a_blackout_has_a_limit(directory):
               "--max-blackout" in told["advice"], "the VM runs on, and there is advice", told)
         check(pair.running() == "a", "it does")
         pair.receiver.send_signal(signal.SIGCONT)
-        deadline = time.monotonic() + 10
-        while pair.session("b")["state"] != "aborted" and time.monotonic() < deadline:
-            time.sleep(0.05)
-        check(pair.session("b")["state"] == "aborted", "the other host gives up when it can")
+        check(pair.recorded("b", "aborted"), "the other host gives up when it can")
         check(pair.running() == "a", "and nothing changes by that")
 
 
 def test_a_rehearsal_that_takes_too_long_stops_nothing(directory):
     """The smallest limit there is, against a destination whose VMM is kept busy."""
-    with Pair(directory, timeout=5000) as pair:
+    with Pair(directory) as pair:
         pair.start_recv()
         pair.hosts["b"].process.send_signal(signal.SIGSTOP)
         pair.start_send("--max-blackout", "1")
@@ -190,7 +187,7 @@ def test_cancel_is_answered_at_every_step(directory):
     for number, step in enumerate(steps):
         here = os.path.join(directory, str(number))
         os.mkdir(here)
-        with Pair(here, timeout=3000) as pair:
+        with Pair(here) as pair:
             pair.start_recv()
             pair.start_send(fault=f"{step}:stall")
             if not check(wait_stopped(pair.sender) and stopped(pair.sender), f"{step}: send stands there"):

@@ -5,13 +5,13 @@ import fcntl
 import json
 import os
 import resource
-import select
 import signal
 import socket
 import time
 
 from hosts import PROGRAM, Pair, check, cli, wait_stopped
-from cli import ask, fails, run, start
+from child import Lines
+from cli import ask, fails, run, start, wait_for
 
 VMM = """#!/usr/bin/python3
 import json, os, sys, time
@@ -72,12 +72,9 @@ def alive(pid):
         return False
 
 
-def wait_gone(pid, seconds=5):
+def wait_gone(pid):
     """Is even its zombie gone?"""
-    deadline = time.monotonic() + seconds
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not os.path.exists(f"/proc/{pid}")
+    return wait_for(lambda: not os.path.exists(f"/proc/{pid}"))
 
 
 def status_of(control):
@@ -85,7 +82,7 @@ def status_of(control):
 
 
 def test_a_vmm_is_started_and_stays(directory):
-    with Service(directory, timeout=5000) as pair:
+    with Service(directory) as pair:
         pair.start_recv()
         code, told = pair.send()
         check(code == 0 and told["state"] == "committed", "a VM is handed over to a VMM that recv starts", told)
@@ -103,7 +100,7 @@ def test_a_vmm_is_started_and_stays(directory):
 
 
 def test_a_vmm_that_dies_later(directory):
-    with Service(directory, timeout=5000) as pair:
+    with Service(directory) as pair:
         pair.start_recv()
         code, told = pair.send()
         check(code == 0, "a VM is handed over", told)
@@ -115,7 +112,7 @@ def test_a_vmm_that_dies_later(directory):
 
 
 def test_a_vmm_that_dies_is_named(directory):
-    with Service(directory, how="dies", timeout=5000) as pair:
+    with Service(directory, how="dies") as pair:
         pair.start_recv()
         code, told = pair.send()
         check(code == 5 and told["vm_state"] == {"source": "running", "destination": "none"},
@@ -140,7 +137,7 @@ def test_without_prepared_it_ends(directory):
     for step in ("recv.open", "recv.stage", "recv.prepared", "recv.wait-commit"):
         where = os.path.join(directory, step)
         os.mkdir(where)
-        with Service(where, timeout=5000) as pair:
+        with Service(where) as pair:
             pair.start_recv(fault=step + ":error")
             code, told = pair.send()
             check(code != 0 and pair.runs("a"), f"{step}: the VM stays", told)
@@ -152,7 +149,7 @@ def test_without_prepared_it_ends(directory):
 def test_a_vmm_killed_on_the_way_is_named(directory):
     if not ask("status", "--list-fault-points").get("fault_points"):
         return
-    with Service(directory, timeout=5000) as pair:
+    with Service(directory) as pair:
         pair.start_recv(fault="recv.stage:stall")
         pair.start_send()
         check(wait_stopped(pair.receiver), "recv is about to stage")
@@ -168,7 +165,7 @@ def test_a_vmm_killed_on_the_way_is_named(directory):
 def test_a_killed_recv_is_followed_by_another(directory):
     if not ask("status", "--list-fault-points").get("fault_points"):
         return
-    with Service(directory, timeout=2000) as pair:
+    with Service(directory, ) as pair:
         pair.start_recv(fault="recv.prepared:kill")
         code, told = pair.send()
         check(code != 0 and pair.runs("a"), "the VM stays where it is", told)
@@ -185,16 +182,14 @@ def test_a_vmm_is_not_ended_under_another_session(directory):
     """A session that came to nothing tells its VMM to end; meanwhile another may have given it its VM."""
     if not ask("status", "--list-fault-points").get("fault_points"):
         return
-    with Service(directory, timeout=5000) as pair:
+    with Service(directory) as pair:
         folder = os.path.join(directory, "metrics")
         os.mkdir(folder)
         pair.start_recv("--metrics", os.path.join(folder, "m"))
         fd = os.open(folder, os.O_RDONLY)
         fcntl.flock(fd, fcntl.LOCK_EX)  # it has a second's work to do between its end and its VMM's
         pair.send(fault="send.base:kill")
-        deadline = time.monotonic() + 10
-        while pair.session("b")["state"] != "aborted" and time.monotonic() < deadline:
-            time.sleep(0.01)
+        check(pair.recorded("b", "aborted"), "a session comes to nothing")
         code, told = pair.send()
         check(code == 0 and told["state"] == "committed", "the next session gets the VM over", told)
         os.close(fd)
@@ -246,33 +241,27 @@ def busy_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def said(stream):
-    """The lines that are there."""
-    text = b""
-    while select.select([stream], [], [], 0)[0]:
-        piece = os.read(stream.fileno(), 65536)
-        if not piece:
-            break
-        text += piece
-    return text.decode().splitlines()
+def busy_share(pid):
+    """Of a second."""
+    before, began = busy_seconds(pid), time.monotonic()
+    time.sleep(1)
+    return (busy_seconds(pid) - before) / (time.monotonic() - began)
 
 
 def test_it_waits_where_it_may_open_no_more_files(directory):
     """As many silent connections as it has descriptors for, and more; then they go."""
     limit = 40
-    with Pair(directory, timeout=20000) as pair:
+    with Pair(directory, timeout=300000) as pair:
         pair.start_recv(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
         port = int(pair.uri.rsplit(":", 1)[1])
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(limit)]
-        deadline = time.monotonic() + 10
-        while open_files(pair.receiver.pid) < limit - 1 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        before, began = busy_seconds(pair.receiver.pid), time.monotonic()
-        time.sleep(1)
-        share = (busy_seconds(pair.receiver.pid) - before) / (time.monotonic() - began)
+        errors = Lines(pair.receiver.stderr)
+        line = next((line for line in iter(errors.line, "") if "Too many open files" in line), "")
+        check("ulimit -n" in line, "it says what is lacking, and what helps", line)
+        share = wait_for(lambda: busy_share(pair.receiver.pid), lambda share: share < 0.1)
         check(share < 0.1, "it does not go round and round meanwhile", share)
-        lines = [line for line in said(pair.receiver.stderr) if "Too many open files" in line]
-        check(len(lines) == 1 and "ulimit -n" in lines[0], "it says once what is lacking, and what helps", lines)
+        more = [errors.line() for _ in iter(errors.ready, False)]
+        check(not [line for line in more if "Too many open files" in line], "it says so once", more)
         check(pair.receiver.poll() is None and open_files(pair.receiver.pid) <= limit, "it lives")
         for connection in silent:
             connection.close()
@@ -282,10 +271,10 @@ def test_it_waits_where_it_may_open_no_more_files(directory):
 
 def test_the_service_manager(directory):
     """As systemd does it: a socket that listens as descriptor 3, and an ear for READY=1."""
-    with Service(directory, timeout=5000) as pair, \
+    with Service(directory) as pair, \
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, socket.create_server(("127.0.0.1", 0)) as door:
         ear.bind(os.path.join(directory, "notify"))
-        ear.settimeout(10)
+        ear.settimeout(cli.TIMEOUT)
 
         def pass_on():
             os.dup2(door.fileno(), 3)
