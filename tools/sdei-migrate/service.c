@@ -296,7 +296,8 @@ static void read_events(struct service *service, const struct pollfd *pfd)
 		stop(service, (int)info.ssi_signo);
 	if (pfd[1].revents && read(service->done_fd, &count, sizeof(count)) < 0)
 		return;
-	if (pfd[2].revents)
+	/* Who came with the signal would not be sent away any more. */
+	if (pfd[2].revents && !is_over(service))
 		accept_guest(service);
 }
 
