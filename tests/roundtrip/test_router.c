@@ -296,6 +296,9 @@ static void test_exits_are_watched(void)
 		      sdeistate_router_exit(from.router, 1, &state) == 0 && state.nr == DEVICE &&
 		      state.data == 0xcafe,
 	      "what they wait for is known");
+	CHECK(from.port.run(from.port.vm, 0, 1) == -EINTR &&
+		      sdeistate_router_exit(from.router, 0, &state) == 0 && state.nr == FORWARDED,
+	      "a call still is when a run did not get into the guest");
 	open = take(&from);
 	REQUIRE(open && open->n_exits == 2, "and carried");
 	answer_all(&to.port);
