@@ -11,8 +11,8 @@
  *
  *	sdei-migrate snapshot --control SOCKET --key K.key --any-destination -o vm.snap
  *	sdei-migrate show vm.snap
- *	sdei-migrate recv --listen unix:/tmp/here --control SOCKET2 --key B.key --peer A.crt --once &
- *	sdei-migrate send --to unix:/tmp/here --control SOCKET --key A.key --peer B.crt
+ *	sdei-migrate recv --listen unix:/tmp/here --control SOCKET2 --key B.key --peer A.crt --state B --once &
+ *	sdei-migrate send --to unix:/tmp/here --control SOCKET --key A.key --peer B.crt --state A
  *
  * The Makefile beside it builds it against the installed libraries; vmm.c and vmm.h are for any VMM.
  */

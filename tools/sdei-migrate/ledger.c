@@ -250,7 +250,7 @@ static int insert_session(struct ledger *ledger, const struct ledger_session *se
 	transport_id_print(&session->offer.session, text);
 	if (step == SQLITE_CONSTRAINT)
 		return failure_set(failure, SDEISTATE_ALREADY_USED, -EEXIST, "session", "id",
-				   "a new one", text);
+				   "a new one; two movers on one host need a --state each", text);
 	return step == SQLITE_DONE ? 0 : ledger_fail(ledger, failure);
 }
 
