@@ -7,7 +7,7 @@
  * have to take the same abort. Anything that differs ends the program.
  */
 #include "machine.h"
-#include "words.h"
+#include "support/words.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -242,13 +242,6 @@ static void *next_of(const char *name)
 	return found;
 }
 
-static void take(struct kvmcore_regs *regs, struct kvmcore_regs *given, uint32_t changed)
-{
-	for (unsigned int bit = 0; bit < KVMCORE_N_MASKED; bit++)
-		if (changed >> bit & 1)
-			*word_of(regs, bit) = *word_of(given, bit);
-}
-
 KVMCORE_API int kvmcore_call(struct kvmcore_vm *vm, int vcpu, const struct kvmcore_trap *trap,
 			     struct kvmcore_regs *regs, struct kvmcore_reply *reply)
 {
@@ -264,7 +257,7 @@ KVMCORE_API int kvmcore_call(struct kvmcore_vm *vm, int vcpu, const struct kvmco
 	given.x[0] = (uint32_t)regs->x[0]; /* all that the exit tells of it */
 	ret = next(vm, vcpu, trap, &given, reply);
 	if (!ret)
-		take(regs, &given, reply->changed);
+		words_copy(regs, &given, reply->changed);
 	if (why == THROUGH && !ret && reply->returned)
 		go_on(reply->changed, regs->x);
 	else if (why == THROUGH && !ret)
@@ -285,7 +278,7 @@ KVMCORE_API int kvmcore_enter(struct kvmcore_vm *vm, int vcpu, struct kvmcore_re
 	words_spoil(&given, ~kvmcore_enter_reads(vm, vcpu, regs->features));
 	ret = next(vm, vcpu, &given, reply);
 	if (!ret)
-		take(regs, &given, reply->changed);
+		words_copy(regs, &given, reply->changed);
 	if (!ret && reply->delivered && real.open && real.entries < real.most) {
 		move(reply->changed, regs);
 		real.entries++;

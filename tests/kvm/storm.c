@@ -5,7 +5,7 @@
  * every refused load is an abort at its own instruction. SDEI_SEED repeats the generator's choices,
  * SDEI_STORM_EVENTS says how many.
  */
-#include "words.h"
+#include "support/words.h"
 
 #include <errno.h>
 #include <fcntl.h>

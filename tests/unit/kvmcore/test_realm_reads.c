@@ -4,6 +4,7 @@
  * with noise in all the rest, and neither can tell.
  */
 #include "realm_vm.h"
+#include "support/words.h"
 
 #define FIRST   0xc4000190u
 #define N_CALLS 6000u
@@ -51,17 +52,9 @@ static struct kvmcore_regs noisy(void)
 	struct kvmcore_regs regs;
 
 	for (unsigned int bit = 0; bit < KVMCORE_N_MASKED; bit++)
-		*((uint64_t *)(void *)&regs + bit) = noise();
+		*word_of(&regs, bit) = noise();
 	regs.features = 0;
 	return regs;
-}
-
-static void copy(struct kvmcore_regs *to, const struct kvmcore_regs *from, uint32_t set)
-{
-	for (unsigned int n = 0; n < KVMCORE_N_MASKED; n++)
-		if (set >> n & 1)
-			memcpy((uint64_t *)(void *)to + n, (const uint64_t *)(const void *)from + n,
-			       sizeof(uint64_t));
 }
 
 static bool same_call(struct realm_vm *all, struct realm_vm *asked)
@@ -74,12 +67,12 @@ static bool same_call(struct realm_vm *all, struct realm_vm *asked)
 	for (unsigned int n = 1; n < 18; n++)
 		full.x[n] = some_value(n);
 	guest = full;
-	copy(&given, &full, kvmcore_call_reads(asked->m.vm, id, 0));
+	words_copy(&given, &full, kvmcore_call_reads(asked->m.vm, id, 0));
 	given.x[0] = id;
 	if (kvmcore_call(all->m.vm, 0, &smc, &full, &all->m.reply) ||
 	    kvmcore_call(asked->m.vm, 0, &smc, &given, &asked->m.reply))
 		return false;
-	copy(&guest, &given, asked->m.reply.changed);
+	words_copy(&guest, &given, asked->m.reply.changed);
 	if (all->m.reply.exit == KVMCORE_EXIT_SYSTEM_EVENT)
 		return true; /* what is left of a realm then is not asked */
 	return all->m.reply.changed == asked->m.reply.changed && !asked->m.reply.cleared &&
