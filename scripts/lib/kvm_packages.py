@@ -70,14 +70,19 @@ def kernel(suite):
     return debian.kernel(HOME, suite)
 
 
+def _unpacked(name, package):
+    """Folder with the arm64 @package of Debian 12."""
+    folder = os.path.join(HOME, name)
+    if not debian.is_done(folder + ".done"):
+        debian.Suite(HOME, "bookworm").fetch(package, folder)
+        debian.finish(folder + ".done")
+    return folder
+
+
 @_once
 def jansson():
     """Folder with jansson.h and the static library for arm64."""
-    folder = os.path.join(HOME, "jansson")
-    if not debian.is_done(folder + ".done"):
-        debian.Suite(HOME, "bookworm").fetch("libjansson-dev", folder)
-        debian.finish(folder + ".done")
-    return folder
+    return _unpacked("jansson", "libjansson-dev")
 
 
 @_once
@@ -101,11 +106,7 @@ def sysroot(suite, packages):
 @_once
 def busybox():
     """The shell and its tools, for arm64, in one file that needs nothing."""
-    folder = os.path.join(HOME, "busybox")
-    if not debian.is_done(folder + ".done"):
-        debian.Suite(HOME, "bookworm").fetch("busybox-static", folder)
-        debian.finish(folder + ".done")
-    return os.path.join(folder, "bin", "busybox")
+    return os.path.join(_unpacked("busybox", "busybox-static"), "bin", "busybox")
 
 
 @_once

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest's kernel that Debian does not build: with the pKVM guest driver, from Debian's own source.
 
-It takes some minutes, once: the Image stays below build/kvm until its configuration or the source changes."""
+It takes some minutes, once: the Image stays below build/kvm until its configuration changes."""
 import glob
 import hashlib
 import os
