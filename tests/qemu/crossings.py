@@ -114,7 +114,7 @@ class Crossing:
                 "".join(side for side in "ab" if self.qemu_runs(side)))
 
     def wait_running(self, vm, machine):
-        return guests.wait_for(self.running, lambda now: now == (vm, machine), 15) == (vm, machine)
+        return guests.wait_for(self.running, lambda now: now == (vm, machine)) == (vm, machine)
 
     def wait_parked(self):
         return self.qemus["a"].migration("pre-switchover") == "pre-switchover"
@@ -144,7 +144,7 @@ def stalled(crossing, side, step):
     crossing.listen(fault=f"{step}:stall" if side == "b" else "")
     crossing.send(fault=f"{step}:stall" if side == "a" else "")
     hook = crossing.hooks[side]
-    check(wait_stopped(hook, guests.SECONDS), f"it stops at {step}")
+    check(wait_stopped(hook), f"it stops at {step}")
     yield
     hook.send_signal(signal.SIGCONT)
 

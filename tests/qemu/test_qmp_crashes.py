@@ -27,7 +27,7 @@ def never_wrong(crossing, what):
     vm, machine = crossing.running()
     check(vm != "ab" and machine != "ab", f"{what}: never two", (vm, machine))
     if machine not in ("", vm):  # a VMM takes its VM back when it sees that its hook has gone
-        guests.wait_for(crossing.running, lambda now: now[1] in ("", now[0]), 5)
+        guests.wait_for(crossing.running, lambda now: now[1] in ("", now[0]))
         vm, machine = crossing.running()
     check(machine in ("", vm), f"{what}: no machine without its VM", (vm, machine))
 
@@ -95,7 +95,7 @@ def case_hook(crossing, step):
 def case_qemu(crossing, step):
     what = f"{step}: QEMU"
     side = start(crossing, step, "stall")
-    check(wait_stopped(crossing.hooks[side], guests.SECONDS), f"{what}: it stops there")
+    check(wait_stopped(crossing.hooks[side]), f"{what}: it stops there")
     kill(crossing.qemus[side])
     crossing.hooks[side].send_signal(signal.SIGCONT)
     for end in "ab":
