@@ -53,7 +53,8 @@
 #define CRITICAL          4        /* which is no matter of the device */
 #define SIGNAL            NR_LINES /* event 0, which no device raises */
 #define WAIT_MS           20000
-#define EVENT_SHARE       3 /* between two events is time for as many */
+#define BENCH_EVENTS      100
+#define EVENT_SHARE       2 /* between two events is time for as many */
 
 static uint interval_us = 1000;
 module_param(interval_us, uint, 0444);
@@ -314,11 +315,11 @@ static void bench(void)
 	u64 kernel, user, event;
 
 	preempt_disable();
-	kernel = per_second(ARM_SMCCC_VERSION_FUNC_ID, 0, 0, 2000);
+	kernel = per_second(ARM_SMCCC_VERSION_FUNC_ID, 0, 0, 1000);
 	user = per_second(SDEI_1_0_FN_SDEI_VERSION, 0, 0, 500);
 	atomic_set(this_cpu_ptr(&signal_waits), 1);
-	event = per_second(SDEI_EVENT_SIGNAL, 0, __this_cpu_read(affinity), 200);
-	atomic64_add(200, &count.signalled);
+	event = per_second(SDEI_EVENT_SIGNAL, 0, __this_cpu_read(affinity), BENCH_EVENTS);
+	atomic64_add(BENCH_EVENTS, &count.signalled);
 	preempt_enable();
 	interval_us = max_t(u64, interval_us, div64_u64(EVENT_SHARE * USEC_PER_SEC, event + 1));
 	writel(interval_us, source + SOURCE_INTERVAL);

@@ -50,16 +50,28 @@ static uint32_t draw(struct source *source, uint32_t below)
 	return below ? (uint32_t)(x >> 32) % below : 0;
 }
 
+/* One of the enabled lines. Return: SOURCE_LINES when there is none */
+static uint32_t draw_line(struct source *source)
+{
+	uint32_t enabled[SOURCE_LINES], n = 0;
+
+	for (uint32_t line = 0; line < SOURCE_LINES; line++)
+		if (source->line[line].flags & LINE_ENABLED)
+			enabled[n++] = line;
+	return n ? enabled[draw(source, n)] : SOURCE_LINES;
+}
+
 static void raise_one(struct vmm *vmm)
 {
 	struct source *source = &vmm->source;
-	const uint32_t line = draw(source, SOURCE_LINES);
+	const uint32_t line = draw_line(source);
 	const uint32_t cpu = draw(source, vmm->n_vcpus);
-	const bool shared = source->line[line].flags & LINE_SHARED;
-	const uint32_t bit = shared ? 1u : 1u << cpu;
+	uint32_t bit;
 
-	if (!(source->line[line].flags & LINE_ENABLED) || source->line[line].outstanding & bit ||
-	    !(source->cpus >> cpu & 1))
+	if (line == SOURCE_LINES || !(source->cpus >> cpu & 1))
+		return;
+	bit = source->line[line].flags & LINE_SHARED ? 1u : 1u << cpu;
+	if (source->line[line].outstanding & bit)
 		return;
 	source->line[line].outstanding |= bit;
 	if (firmware_inject(vmm, cpu, source->line[line].event) == 0) {

@@ -159,7 +159,8 @@ def judge_service(name, told, wanted):
     seconds = sum(seen["seconds"] for seen in told.values())
     say(f"{'':12} {name}: {len(told)} programs, {counts['calls']} calls by a real vCPU to the core "
         f"({counts['answered']} answered, {counts['moved']} moved the guest), "
-        f"{counts['accesses']} accesses ({counts['aborts']} refused) in {seconds:.1f} s")
+        f"{counts['accesses']} accesses ({counts['aborts']} refused) in {seconds:.1f} s; "
+        f"{counts['ended']} programs ended with their last call of so many")
     for reason, count in direct.most_common():
         say(f"{'':14} {count} asked of the core alone, {reason}")
     return Result(f"kvm/{name}-service", FAILED if wrong else PASSED, seconds, "\n".join(wrong))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of scripts/test kvm: the conformance data's questions, without the recorded answers.
 
-A row is {"name", "area", "vcpus", "steps"}; tests/kvm/README.md lists the steps."""
+A row is {"name", "area", "vcpus", "steps"} and sometimes "continues"; tests/kvm/README.md lists the steps."""
 import json
 import os
 import random
@@ -213,19 +213,27 @@ def _call(number, smc=False, **more):
             "random": number & 0xffffffff in RANDOM, **more}
 
 
+def _ranges(numbers, action):
+    return [] if action is None else [_range({"base": hex(number), "nr": 1, "action": action}) for number in numbers]
+
+
 def _matrix_rows():
+    """A VM makes all calls of a fate by one instruction, but for those that end it, which have one each."""
     for fate, action in FATES:
         for conduit in ("hvc", "smc"):
-            for number in CALLS:
-                made = {"name": f"matrix/{fate}/{conduit}/{number:#x}", "area": "call matrix",
-                        "vcpus": 1}
+            made = {"name": f"matrix/{fate}/{conduit}", "area": "call matrix", "vcpus": 1}
+            stay = [number for number in CALLS if number not in ENDS]
+            if action is not None:
+                yield dict(made, steps=_ranges(stay, action))
+            for number in (*stay, *sorted(ENDS & set(CALLS))):
+                row = dict(made, name=f"{made['name']}/{number:#x}", only_with_filter=number in SLEEPS)
+                call = _call(number, conduit == "smc")
                 if number in SLEEPS and action in (None, 0):
-                    yield dict(made, skip=STAYS_AWAY)
-                    continue
-                steps = [] if action is None else [
-                    _range({"base": hex(number), "nr": 1, "action": action})]
-                yield dict(made, steps=steps + [_call(number, conduit == "smc")],
-                           only_with_filter=number in SLEEPS)
+                    yield dict(row, skip=STAYS_AWAY)
+                elif number in ENDS:
+                    yield dict(row, steps=_ranges([number], action) + [call])
+                else:
+                    yield dict(row, steps=[call], continues=action is not None or number != stay[0])
 
 
 def _random_steps(chance):

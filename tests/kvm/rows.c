@@ -34,6 +34,7 @@ static void print(json_t *value)
 
 static void play_file(const struct machine_host *host, const char *path)
 {
+	struct scene scene = { .host = host };
 	FILE *file = fopen(path, "r");
 	char *line = NULL;
 	size_t room = 0;
@@ -45,9 +46,10 @@ static void play_file(const struct machine_host *host, const char *path)
 	while (getline(&line, &room, file) > 0) {
 		json_t *row = json_loads(line, 0, NULL);
 
-		print(row ? steps_row(host, row) : json_string("not a row"));
+		print(row ? steps_row(&scene, row) : json_string("not a row"));
 		json_decref(row);
 	}
+	steps_end(&scene);
 	free(line);
 	fclose(file);
 }

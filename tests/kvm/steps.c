@@ -28,11 +28,6 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
-struct scene {
-	const struct machine_host *host;
-	struct machine m;
-};
-
 static int port_ioctl(struct scene *s, int vcpu, unsigned long cmd, void *arg)
 {
 	return s->m.port.ioctl(s->m.port.vm, vcpu, cmd, arg);
@@ -280,25 +275,36 @@ static json_t *play(struct scene *s, const json_t *step)
 	return json_string("unknown step");
 }
 
-json_t *steps_row(const struct machine_host *host, const json_t *row)
+static void begin(struct scene *s, const json_t *row)
 {
-	struct scene s = { .host = host };
+	steps_end(s);
+	s->ret = machine_open(s->host, &s->m);
+	for (unsigned int n = 0; !s->ret && n < steps_u64(row, "vcpus"); n++) {
+		const int ret = add_vcpu(s, n, !json_is_true(json_object_get(row, "bare")));
+
+		s->ret = ret < 0 ? ret : 0;
+	}
+}
+
+void steps_end(struct scene *s)
+{
+	if (s->m.own)
+		machine_close(&s->m);
+}
+
+json_t *steps_row(struct scene *s, const json_t *row)
+{
 	json_t *seen = json_array();
 	const json_t *step;
 	size_t i;
-	int ret = machine_open(host, &s.m);
 
-	for (unsigned int n = 0; !ret && n < steps_u64(row, "vcpus"); n++) {
-		ret = add_vcpu(&s, n, !json_is_true(json_object_get(row, "bare")));
-		ret = ret < 0 ? ret : 0;
-	}
-	if (ret) {
-		json_array_append_new(seen, json_sprintf("no machine: %s", strerror(-ret)));
+	if (!json_is_true(json_object_get(row, "continues")))
+		begin(s, row);
+	if (s->ret || !s->m.own) {
+		json_array_append_new(seen, json_sprintf("no machine: %s", strerror(-s->ret)));
 	} else {
 		json_array_foreach(json_object_get(row, "steps"), i, step)
-			json_array_append_new(seen, play(&s, step));
+			json_array_append_new(seen, play(s, step));
 	}
-	if (s.m.own)
-		machine_close(&s.m);
 	return json_pack("{s:O,s:o}", "name", json_object_get(row, "name"), "seen", seen);
 }
