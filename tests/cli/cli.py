@@ -104,6 +104,10 @@ class Host:
     def vm(self, verb, *args, code=0):
         return ask("vm", *verb.split(), "--control", self.control, *args, code=code)
 
+    def comes_to(self, state):
+        """Is its VM in this state, or soon? It hears of its mover's end when we do, not before."""
+        return wait_for(lambda: self.vm("status").get("state"), lambda now: now == state) == state
+
     def stop(self, number=signal.SIGTERM):
         """Returns the exit code."""
         if self.process.poll() is None:

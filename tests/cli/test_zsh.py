@@ -39,7 +39,7 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def wait_for(self, pattern, seconds=20):
+    def wait_for(self, pattern, seconds=cli.TIMEOUT):
         """What matched since the last call; None if it never comes."""
         deadline = time.monotonic() + seconds
         while not re.search(pattern, self.seen) and time.monotonic() < deadline:

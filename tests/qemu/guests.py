@@ -21,9 +21,10 @@ import debian  # noqa: E402
 from child import Lines  # noqa: E402
 import kvm_emulator  # noqa: E402
 import qemu_packages  # noqa: E402
+from cli import wait_for  # noqa: E402
 
 SECONDS = 60            # for anything that QEMU does
-BOOT_SECONDS = 120      # under emulation, on a busy machine
+BOOT_SECONDS = 300      # under emulation, on a busy machine
 SETTLED = ("completed", "failed", "cancelled")
 INIT = b"""#!/busybox sh
 i=0
@@ -130,12 +131,16 @@ class Qemu:
         return wait_for(lambda: self.do("query-migrate").get("status"),
                         lambda status: status in (wanted or SETTLED))
 
+    def printed(self):
+        """On the console."""
+        if not os.path.exists(self.console):
+            return ""
+        with open(self.console, encoding="utf-8", errors="replace", newline="") as file:
+            return file.read()
+
     def ticks(self):
         """What the guest has counted here, in whole lines."""
-        if not os.path.exists(self.console):
-            return []
-        with open(self.console, encoding="utf-8", errors="replace") as file:
-            return [int(count) for count in re.findall(r"^tick (\d+)\r?\n", file.read(), re.M)]
+        return ticks_in(self.printed())
 
     def ticks_on(self, more=3, seconds=SECONDS):
         """Does the guest go on counting?"""
@@ -150,14 +155,14 @@ class Qemu:
         return self.process.communicate()[1]
 
 
-def wait_for(ask, good, seconds=SECONDS):
-    """Ask until the answer is good, or for so long. Returns the last answer."""
-    deadline = time.monotonic() + seconds
-    answer = ask()
-    while not good(answer) and time.monotonic() < deadline:
-        time.sleep(0.02)
-        answer = ask()
-    return answer
+def ticks_in(text):
+    return [int(count) for count in re.findall(r"^tick (\d+)\r?\n", text, re.M)]
+
+
+def goes_on(source, destination):
+    """Did it count on there from where it was here? It may have moved in mid-line."""
+    seam = ticks_in(source.printed() + destination.printed())
+    return all(after - before in (0, 1) for before, after in zip(seam, seam[1:]))
 
 
 @contextlib.contextmanager
@@ -227,10 +232,13 @@ def waiting(suite, directory, name, *args):
                    guest=machine())
 
 
-def free_tcp():
-    """A URI that both ends can be given: a port that was free just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"tcp:127.0.0.1:{server.getsockname()[1]}"
+def listen(destination, uri):
+    """Have it wait there; "tcp:HOST:0": at a port of its choice. Returns the URI to come to."""
+    destination.do("migrate-incoming", uri=uri)
+    if not uri.startswith("tcp:"):
+        return uri
+    at, = destination.do("query-migrate")["socket-address"]
+    return f"tcp:{at['host']}:{at['port']}"
 
 
 def need_dbus_daemon():

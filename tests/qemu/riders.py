@@ -82,6 +82,9 @@ class Ends:
     def states(self):
         return state(self.a), state(self.b)
 
+    def come_to(self, a, b):
+        return self.a.comes_to(a) and self.b.comes_to(b)
+
 
 @contextlib.contextmanager
 def helpers(directory, model="linux-guest.json", source=(), destination=(), guard=True):

@@ -61,7 +61,7 @@ def test_the_section_holds_a_sealed_file(directory):
         attach(source, "source", directory)
         source.do("migrate", uri=guests.file_uri(tool, path, True))
         check(source.migration() == "completed", "QEMU completes", source.do("query-migrate"))
-        check(state(a) == "relinquished", "the VM is in the file", state(a))
+        check(a.comes_to("relinquished"), "the VM is in the file", state(a))
         with open(path, "rb") as file:
             stream = file.read()
         described = [one for one in description(stream)["devices"] if one["name"] == SECTION.decode()]
@@ -80,7 +80,7 @@ def test_the_section_holds_a_sealed_file(directory):
             attach(destination, "destination", directory)
             destination.do("migrate-incoming", uri=guests.file_uri(tool, path, False))
             check(code(second)[0] == 0, "a helper loads it out of the file")
-            check(state(b) == "running", "and the VM runs", state(b))
+            check(b.comes_to("running"), "and the VM runs", state(b))
             destination.wait_status("paused")
             destination.do("cont")
             check(destination.ticks_on(), "with its guest")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store that breaks on purpose, a folder, and push and pull with what they need."""
 import os
-import time
+import threading
 
 import servers  # pylint: disable=unused-import; it knows where cli.py is
 import store as stores
@@ -11,7 +11,7 @@ KEYS = {"K": ("s", None)}
 ENV = {"AWS_ACCESS_KEY_ID": "K", "AWS_SECRET_ACCESS_KEY": "s"}
 DATA = os.urandom(12 << 20)
 SMALL = DATA[:200000]
-MEANWHILE = 20
+MEANWHILE = 60
 
 
 def file(directory, name, data):
@@ -71,13 +71,16 @@ class Scene:
         check(not left, "nothing of the file stays", str(left))
 
 
-def wait_until(what, promise):
-    until = time.monotonic() + MEANWHILE
-    while time.monotonic() < until:
-        if what():
-            return True
-        time.sleep(0.02)
-    return check(False, promise)
+class Hold:
+    """A fault: the request waits, until it is let go and its connection cut."""
+
+    def __init__(self):
+        self.held, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, handler):
+        self.held.set()
+        self.go.wait(2 * MEANWHILE)
+        return handler.cut()
 
 
 def both(directory):

@@ -40,9 +40,12 @@ class Authority:
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that no one else is given meanwhile: a connection of it that is closed lingers for a minute, which only stands
+    in the way of who does not ask for it by its number."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()):
+            server.accept()[0].close()  # who closes first lingers
+        return server.getsockname()[1]
 
 
 def wait_for(port, process, seconds=30):

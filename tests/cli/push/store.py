@@ -5,12 +5,14 @@ A fault is {"method", "in" (a piece of the target), "times", "do" (a function of
 asked before a request is answered, after its body was read unless it is "early", and returns True if it has
 answered, or closed the connection.
 """
+import fcntl
 import hashlib
 import http.server
 import re
 import socket
 import ssl
 import struct
+import termios
 import threading
 import time
 import urllib.parse
@@ -68,6 +70,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def error(self, status, code, message=""):
         return self.answer(status, f"<?xml version=\"1.0\"?><Error><Code>{code}</Code>"
                            f"<Message>{message}</Message></Error>", Content_Type="application/xml")
+
+    def wait_until_taken(self):
+        """A cut takes back what the other end's kernel has not got yet."""
+        self.wfile.flush()
+        left = b"\1"
+        while any(left):
+            time.sleep(0.2)
+            left = fcntl.ioctl(self.connection, termios.TIOCOUTQ, bytes(4))
 
     def cut(self):
         """Close without a goodbye."""
@@ -258,8 +268,7 @@ def truncated(count, **more):
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(data["bytes"][:count])
-        handler.wfile.flush()
-        time.sleep(0.2)
+        handler.wait_until_taken()
         return handler.cut()
     return do
 
@@ -286,5 +295,5 @@ def stall(handler):
     handler.end_headers()
     handler.wfile.write(data["bytes"][:100])
     handler.wfile.flush()
-    time.sleep(6)
+    time.sleep(60)
     return handler.cut()

@@ -5,13 +5,12 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import servers
 import store as stores
-from cli import check, expect, main
-from scene import DATA, MEANWHILE, SMALL, Scene, both, file, read, wait_until
+from cli import check, expect, main, wait_for
+from scene import DATA, MEANWHILE, SMALL, Hold, Scene, both, file, read
 
 
 def test_trouble_passes(directory):
@@ -197,14 +196,14 @@ def test_cancelled(directory):
         scene.put("x", SMALL)
         scene.store.fault("GET", stores.stall)
         child = scene.start("pull", scene.url + "/x", scene.here)
-        wait_until(lambda: os.path.exists(scene.here + ".part.info"), "it begins")
+        check(wait_for(lambda: os.path.exists(scene.here + ".part.info")), "it begins")
         child.send_signal(signal.SIGINT)
         told = json.loads(child.communicate(timeout=MEANWHILE)[0])
         check(child.returncode == 7 and told["reason"] == "cancelled", "Ctrl-C", str(told))
         check(not os.path.exists(scene.here) and "got.part" in told["advice"], "the part is named", str(told))
         scene.store.fault("HEAD", stores.status(503), times=99)
         child = scene.start("push", file(scene.directory, "small", SMALL), scene.url + "/y")
-        wait_until(lambda: scene.store.asked("HEAD", "/y"), "it begins")
+        check(wait_for(lambda: scene.store.asked("HEAD", "/y")), "it begins")
         child.send_signal(signal.SIGTERM)
         told = json.loads(child.communicate(timeout=MEANWHILE)[0])
         check(child.returncode == 7, "in a pause", str(told))
@@ -213,26 +212,21 @@ def test_cancelled(directory):
 def test_killed(directory):
     scene = Scene(directory)
     large = file(directory, "large", DATA)
-    held = threading.Event()
-
-    def hold(handler):
-        held.set()
-        time.sleep(1)
-        return handler.cut()
-
+    hold = Hold()
     scene.store.fault("PUT", hold, where="partNumber=3")
     child = scene.start("push", large, scene.url + "/l", "--part-size", "5M")
-    check(held.wait(MEANWHILE), "it begins")
+    check(hold.held.wait(MEANWHILE), "it begins")
     busy = scene("push", large, scene.url + "/l", "--part-size", "5M", failing=(11, "busy"))
     check(busy["advice"].startswith("Wait"), "one push at a time", str(busy))
     child.kill()
     child.communicate()
+    hold.go.set()
     told = scene("push", large, scene.url + "/l", "--part-size", "5M")
     check(told["kept_bytes"] == 10 << 20 and scene.got("l") == DATA, "kill -9, and it goes on", str(told))
     scene.put("x", SMALL)
     scene.store.fault("GET", stores.stall)
     child = scene.start("pull", scene.url + "/x", scene.here)
-    wait_until(lambda: os.path.exists(scene.here + ".part.info"), "it begins")
+    check(wait_for(lambda: os.path.exists(scene.here + ".part.info")), "it begins")
     scene("pull", scene.url + "/x", scene.here, failing=(11, "busy"))
     child.kill()
     child.communicate()

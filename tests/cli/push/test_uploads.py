@@ -4,11 +4,9 @@
 import json
 import os
 import signal
-import threading
-import time
 
 import store as stores
-from scene import DATA, MEANWHILE, SMALL, Scene, both, file
+from scene import DATA, MEANWHILE, SMALL, Hold, Scene, both, file
 from cli import check, expect, main
 
 
@@ -100,24 +98,19 @@ def test_abandon(directory):
 def test_a_pipe_leaves_nothing(directory):
     scene = Scene(directory)
     large, store = file(directory, "large", DATA), scene.store
-    held = threading.Event()
-
-    def hold(handler):
-        held.set()
-        time.sleep(1)
-        return handler.cut()
-
+    hold = Hold()
     for do, code in ((stores.status(500), 75), (hold, 7)):
         store.fault("PUT", do, where="partNumber=3")
         with open(large, "rb") as data:
             child = scene.start("push", "-", scene.url + "/p", "--part-size", "5M", "--tries", "1", stdin=data)
             if code == 7:
-                check(held.wait(MEANWHILE), "it begins")
+                check(hold.held.wait(MEANWHILE), "it begins")
                 child.send_signal(signal.SIGINT)
             told = json.loads(child.communicate(timeout=MEANWHILE)[0])
         check(child.returncode == code and "--abandon" not in told["advice"], "it fails", str(told))
         check(not store.uploads and store.asked("DELETE"), "and the server keeps nothing of it")
         store.log.clear()
+    hold.go.set()
 
 
 def test_completing(directory):

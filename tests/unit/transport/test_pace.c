@@ -11,9 +11,10 @@
 #include <transport/stream.h>
 #include <unistd.h>
 
-#define RATE   (1u << 20)
-#define AMOUNT (RATE / 4)
-#define PIECE  (RATE / 20) /* what may go at once */
+#define RATE    (1u << 20)
+#define AMOUNT  (RATE / 4)
+#define WAIT_MS 60000       /* longer than any machine is slow */
+#define PIECE   (RATE / 20) /* what may go at once */
 
 static uint64_t now_us(void)
 {
@@ -77,7 +78,7 @@ static void test_the_bytes_that_came_never_exceed_the_rate(void)
 	REQUIRE(pthread_create(&thread, NULL, drain, &reader) == 0, "somebody reads");
 	transport_stream_observe(stream, note, &traffic);
 	transport_stream_limit(stream, RATE);
-	CHECK(transport_stream_write(stream, bytes, sizeof(bytes), 1000, NULL) == 0,
+	CHECK(transport_stream_write(stream, bytes, sizeof(bytes), WAIT_MS, NULL) == 0,
 	      "what the limit makes slow is no time-out");
 	transport_stream_close(stream);
 	pthread_join(thread, NULL);
@@ -101,11 +102,11 @@ static void test_a_limit_is_heeded_and_taken_away(void)
 	transport_stream_limit(stream, 1024);
 	transport_stream_cancel_by(stream, event);
 	REQUIRE(write(event, &one, sizeof(one)) == sizeof(one), "it is cancelled");
-	CHECK(transport_stream_write(stream, bytes, sizeof(bytes), 1000, &err) == -ECANCELED &&
+	CHECK(transport_stream_write(stream, bytes, sizeof(bytes), WAIT_MS, &err) == -ECANCELED &&
 		      strcmp(err.reason, "cancelled") == 0,
 	      "a wait for the next turn can be cancelled");
 	transport_stream_limit(stream, 0);
-	CHECK(transport_stream_write(stream, bytes, 4096, 1000, NULL) == 0,
+	CHECK(transport_stream_write(stream, bytes, 4096, WAIT_MS, NULL) == 0,
 	      "without a limit it goes at once");
 	transport_stream_close(stream);
 	close(pair[1]);
