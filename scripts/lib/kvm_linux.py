@@ -18,6 +18,7 @@ CPU = "max,pauth-impdef=on"
 SIZE = ("-smp", "2", "-m", "1536")
 MIGRATIONS, LONG_MIGRATIONS = 5, 50
 SECONDS, SECONDS_EACH = 900, 60
+MTU = 60000     # a packet costs both emulated hosts as much as a page
 GUEST_MARK = "@G:"
 LEAST_EVENTS, LEAST_EVENTS_FAR = 3000, 1000     # of a guest that stays on one host, and of one that leaves it: it goes on until then
 DEVICES = [[0x9000000, 0x1000], [0xa000000, 0x1000]]    # all that the VMM emulates
@@ -242,7 +243,7 @@ def run_migrations(guest, long, seed):
 
 def _card(server, path):
     return ("-netdev", f"stream,id=link,server={server},addr.type=unix,addr.path={path}",
-            "-device", f"virtio-net-pci,netdev=link,romfile=,mac=52:54:00:00:00:0{int(server == 'on')}")
+            "-device", f"virtio-net-pci,netdev=link,romfile=,host_mtu={MTU},mac=52:54:00:00:00:0{int(server == 'on')}")
 
 
 def judge_back(told):
