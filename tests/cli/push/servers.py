@@ -48,7 +48,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-def wait_for(port, process, seconds=30):
+def wait_for(port, process, seconds=120):
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:

@@ -51,7 +51,7 @@ class Hosts:
     def options(self, side):
         other = "b" if side == "a" else "a"
         return ["--key", self.keys[side] + ".key", "--peer", self.keys[other] + ".crt",
-                "--state", os.path.join(self.directory, "state-" + side)]
+                "--state", os.path.join(self.directory, "state-" + side), "--timeout", "60000"]
 
     def start_recv(self, listen="tcp:127.0.0.1:0"):
         with open(os.path.join(self.directory, "recv.out"), "a+", encoding="utf-8") as out:
@@ -73,7 +73,7 @@ class Hosts:
 
     @staticmethod
     def read(process):
-        out, _ = process.communicate(timeout=3 * cli.TIMEOUT)
+        out, _ = process.communicate(timeout=10 * cli.TIMEOUT)
         lines = [json.loads(line) for line in out.splitlines()]
         return process.returncode, [line for line in lines if line["event"] == "vm"], lines[-1]
 
