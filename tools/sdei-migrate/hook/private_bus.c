@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_MS 5000
+#define START_MS 20000
 
 /*
  * Of the two users who get in, anybody may talk to anybody (without the receive rules QEMU's connection hangs), but

@@ -12,8 +12,8 @@
 #define MAX_CMDLINE (256u << 10)
 #define BACK_MS     20000 /* until it runs again, or a destination lets go of its disks */
 #define LOOK_MS     20
-#define QUIT_MS     5000
-#define QUERY_MS    5000
+#define QUIT_MS     20000
+#define QUERY_MS    20000
 
 /* What a user may have done to it, by capability, and what he is to do about it. */
 static const struct {

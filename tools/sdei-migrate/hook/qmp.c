@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-#define CALL_MS 5000
+#define CALL_MS 20000 /* a QEMU that has just begun, on a busy machine, takes its time */
 #define TRY_MS  50
 
 struct qmp {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ARRIVAL_MS 5000 /* the source's QEMU has completed: what is still on its way here */
+#define ARRIVAL_MS 20000 /* the source's QEMU has completed: what is still on its way here */
 #define LOOK_MS    5
 
 /* A QEMU before 9.1 knows no such argument, and ends when its migration fails. */
