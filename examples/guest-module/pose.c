@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPUs that stay where they seldom are: CPU 1 with its events masked, all others but CPU 0 in the handler of a
+ * CPUs that stay where they seldom are: CPU 1 with its events masked and in an exit, all others but CPU 0 in the handler of a
  * critical event that interrupted the handler of a normal one. Whoever looks at the guest meanwhile finds it there.
  */
 #include <linux/arm_sdei.h>
@@ -26,6 +26,7 @@ static bool is_masked; /* under signalling */
 static bool posing;
 static u64 deadline; /* of the counter, which stands still while the guest does */
 static atomic_t at_place;
+static unsigned int waited, bad; /* CPU 1's */
 
 static bool is_held(void)
 {
@@ -60,6 +61,23 @@ void pose_linger(bool critical, int depth)
 		spin();
 }
 
+/* The host's device takes its time to answer: whoever looks finds the CPU in that exit. */
+static void stay_in_exit(void)
+{
+	u32 last = 0;
+
+	atomic_inc(&at_place);
+	while (is_held()) {
+		const u32 raised = sdei_watch_wait();
+
+		WRITE_ONCE(waited, waited + 1);
+		if (raised < last)
+			WRITE_ONCE(bad, bad + 1);
+		last = raised;
+	}
+	atomic_dec(&at_place);
+}
+
 static void set_masked(bool now)
 {
 	mutex_lock(&signalling);
@@ -83,21 +101,27 @@ static int mask(void *unused)
 	set_masked(true);
 	preempt_disable();
 	smccc(SDEI_1_0_FN_SDEI_PE_MASK, 0, 0);
-	stay();
+	stay_in_exit();
 	smccc(SDEI_1_0_FN_SDEI_PE_UNMASK, 0, 0);
 	preempt_enable();
 	set_masked(false);
 	return 0;
 }
 
-unsigned int pose_count(void)
+static unsigned int count_posed(void)
 {
 	return READ_ONCE(posing) ? atomic_read(&at_place) : 0;
 }
 
-unsigned int pose_size(void)
+static unsigned int count_posers(void)
 {
 	return num_possible_cpus() - 1;
+}
+
+void pose_show(struct seq_file *file)
+{
+	seq_printf(file, "\"posed\":%u,\"poses\":%u,\"waited\":%u,\"bad_in_wait\":%u,",
+		   count_posed(), count_posers(), READ_ONCE(waited), READ_ONCE(bad));
 }
 
 /* All CPUs are there, and none goes before cpus_read_unlock(). */
@@ -119,7 +143,7 @@ static void wait_while(bool (*condition)(void))
 
 static bool is_coming(void)
 {
-	return is_held() && pose_count() < pose_size();
+	return is_held() && count_posed() < count_posers();
 }
 
 static bool is_left(void)
@@ -142,7 +166,7 @@ static bool gather(struct task_struct *masker)
 	wake_up_process(masker);
 	wait_while(is_coming);
 	WRITE_ONCE(deadline, seconds_from_now(MOST_SECONDS));
-	all = pose_count() == pose_size();
+	all = count_posed() == count_posers();
 	WRITE_ONCE(posing, all);
 	return all;
 }

@@ -25,7 +25,6 @@
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
 
-#include <asm/arch_timer.h>
 #include <asm/cputype.h>
 #include <asm/ptrace.h>
 
@@ -39,6 +38,7 @@
 #define SOURCE_SPURIOUS   0x014
 #define SOURCE_ACK        0x020
 #define SOURCE_FORGET     0x024
+#define SOURCE_WAIT       0x028
 #define SOURCE_LINE(n)    (0x100 + 32 * (n))
 #define LINE_EVENT        0x00
 #define LINE_FLAGS        0x04
@@ -241,6 +241,11 @@ static int cpu_goes(unsigned int cpu)
 	return 0;
 }
 
+u32 sdei_watch_wait(void)
+{
+	return readl(source + SOURCE_WAIT);
+}
+
 /* --- /proc/sdei_watch ------------------------------------------------------------------------------------ */
 
 static void show_lines(struct seq_file *file)
@@ -274,7 +279,7 @@ static int show(struct seq_file *file, void *unused)
 	seq_printf(file, "\"0x0\":{\"raised\":%lld,\"handled\":%lld,\"forgotten\":%lld},",
 		   atomic64_read(&count.signalled), atomic64_read(&count.handled[SIGNAL]),
 		   atomic64_read(&count.signal_lost));
-	seq_printf(file, "\"posed\":%u,\"poses\":%u,", pose_count(), pose_size());
+	pose_show(file);
 	seq_printf(file, "\"spurious\":%u,\"refused\":%u,\"signals_refused\":%lld,",
 		   readl(source + SOURCE_SPURIOUS), readl(source + SOURCE_REFUSED),
 		   atomic64_read(&count.signal_refused));
@@ -296,16 +301,6 @@ static void stop(void)
 	for_each_online_cpu(cpu) wait_quiet(cpu);
 }
 
-static u64 per_second(u32 function, u64 a, u64 b, unsigned int n)
-{
-	const u64 begin = arch_timer_read_counter();
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		smccc(function, a, b);
-	return div64_u64((u64)n * arch_timer_get_cntfrq(), arch_timer_read_counter() - begin);
-}
-
 /*
  * A call that the kernel answers, one that the VMM does, and a whole event on this CPU. Then the time between
  * two events is set: handlers are not interrupted, so a CPU needs most of its time for itself.
@@ -315,10 +310,10 @@ static void bench(void)
 	u64 kernel, user, event;
 
 	preempt_disable();
-	kernel = per_second(ARM_SMCCC_VERSION_FUNC_ID, 0, 0, 1000);
-	user = per_second(SDEI_1_0_FN_SDEI_VERSION, 0, 0, 500);
+	kernel = bench_calls(ARM_SMCCC_VERSION_FUNC_ID, 0, 0, 1000);
+	user = bench_calls(SDEI_1_0_FN_SDEI_VERSION, 0, 0, 500);
 	atomic_set(this_cpu_ptr(&signal_waits), 1);
-	event = per_second(SDEI_EVENT_SIGNAL, 0, __this_cpu_read(affinity), BENCH_EVENTS);
+	event = bench_calls(SDEI_EVENT_SIGNAL, 0, __this_cpu_read(affinity), BENCH_EVENTS);
 	atomic64_add(BENCH_EVENTS, &count.signalled);
 	preempt_enable();
 	interval_us = max_t(u64, interval_us, div64_u64(EVENT_SHARE * USEC_PER_SEC, event + 1));

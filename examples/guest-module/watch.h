@@ -8,6 +8,7 @@
 
 #ifndef __ASSEMBLY__
 #include <linux/arm-smccc.h>
+#include <linux/seq_file.h>
 #include <linux/types.h>
 
 static inline unsigned long smccc(u32 function, u64 a, u64 b)
@@ -20,11 +21,13 @@ static inline unsigned long smccc(u32 function, u64 a, u64 b)
 
 /* loops.S: known values in every general register and the flags, for @turns turns. Return: 0 if they held */
 u64 sdei_watch_loop(u64 turns);
+/* sdei_watch_wait() - in an exit until the event source raises its next, for a second at most. Return: how many it has raised */
+u32 sdei_watch_wait(void);
 extern const char sdei_watch_hold[], sdei_watch_hold_end[];
 
 /* --- pose.c: CPUs that stay where they seldom are, so that a hand-over finds them there --- */
 
-/* pose_begin() - until pose_end(): CPU 1 masked, the others but CPU 0 in a critical handler in a normal one. Sleeps.
+/* pose_begin() - until pose_end(): CPU 1 masked and in an exit, the others but CPU 0 in a critical handler in a normal one. Sleeps.
  * Return: 0; -EAGAIN: they could not be brought there; -errno */
 int pose_begin(void);
 void pose_end(void);
@@ -33,9 +36,14 @@ void pose_linger(bool critical, int depth);
 /* pose_signal() - whether @cpu may be sent a signal now; then until pose_signalled(). DEN0054 §5.1.16: not when masked */
 bool pose_signal(unsigned int cpu);
 void pose_signalled(void);
-/* pose_count() - how many CPUs are where they are to be, of how many: 0 of them when nobody poses */
-unsigned int pose_count(void);
-unsigned int pose_size(void);
+/* pose_show() - how many CPUs are where they are to be ("posed", 0 when nobody poses) of how many; the exits that took
+ * their time so far, and how many of them loaded less than one before */
+void pose_show(struct seq_file *file);
+
+/* --- bench.c --- */
+
+/* bench_calls() - how many such calls this CPU makes in a second, by @n of them */
+u64 bench_calls(u32 function, u64 a, u64 b, unsigned int n);
 
 /* --- guard.c --- */
 

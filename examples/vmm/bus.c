@@ -6,11 +6,12 @@
 
 static const struct device {
 	uint64_t base, size;
+	bool (*is_ready)(struct vcpu *vcpu, uint32_t offset); /* to be loaded from; NULL: always */
 	uint32_t (*load)(struct vmm *vmm, uint32_t offset);
 	void (*store)(struct vmm *vmm, uint32_t offset, uint32_t value);
 } devices[] = {
-	{ BOARD_UART, BOARD_UART_SIZE, pl011_load, pl011_store },
-	{ BOARD_EVENTS, BOARD_EVENT_SIZE, source_load, source_store },
+	{ BOARD_UART, BOARD_UART_SIZE, NULL, pl011_load, pl011_store },
+	{ BOARD_EVENTS, BOARD_EVENT_SIZE, source_is_ready, source_load, source_store },
 };
 
 static const struct device *find(uint64_t ipa)
@@ -19,6 +20,23 @@ static const struct device *find(uint64_t ipa)
 		if (ipa - devices[i].base < devices[i].size)
 			return &devices[i];
 	return NULL;
+}
+
+bool bus_is_ready(struct vcpu *vcpu, uint64_t ipa)
+{
+	struct vmm *vmm = vcpu->vmm;
+	const uint64_t at = ipa & ~vmm->shared;
+	const struct device *device = find(at);
+	bool ready = true;
+
+	if (!device || !device->is_ready)
+		return true;
+	pthread_mutex_lock(&vmm->lock);
+	ready = device->is_ready(vcpu, (uint32_t)(at - device->base));
+	if (!ready)
+		gate_wait_a_little(vmm);
+	pthread_mutex_unlock(&vmm->lock);
+	return ready;
 }
 
 bool bus_access(struct vmm *vmm, uint64_t ipa, void *data, unsigned int len, bool write)

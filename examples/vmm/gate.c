@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KICK_AGAIN_NS 20000000 /* a kick is a signal, and one may come just before KVM_RUN */
+#define A_LITTLE_NS 20000000
 
 void gate_kick(struct vcpu *vcpu)
 {
@@ -102,13 +102,12 @@ static bool all_parked(const struct vmm *vmm)
 	return parked;
 }
 
-/* Until something changes, but not for long: whoever waits kicks again. With the lock held */
-static void wait_a_little(struct vmm *vmm)
+void gate_wait_a_little(struct vmm *vmm)
 {
 	struct timespec soon;
 
 	clock_gettime(CLOCK_MONOTONIC, &soon);
-	soon.tv_nsec += KICK_AGAIN_NS;
+	soon.tv_nsec += A_LITTLE_NS;
 	soon.tv_sec += soon.tv_nsec / 1000000000;
 	soon.tv_nsec %= 1000000000;
 	pthread_cond_clockwait(&vmm->changed, &vmm->lock, CLOCK_MONOTONIC, &soon);
@@ -126,7 +125,7 @@ int gate_pause(struct vmm *vmm)
 		for (unsigned int i = 0; i < vmm->n_vcpus; i++)
 			if (!vmm->vcpu[i].parked)
 				gate_kick(&vmm->vcpu[i]);
-		wait_a_little(vmm);
+		gate_wait_a_little(vmm);
 	}
 	ret = vmm->ending ? -ESHUTDOWN : ran ? timer_stop(vmm) : 0;
 	if (ret) {
@@ -147,7 +146,7 @@ void gate_hold(struct vcpu *vcpu)
 	vcpu->held = true;
 	while (vcpu->has_thread && !vcpu->parked && !vcpu->has_left) {
 		gate_kick(vcpu);
-		wait_a_little(vmm);
+		gate_wait_a_little(vmm);
 	}
 	pthread_mutex_unlock(&vmm->lock);
 }

@@ -12,6 +12,7 @@
  *	0x014	SPURIOUS: acknowledgements of what was not raised
  *	0x020	ACK: line << 16 | vCPU, written by a handler
  *	0x024	FORGET: vCPU; what is outstanding there will not be handled any more
+ *	0x028	WAIT: how many were raised; a load takes until there is one more, or a second
  *	0x100 + 32 * line	EVENT, FLAGS (0 enabled, 1 shared), RAISED, FORGOTTEN, OUTSTANDING (by vCPU)
  */
 #include "vmm.h"
@@ -27,6 +28,7 @@ enum {
 	SPURIOUS = 0x014,
 	ACK = 0x020,
 	FORGET = 0x024,
+	WAIT = 0x028,
 	LINES = 0x100,
 };
 
@@ -37,6 +39,7 @@ enum { LINE_EVENT, LINE_FLAGS, LINE_RAISED, LINE_FORGOTTEN, LINE_OUTSTANDING, LI
 #define LINE_SHARED  2u
 #define REST_US      10000u  /* while nothing is to be raised */
 #define MOST_US      100000u /* so that the device's thread sees the VM's end */
+#define WAIT_US      1000000u
 
 /* xorshift64: which events come when moves along with the guest. */
 static uint32_t draw(struct source *source, uint32_t below)
@@ -139,6 +142,39 @@ static void store_line(struct source *source, uint32_t word, uint32_t value)
 		source->line[line].flags = value;
 }
 
+static uint32_t count_raised(const struct source *source)
+{
+	uint32_t raised = 0;
+
+	for (unsigned int line = 0; line < SOURCE_LINES; line++)
+		raised += source->line[line].raised;
+	return raised;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+bool source_is_ready(struct vcpu *vcpu, uint32_t offset)
+{
+	const uint32_t raised = count_raised(&vcpu->vmm->source);
+
+	if (offset != WAIT)
+		return true;
+	if (!vcpu->wait_end_us) {
+		vcpu->wait_end_us = now_us() + WAIT_US;
+		vcpu->wait_raised = raised;
+	}
+	if (raised == vcpu->wait_raised && now_us() < vcpu->wait_end_us)
+		return false;
+	vcpu->wait_end_us = 0;
+	return true;
+}
+
 uint32_t source_load(struct vmm *vmm, uint32_t offset)
 {
 	const struct source *source = &vmm->source;
@@ -156,6 +192,8 @@ uint32_t source_load(struct vmm *vmm, uint32_t offset)
 		return source->refused;
 	case SPURIOUS:
 		return source->spurious;
+	case WAIT:
+		return count_raised(source);
 	}
 	return offset >= LINES ? load_line(source, (offset - LINES) / 4) : 0;
 }

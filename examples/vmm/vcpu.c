@@ -89,6 +89,10 @@ static int answer(struct vcpu *vcpu)
 	if (sdeistate_router_exit(vmm->router, (int)vcpu->index, &state) == 0) {
 		if (state.reason == KVM_EXIT_MMIO && page->exit_reason != KVM_EXIT_MMIO)
 			return 0; /* made there: the instruction is still to be executed */
+		vcpu->open = state.reason == KVM_EXIT_MMIO && !page->mmio.is_write &&
+			     !bus_is_ready(vcpu, page->mmio.phys_addr);
+		if (vcpu->open)
+			return 0;
 		sdeistate_router_answered(vmm->router, (int)vcpu->index);
 		return state.reason == KVM_EXIT_MMIO
 			       ? answer_mmio(vcpu)
@@ -109,7 +113,7 @@ static int turn(struct vcpu *vcpu)
 {
 	int ret = vcpu->open ? answer(vcpu) : 0;
 
-	if (ret || !vcpu->powered)
+	if (ret || vcpu->open || !vcpu->powered)
 		return ret;
 	if (!vcpu->asleep && atomic_exchange(&vcpu->due, false)) {
 		ret = drain(vcpu);

@@ -83,7 +83,9 @@ struct vcpu {
 	bool powered;
 	bool starting; /* by PSCI CPU_ON: entry and context hold */
 	uint64_t entry, context;
-	atomic_bool due; /* something may have become due for it: kvmcore_enter() */
+	uint64_t wait_end_us; /* of a load that takes its time, by CLOCK_MONOTONIC; 0: none */
+	uint32_t wait_raised; /* what it would have read when it began */
+	atomic_bool due;      /* something may have become due for it: kvmcore_enter() */
 };
 
 struct pl011 {
@@ -228,6 +230,8 @@ int vcpu_end_standby(struct vcpu *vcpu);
 int gate_pass(struct vcpu *vcpu);
 /** gate_leave() - the last a vCPU's thread does. Takes the lock */
 void gate_leave(struct vcpu *vcpu);
+/** gate_wait_a_little() - until something changes, some 20 ms at most: a kick may have come too early. With the lock held */
+void gate_wait_a_little(struct vmm *vmm);
 /** gate_kick() - make a vCPU leave the guest */
 void gate_kick(struct vcpu *vcpu);
 /** gate_start() - power a vCPU on at @entry. Takes the lock */
@@ -257,6 +261,8 @@ void gate_close(struct vmm *vmm);
 
 /* --- bus.c --- */
 
+/** bus_is_ready() - whether a device can answer a load by now; if it cannot, it took a little to say so. Takes the lock */
+bool bus_is_ready(struct vcpu *vcpu, uint64_t ipa);
 /** bus_access() - an MMIO exit. Return: whether a device answered. Takes the lock */
 bool bus_access(struct vmm *vmm, uint64_t ipa, void *data, unsigned int len, bool write);
 
@@ -276,6 +282,8 @@ void console_close(struct vmm *vmm);
 /** console_put() - write one byte, at once or later; never waits for a reader. With or without the lock */
 void console_put(struct vmm *vmm, uint8_t byte);
 
+/** source_is_ready() - whether a load need not wait, or has waited */
+bool source_is_ready(struct vcpu *vcpu, uint32_t offset);
 uint32_t source_load(struct vmm *vmm, uint32_t offset);
 void source_store(struct vmm *vmm, uint32_t offset, uint32_t value);
 /** source_main() - the device's own thread */

@@ -24,7 +24,7 @@ LEAST_EVENTS, LEAST_EVENTS_FAR = 3000, 1000     # of a guest that stays on one h
 DEVICES = [[0x9000000, 0x1000], [0xa000000, 0x1000]]    # all that the VMM emulates
 # Every fifth hand-over, from the third on, finds CPUs where the guest's module holds them: POSED at least.
 POSE_EVERY, POSE_FIRST = 5, 2
-POSED = {"masked": 1, "in_handler": 2, "nested": 2, "queued": 1}
+POSED = {"masked": 1, "in_handler": 2, "nested": 2, "queued": 1, "in_exit": 1}
 
 
 class Told:
@@ -80,7 +80,7 @@ def judge_report(report, least):
     for name, line in _events(report).items():
         if line["raised"] != line["handled"] or line["forgotten"] or line.get("waiting"):
             yield f"event {name}: {line}"
-    for name in ("spurious", "bad_in_loop", "bad_in_handler", "signals_refused"):
+    for name in ("spurious", "bad_in_loop", "bad_in_handler", "bad_in_wait", "signals_refused"):
         if report[name]:
             yield f"{name}: {report[name]}"
     for name in ("from_user", "in_loop", "hotplugs", "rounds"):
