@@ -7,7 +7,7 @@ import subprocess
 
 import guests
 from cli import check, host, key, main
-from riders import address, both, code, helper, helpers, in_load, is_ready, migrate, state, suite, vmstate
+from riders import both, code, helper, in_load, migrate, state, suite, vmstate
 
 
 def kill_bus(process):

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define GLANCE_MS 300  /* while QEMU may be in Save, and does not answer its monitor */
-#define ANSWER_MS 5000 /* afterwards */
+#define GLANCE_MS 300   /* while QEMU may be in Save, and does not answer its monitor */
+#define ANSWER_MS 20000 /* afterwards */
 
 /* What the guard cannot do without. */
 static const char *const wanted[] = { "events", "return-path" };
@@ -42,11 +42,13 @@ int guard_open(const char *path, int patience_ms, bool destination, struct qmp *
 	return ret;
 }
 
-/* Whoever migrates may have changed what was seen at the start. Return: -EPERM with @why, else 0 */
-static int look_again(struct qmp *qmp, int ms, struct failure *why)
+/* Whoever migrates may have changed what was seen at the start. Return: 0; -EPERM policy; errors of qmp_call() */
+static int look_again(struct qmp *qmp, struct side *side, int ms, struct failure *why)
 {
-	return qemu_check_capabilities(qmp, wanted, ARRAY_SIZE(wanted), ms, why) == -EPERM ? -EPERM
-											   : 0;
+	const int ret = qemu_check_capabilities(qmp, wanted, ARRAY_SIZE(wanted), ms, why);
+
+	side->unseen = ret && ret != -EPERM;
+	return ret;
 }
 
 /* --- the source --------------------------------------------------------------------------------- */
@@ -55,7 +57,7 @@ static int cancel_unseen(struct qmp *qmp, struct source *source, struct failure 
 {
 	struct failure why;
 
-	if (!look_again(qmp, GLANCE_MS, &why))
+	if (look_again(qmp, &source->side, GLANCE_MS, &why) != -EPERM)
 		return 0;
 	why.vm_source = "running";
 	side_fail(&source->side, &why);
@@ -125,13 +127,15 @@ static int end_failed(struct qmp *qmp, struct source *source, enum qmp_event eve
 static int end_completed(struct qmp *qmp, struct source *source, struct failure *failure)
 {
 	struct side *side = &source->side;
+	const bool was_unseen = side->unseen;
 	struct failure why;
 
-	/* Without a return path it has completed when all was sent, whatever became of it. */
-	if (side->state == SIDE_GIVEN && look_again(qmp, ANSWER_MS, failure))
-		return failure->code;
-	if (side->state == SIDE_GIVEN)
-		return source_clear(source, failure);
+	if (side->state == SIDE_GIVEN) {
+		/* Without a return path it has completed when all was sent, whatever became of it. */
+		const int ret = look_again(qmp, side, ANSWER_MS, failure);
+
+		return ret == -EPERM || (ret && was_unseen) ? ret : source_clear(source, failure);
+	}
 	failure_set(&why, SDEISTATE_POLICY, -EPERM, "migration", "Save", "called by QEMU",
 		    "never: it completed without this state");
 	why.advice = "Give the source's QEMU its object dbus-vmstate on this bus.";
@@ -141,21 +145,38 @@ static int end_completed(struct qmp *qmp, struct source *source, struct failure 
 	return side_settle(side, TRANSPORT_SESSION_ABORTED, "nothing was saved", failure);
 }
 
+static int take_source(struct qmp *qmp, struct source *source, enum qmp_event event,
+		       struct failure *failure)
+{
+	switch (event) {
+	case QMP_STARTED:
+		return cancel_unseen(qmp, source, failure);
+	case QMP_COMPLETED:
+		return end_completed(qmp, source, failure);
+	case QMP_FAILED:
+	case QMP_CANCELLING:
+	case QMP_CANCELLED:
+	case QMP_RESUME:
+		return end_failed(qmp, source, event, failure);
+	default:
+		return 0;
+	}
+}
+
 int guard_source(struct qmp *qmp, struct source *source, struct failure *failure)
 {
-	enum qmp_event event = QMP_NOTHING;
-	int ret;
+	struct side *side = &source->side;
+	enum qmp_event event = QMP_STARTED;
+	int ret = 0;
 
-	do {
+	/* Where an answer came too late, it has woken us. */
+	if (side->unseen && side->state == SIDE_WAITING)
+		ret = cancel_unseen(qmp, source, failure);
+	while (!ret && event != QMP_NOTHING && side->state != SIDE_OVER) {
 		ret = qmp_next(qmp, &event, failure);
-		if (!ret && event == QMP_STARTED)
-			ret = cancel_unseen(qmp, source, failure);
-		else if (!ret && event == QMP_COMPLETED)
-			ret = end_completed(qmp, source, failure);
-		else if (!ret && (event == QMP_FAILED || event == QMP_CANCELLING ||
-				  event == QMP_CANCELLED || event == QMP_RESUME))
-			ret = end_failed(qmp, source, event, failure);
-	} while (!ret && event != QMP_NOTHING && source->side.state != SIDE_OVER);
+		if (!ret)
+			ret = take_source(qmp, source, event, failure);
+	}
 	return ret;
 }
 
@@ -178,7 +199,7 @@ static int refuse_unseen(struct qmp *qmp, struct destination *destination)
 {
 	struct failure why;
 
-	if (!look_again(qmp, GLANCE_MS, &why))
+	if (look_again(qmp, &destination->side, GLANCE_MS, &why) != -EPERM)
 		return 0;
 	why.vm_destination = "ended";
 	side_fail(&destination->side, &why);
@@ -224,22 +245,37 @@ static int stop_again(struct qmp *qmp, struct destination *destination, struct f
 		      "It was stopped again. Only this helper may issue cont.");
 }
 
+static int take_destination(struct qmp *qmp, struct destination *destination, enum qmp_event event,
+			    struct failure *failure)
+{
+	switch (event) {
+	case QMP_STARTED:
+		return refuse_unseen(qmp, destination);
+	case QMP_COMPLETED:
+		return let_run(qmp, destination, failure);
+	case QMP_RESUME:
+		return stop_again(qmp, destination, failure);
+	case QMP_FAILED:
+	case QMP_CANCELLED:
+		return refuse(destination, SDEISTATE_PEER, "migration", "completed",
+			      "QEMU's migration failed", NULL);
+	default:
+		return 0;
+	}
+}
+
 int guard_destination(struct qmp *qmp, struct destination *destination, struct failure *failure)
 {
-	enum qmp_event event = QMP_NOTHING;
-	int ret;
+	const struct side *side = &destination->side;
+	enum qmp_event event = QMP_STARTED;
+	int ret = 0;
 
-	do {
+	if (side->unseen && side->state == SIDE_WAITING)
+		ret = refuse_unseen(qmp, destination);
+	while (!ret && event != QMP_NOTHING && side->state != SIDE_OVER) {
 		ret = qmp_next(qmp, &event, failure);
-		if (!ret && event == QMP_STARTED)
-			ret = refuse_unseen(qmp, destination);
-		else if (!ret && event == QMP_COMPLETED)
-			ret = let_run(qmp, destination, failure);
-		else if (!ret && event == QMP_RESUME)
-			ret = stop_again(qmp, destination, failure);
-		else if (!ret && (event == QMP_FAILED || event == QMP_CANCELLED))
-			ret = refuse(destination, SDEISTATE_PEER, "migration", "completed",
-				     "QEMU's migration failed", NULL);
-	} while (!ret && event != QMP_NOTHING && destination->side.state != SIDE_OVER);
+		if (!ret)
+			ret = take_destination(qmp, destination, event, failure);
+	}
 	return ret;
 }

@@ -29,6 +29,7 @@ struct side {
 	struct ledger_session session;
 	enum side_state state;
 	bool recorded; /* the ledger has the session */
+	bool unseen;   /* a migration began, and QEMU did not say in time with which capabilities */
 	bool failed;   /* it came to nothing, and why: */
 	struct failure why;
 };
