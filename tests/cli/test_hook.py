@@ -14,6 +14,7 @@ import sys
 import time
 
 from cli import TIMEOUT, ask, check, expect, host, key, main, start
+from monitor import Monitor
 
 try:
     import dbus
@@ -323,6 +324,52 @@ def test_the_bus_is_gone_after_save(directory):
         code, told = source.end()
         check(code == 9, "nobody can tell the helper how it ended: in doubt", told)
         check(a.comes_to("relinquished"), "and the VM waits", state(a))
+
+
+@contextlib.contextmanager
+def guarded(directory, *args, **says):
+    """A source whose QEMU is a script. Returns its VM, the helper and the monitor."""
+    path = os.path.join(directory, "monitor")
+    monitor = Monitor(path, status="running", **says)
+    with host(directory, "a") as a, \
+            helper(directory, a.control, "source", "--key", key(directory, "source") + ".key", "--any-destination",
+                   *args, guard=("--qmp", path)) as one:
+        yield a, one, monitor
+
+
+REFUSED, BROKEN = "Sibling indicated error 1", "Channel error: Input/output error"
+DECIDED = ("--run-when", "resume")
+
+
+def test_what_a_failed_migration_means(directory):
+    for number, (status, reason, args, wanted) in enumerate((
+            ("failed", None, (), 7),        # QEMU 7.2 never says why
+            ("failed", REFUSED, (), 7),
+            ("failed", BROKEN, (), 9),      # it may run there, also after migrate_cancel
+            ("cancelling", None, (), 9),
+            ("failed", BROKEN, DECIDED, 7),
+            ("cancelled", None, DECIDED, 7))):
+        where = os.path.join(directory, str(number))
+        os.mkdir(where)
+        told = {"status": status, **({"error-desc": reason} if reason else {})}
+        with guarded(where, *args, migration=told) as (a, source, monitor):
+            source.save()
+            monitor.migration(status)
+            code, said = source.end()
+            check(code == wanted, f"{status}, {reason}, {args}: exit {wanted}", (code, said))
+            ends_as = "running" if wanted == 7 else "relinquished"
+            check(a.comes_to(ends_as), f"and the VM is {ends_as}", state(a))
+
+
+def test_a_monitor_that_answers_late_is_asked_again(directory):
+    with guarded(directory) as (a, source, monitor):
+        monitor.on.add("postcopy-ram")
+        monitor.late["query-migrate-capabilities"] = 1
+        monitor.migration("setup")
+        code, said = source.end()
+        check(code == 4 and "postcopy-ram" in said, "what it says later counts", (code, said))
+        check(monitor.arguments("migrate_cancel"), "and the migration is cancelled", monitor.told)
+        check(a.comes_to("running"), "the VM runs on", state(a))
 
 
 def test_the_command_line(directory):

@@ -7,68 +7,9 @@ QEMU is a script here that answers as one would who has what no real one can be 
 import contextlib
 import json
 import os
-import socket
-import threading
 
 from cli import check, expect, fails, host, key, main, run
-
-ON = {"events", "return-path", "pause-before-switchover"}
-
-
-class Monitor:
-    """A QMP socket; remembers what it was told."""
-
-    def __init__(self, path, **differs):
-        self.says = {"status": "inmigrate", "stays_off": (), "on": (), "schema": [], "labels": ["compat_monitor0"],
-                     "greeting": {"QMP": {"version": {}, "capabilities": []}}, **differs}
-        self.told, self.on = [], set(self.says["on"])
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(path)
-        self.server.listen(1)
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            client, _ = self.server.accept()
-            self.say(client, self.says["greeting"])
-            decoder = json.JSONDecoder()
-            waiting = ""
-            while True:
-                got = client.recv(65536).decode()
-                if not got:
-                    return
-                waiting += got
-                while waiting.strip():
-                    request, end = decoder.raw_decode(waiting)
-                    waiting = waiting[end:]
-                    self.say(client, {**self.answer(request["execute"], request.get("arguments", {})),
-                                      **({"id": request["id"]} if "id" in request else {})})
-
-    @staticmethod
-    def say(client, what):
-        client.sendall((what if isinstance(what, str) else json.dumps(what) + "\r\n").encode())
-
-    def answer(self, command, arguments):
-        self.told.append((command, arguments))
-        if command == "migrate-set-capabilities":
-            for row in arguments["capabilities"]:
-                (self.on.add if row["state"] else self.on.discard)(row["capability"])
-            self.on -= set(self.says["stays_off"])
-        known = {
-            "query-migrate-capabilities": [{"capability": name, "state": name in self.on}
-                                           for name in sorted(ON | self.on)],
-            "query-status": {"status": self.says["status"]},
-            "query-qmp-schema": self.says["schema"],
-            "query-migrate": {"status": "setup"},
-            "query-chardev": [{"label": label} for label in self.says["labels"]],
-            "qom-list": [],
-        }
-        return {"return": known.get(command, {})}
-
-    def arguments(self, command):
-        return [arguments for name, arguments in self.told if name == command]
-
+from monitor import ON, Monitor
 
 @contextlib.contextmanager
 def meeting(directory, **differs):
