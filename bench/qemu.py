@@ -97,7 +97,7 @@ def with_hook(suite, directory, model):
 def hear(monitor):
     """Each message, until QEMU has ended, whatever it leaves unread."""
     with contextlib.suppress(ConnectionResetError):
-        yield from map(json.loads, monitor.lines)
+        yield from map(json.loads, iter(monitor.lines.line, ""))
 
 
 def listen_to(monitor):
@@ -111,8 +111,7 @@ def listen_to(monitor):
             downtime = said.get("return", {}).get("downtime") or downtime
         if not downtime and any(data.get("status") == "completed" for _, data, _ in monitor.events):
             with contextlib.suppress(OSError):
-                monitor.lines.write('{"execute":"query-migrate"}')
-                monitor.lines.flush()
+                monitor.socket.sendall(b'{"execute":"query-migrate"}')
     return downtime
 
 
@@ -124,8 +123,8 @@ def parked(tool, directory):
         monitor = guests.Monitor(source.path + ".qmp")
         source.set(pause_before_switchover=True)
         start(source, destination, directory)
-        for line in monitor.lines:
-            status = json.loads(line).get("data", {}).get("status")
+        for said in hear(monitor):
+            status = said.get("data", {}).get("status")
             if status == "pre-switchover":
                 monitor.socket.sendall(go_on)
             elif status == "completed":
