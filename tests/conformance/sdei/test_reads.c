@@ -5,6 +5,7 @@
  * nothing was read. Guest, reply and state must not tell them apart. SDEI_SEED repeats one sequence.
  */
 #include "rig.h"
+#include "support/noise.h"
 #include "support/words.h"
 
 #include <sdeistate/sdeistate.h>
@@ -27,20 +28,7 @@ struct pair {
 	uint32_t features;
 };
 
-static uint64_t random_state, last_result;
-
-static uint64_t noise(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1dull;
-}
-
-static unsigned int pick(unsigned int n)
-{
-	return (unsigned int)(noise() >> 33) % n;
-}
+static uint64_t last_result;
 
 static int from_counter(void *user, void *buf, size_t len)
 {
@@ -352,7 +340,7 @@ static bool run(enum kvmcore_profile profile, uint64_t seed)
 	struct pair *p;
 	bool held = true;
 
-	random_state = seed;
+	noise_state = seed;
 	last_result = 0;
 	p = open_pair(profile, seed);
 	for (unsigned int i = 0; i < N_STEPS && held; i++) {

@@ -4,6 +4,7 @@
  * with noise in all the rest, and neither can tell.
  */
 #include "realm_vm.h"
+#include "support/noise.h"
 #include "support/words.h"
 
 #define FIRST   0xc4000190u
@@ -12,21 +13,6 @@
 #define TO(n)   ((X((n) + 1) - 1) & ~X(0)) /* x1 to x<n> */
 
 enum { VERSION, FEATURES, READ, EXTEND, TOKEN, TOKEN_CONTINUE, CONFIG, SET, GET, HOST_CALL };
-
-static uint64_t random_state = 7;
-
-static uint64_t noise(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state * 0x2545f4914f6cdd1dull;
-}
-
-static unsigned int pick(unsigned int n)
-{
-	return (unsigned int)(noise() >> 33) % n;
-}
 
 static uint64_t some_value(unsigned int n)
 {

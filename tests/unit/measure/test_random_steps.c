@@ -6,6 +6,7 @@
  * hashes with the OpenSSL one-shot call. SEED in the environment repeats a run.
  */
 #include "support/check.h"
+#include "support/noise.h"
 
 #include <kvmcore/measure.h>
 #include <openssl/sha.h>
@@ -16,21 +17,6 @@
 #define N_LISTS    2000
 #define N_STEPS    40
 #define MAX_TABLES 512
-
-static uint64_t state;
-
-static uint64_t draw(void) /* xorshift64* */
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return state * 0x2545f4914f6cdd1d;
-}
-
-static unsigned int below(unsigned int n)
-{
-	return (unsigned int)(draw() >> 33) % n;
-}
 
 /* --- The slow model -------------------------------------------------------------------------------- */
 
@@ -265,29 +251,29 @@ static uint64_t draw_ipa(void)
 {
 	static const uint64_t base[] = { 0,          0x80000000, 0x80200000,
 					 0xbfe00000, 1ull << 33, 1ull << 39 };
-	uint64_t ipa = base[below(6)] + (uint64_t)below(6) * 4096;
+	uint64_t ipa = base[pick(6)] + (uint64_t)pick(6) * 4096;
 
-	return below(16) ? ipa : ipa + below(4096);
+	return pick(16) ? ipa : ipa + pick(4096);
 }
 
 static int do_random(struct kvmcore_builder *b, struct slow *s, int *slow)
 {
 	uint64_t ipa = draw_ipa(),
-		 top = ipa + (uint64_t)(1 + below(3)) * (below(2) ? 4096 : 1u << 21), out;
-	uint64_t flags = below(8) ? below(2) : 2;
+		 top = ipa + (uint64_t)(1 + pick(3)) * (pick(2) ? 4096 : 1u << 21), out;
+	uint64_t flags = pick(8) ? pick(2) : 2;
 	uint8_t page[4096], value[80];
-	struct kvmcore_rec rec = { .flags = below(2),
-				   .mpidr = below(4) ? s->n_recs : below(20),
-				   .pc = draw(),
-				   .gprs = { draw(), 0, 0, draw() } };
+	struct kvmcore_rec rec = { .flags = pick(2),
+				   .mpidr = pick(4) ? s->n_recs : pick(20),
+				   .pc = noise(),
+				   .gprs = { noise(), 0, 0, noise() } };
 	struct kvmcore_digest digest;
-	unsigned int index = below(7);
-	size_t size = below(70);
-	int level = 1 + (int)below(4);
+	unsigned int index = pick(7);
+	size_t size = pick(70);
+	int level = 1 + (int)pick(4);
 
-	memset(page, (int)below(256), sizeof(page));
-	memset(value, (int)below(256), sizeof(value));
-	switch (below(40)) {
+	memset(page, (int)pick(256), sizeof(page));
+	memset(value, (int)pick(256), sizeof(value));
+	switch (pick(40)) {
 	case 0:
 		*slow = s->active ? 2 : 0;
 		s->active = true;
@@ -295,9 +281,9 @@ static int do_random(struct kvmcore_builder *b, struct slow *s, int *slow)
 	default:
 		break;
 	}
-	switch (below(7)) {
+	switch (pick(7)) {
 	case 0:
-		ipa -= below(2) ? ipa % entry_bytes(level > 3 ? 3 : level - 1) : 0;
+		ipa -= pick(2) ? ipa % entry_bytes(level > 3 ? 3 : level - 1) : 0;
 		*slow = slow_rtt(s, ipa, level);
 		return kvmcore_builder_rtt_create(b, ipa, level);
 	case 1:
@@ -339,18 +325,18 @@ static bool run_list(struct slow *s)
 {
 	static const unsigned int sizes[] = { 33, 36, 40, 48 };
 	struct kvmcore_realm_params p = {
-		.s2sz = sizes[below(4)],
-		.num_bps = 1 + below(15),
-		.num_wps = 1 + below(15),
-		.sve_vl = below(16),
-		.pmu_num_ctrs = below(32),
-		.flags = below(2) ? 6 : 0,
+		.s2sz = sizes[pick(4)],
+		.num_bps = 1 + pick(15),
+		.num_wps = 1 + pick(15),
+		.sve_vl = pick(16),
+		.pmu_num_ctrs = pick(32),
+		.flags = pick(2) ? 6 : 0,
 	};
 	struct kvmcore_builder *b = NULL;
 	bool same = true;
 
-	*s = (struct slow){ .rule = (enum kvmcore_rule)below(KVMCORE_NR_RULES) };
-	p.hash = (enum kvmcore_hash)below(s->rule == KVMCORE_RULE_2_0 ? 3 : 2);
+	*s = (struct slow){ .rule = (enum kvmcore_rule)pick(KVMCORE_NR_RULES) };
+	p.hash = (enum kvmcore_hash)pick(s->rule == KVMCORE_RULE_2_0 ? 3 : 2);
 	p.level_start = kvmcore_level_start(p.s2sz);
 	if (p.flags && !p.pmu_num_ctrs)
 		p.pmu_num_ctrs = 1;
@@ -382,7 +368,7 @@ static void test_random_lists_agree_with_the_slow_model(void)
 	REQUIRE(s, "memory");
 	printf("SEED=%llu\n", (unsigned long long)seed);
 	for (unsigned int i = 0; i < N_LISTS; i++) {
-		state = (seed + i) * 0x9e3779b97f4a7c15 | 1;
+		noise_state = (seed + i) * 0x9e3779b97f4a7c15 | 1;
 		if (run_list(s))
 			same++;
 		else

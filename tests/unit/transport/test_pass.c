@@ -5,8 +5,8 @@
 #include "memfd.h"
 #include "session_wire.h"
 #include "stream.h"
+#include "support/descriptors.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -39,18 +39,6 @@ static void close_ends(struct ends *ends)
 {
 	transport_stream_close(ends->near);
 	transport_stream_close(ends->far);
-}
-
-static unsigned int count_descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (folder && readdir(folder))
-		n++;
-	if (folder)
-		closedir(folder);
-	return n;
 }
 
 /* BLOB's one field: tag 17. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who comes to the stream's door of examples/vmm, and with what (docs/embedding.md, 5; docs/threats.md). */
 #include "machine.h"
+#include "support/descriptors.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -117,18 +117,6 @@ static void test_silence_does_not_hold_up_the_right_one(void)
 	machine_free(&machine);
 }
 
-static unsigned int count_files(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (folder && readdir(folder))
-		n++;
-	if (folder)
-		closedir(folder);
-	return n;
-}
-
 static void test_a_crowd_has_a_bound(void)
 {
 	enum { CROWD = 100 };
@@ -138,12 +126,13 @@ static void test_a_crowd_has_a_bound(void)
 
 	REQUIRE(machine_new(&machine, true, NULL), "a VMM waits");
 	machine_reserve(&machine, &session);
-	before = count_files();
+	before = count_descriptors();
 	for (size_t i = 0; i < CROWD; i++)
 		silent[i] = machine_knock(&machine);
 	for (size_t i = 0; i < CROWD - MAX_VISITORS; i++)
 		CHECK(is_sent_away(silent[i]), "who has been silent longest makes room");
-	CHECK(count_files() <= before + 2 * MAX_VISITORS, "so many and no more are listened to");
+	CHECK(count_descriptors() <= before + 2 * MAX_VISITORS,
+	      "so many and no more are listened to");
 	check_comes(&machine, 5, "the right one comes through the crowd");
 	for (size_t i = CROWD - MAX_VISITORS; i < CROWD; i++)
 		CHECK(is_sent_away(silent[i]), "which is gone then");
